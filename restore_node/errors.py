@@ -1,0 +1,52 @@
+"""The errors a user of this package can meet.
+
+Each one says in a single line what was seen, what is wanted and what to do, because the reader is often an
+engineer with a vehicle in front of them and no debugger. Programming mistakes are not in this family.
+"""
+
+
+class RestoreError(Exception):
+    """Base of every error that input, files or the environment can cause.
+
+    Args:
+        what: what went wrong, naming the file, topic or parameter.
+        seen: the value that was found, if there is one.
+        wanted: the value that would have been right, if it can be said.
+        fix: what the user can do.
+    """
+
+    def __init__(self, what: str, *, seen: object = None, wanted: object = None, fix: str = '') -> None:
+        self.what, self.seen, self.wanted, self.fix = what, seen, wanted, fix
+        detail = ', '.join(
+            f'{label} {value}' for label, value in (('got', seen), ('want', wanted)) if value is not None
+        )
+        line = what + (f': {detail}' if detail else '') + (f'; {fix}' if fix else '')
+        super().__init__(' '.join(line.split()))
+
+
+class EncodingError(RestoreError):
+    """An image message that is malformed or in an encoding that is not supported."""
+
+
+class ModelError(RestoreError):
+    """A model file that is missing, corrupt, or does not agree with its card."""
+
+
+class BackendError(RestoreError):
+    """A backend that cannot be opened or failed while it restored a frame."""
+
+
+class EngineError(BackendError):
+    """A TensorRT engine that cannot be built, loaded or run."""
+
+
+class BagError(RestoreError):
+    """A rosbag2 bag that cannot be read or written."""
+
+
+class InputError(RestoreError):
+    """An image, video or folder that a tool cannot read or write."""
+
+
+class ConfigError(RestoreError):
+    """A configuration with an unknown key or an impossible value."""
