@@ -5,6 +5,8 @@ the package needs: topics as plain values, errors that a user can act on, and ba
 Bags are written in metadata version 8, the newest that rosbag2 of both Humble and Jazzy reads.
 """
 
+from __future__ import annotations
+
 import os
 import shutil
 import tempfile
@@ -27,12 +29,10 @@ from rosbags.interfaces import (
 from rosbags.rosbag2 import Reader, StoragePlugin, Writer
 from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_typestore
 
+from restore_node.cdr import COMPRESSED_IMAGE_TYPE, IMAGE_TYPE
 from restore_node.errors import BagError
 
-IMAGE = 'sensor_msgs/msg/Image'
-COMPRESSED_IMAGE = 'sensor_msgs/msg/CompressedImage'
-CAMERA_INFO = 'sensor_msgs/msg/CameraInfo'
-IMAGE_TYPES = (IMAGE, COMPRESSED_IMAGE)
+IMAGE_TYPES = (IMAGE_TYPE, COMPRESSED_IMAGE_TYPE)
 
 METADATA_VERSION = 8
 UNKNOWN_TYPE_HASH = 'RIHS01_' + '0' * 64
@@ -178,7 +178,7 @@ class BagReader:
         if self._reader.is_open:
             self._reader.close()
 
-    def __enter__(self) -> 'BagReader':
+    def __enter__(self) -> BagReader:
         return self
 
     def __exit__(
@@ -269,7 +269,7 @@ class BagWriter:
         self._writer.abort()
         shutil.rmtree(self._nursery, ignore_errors=True)
 
-    def __enter__(self) -> 'BagWriter':
+    def __enter__(self) -> BagWriter:
         return self
 
     def __exit__(
