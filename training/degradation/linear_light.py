@@ -1,0 +1,28 @@
+"""Between pixel values and light (paper eq. 2-4): exposure integrates light, not pixel values."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+GAMMA = 2.2
+
+_TO_LINEAR = np.power(np.arange(256, dtype=np.float32) / 255.0, np.float32(GAMMA))
+# The table for the way back is indexed by the square root of light, where 4096 steps are finer than one grey
+# level everywhere: indexed by light itself, the darkest steps would be several grey levels wide.
+_STEPS = 4095
+_TO_DISPLAY = np.rint(255.0 * np.power(np.arange(_STEPS + 1) / _STEPS, 2.0 / GAMMA)).astype(np.uint8)
+
+
+def to_linear(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Linear light of an image: uint8 of any shape, 0..255, to float32 of the same shape, 0..1."""
+    return _TO_LINEAR[image]
+
+
+def to_display(light: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Pixel values of linear light: float32 of any shape, clipped to 0..1, to uint8, 0..255.
+
+    `to_display(to_linear(x))` is x, bit for bit.
+    """
+    index = np.sqrt(np.clip(light, 0.0, 1.0))
+    index *= _STEPS
+    index += 0.5
+    return _TO_DISPLAY[index.astype(np.uint16)]

@@ -1,0 +1,43 @@
+"""What the sensor and the camera's encoder add: shot and read noise, JPEG blocks."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """Noise and compression of one frame.
+
+    Attributes:
+        read_noise: standard deviation of the noise in the dark, in grey levels.
+        shot_noise: standard deviation that the light adds at white (its variance grows linearly), in grey levels.
+        jpeg_quality: 1..100, or None for no compression.
+        seed: the noise pattern.
+    """
+
+    read_noise: float
+    shot_noise: float
+    jpeg_quality: int | None
+    seed: int
+
+
+def expose(image: NDArray[np.uint8], sensor: Sensor) -> NDArray[np.uint8]:
+    """The frame as the camera sends it: uint8 [H, W, 3] RGB, 0..255, in and out.
+
+    Raises:
+        ValueError: OpenCV could not compress the frame.
+    """
+    rng = np.random.default_rng(sensor.seed)
+    signal = image.astype(np.float32)
+    deviation = np.sqrt(np.float32(sensor.read_noise**2) + np.float32(sensor.shot_noise**2 / 255.0) * signal)
+    signal += deviation * rng.standard_normal(image.shape, dtype=np.float32)
+    noisy = np.clip(np.rint(signal), 0, 255).astype(np.uint8)
+    if sensor.jpeg_quality is None:
+        return noisy
+    done, data = cv2.imencode('.jpg', noisy[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, sensor.jpeg_quality])
+    if not done:
+        raise ValueError(f'OpenCV cannot compress an image of shape {image.shape} as JPEG')
+    return np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1])
