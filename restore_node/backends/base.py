@@ -1,0 +1,81 @@
+"""Backend: what every way of running a generator has in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import numpy as np
+
+from restore_node.model import Model
+
+
+class Backend(ABC):
+    """Runs one model. Opened once, then used by one thread at a time, then closed.
+
+    Usage::
+
+        with OnnxRuntimeBackend(model) as backend:
+            batch = backend.staging(1, 360, 640)    # fill it with RGB
+            restored = backend.restore(batch)       # valid until the next call
+    """
+
+    name: ClassVar[str]
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self._staging: np.ndarray | None = None
+
+    @property
+    def device(self) -> str:
+        """What really runs the graph, such as `CPUExecutionProvider`; known once the backend is open."""
+        return 'none'
+
+    @property
+    def size_multiple(self) -> int:
+        """Heights and widths given to `staging` are multiples of this."""
+        return self.model.card.size_multiple
+
+    @abstractmethod
+    def open(self) -> None:
+        """Load the model.
+
+        Raises:
+            BackendError: the library or the device is missing or refuses the graph.
+            ModelError: graph and card disagree.
+        """
+
+    def staging(self, batch: int, height: int, width: int) -> np.ndarray:
+        """The input buffer, uint8 `[batch, height, width, 3]` RGB, to be filled by the caller.
+
+        The same buffer comes back as long as the shape stays the same, so nothing is allocated per frame.
+        """
+        shape = (batch, height, width, 3)
+        if self._staging is None or self._staging.shape != shape:
+            self._staging = np.empty(shape, np.uint8)
+        return self._staging
+
+    @abstractmethod
+    def restore(self, batch: np.ndarray) -> np.ndarray:
+        """Run the generator.
+
+        Args:
+            batch: what `staging` returned, filled: uint8 `[N, H, W, 3]`, RGB.
+
+        Returns:
+            uint8 `[N, H, W, 3]`, RGB; may be reused by the next call.
+
+        Raises:
+            BackendError: the device or the library failed; the backend is to be closed and opened again.
+        """
+
+    def close(self) -> None:
+        """Free what `open` took; closing twice is harmless."""
+        self._staging = None
+
+    def __enter__(self) -> Backend:
+        self.open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

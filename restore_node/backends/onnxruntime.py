@@ -1,0 +1,91 @@
+"""ONNX Runtime: the embedded default where there is no GPU, and the degraded mode where there is one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from restore_node.backends.base import Backend
+from restore_node.errors import BackendError
+from restore_node.model import INPUT_NAME, OUTPUT_NAME, Model
+
+CPU, CUDA = 'CPUExecutionProvider', 'CUDAExecutionProvider'
+DEVICES = {'auto': (CUDA, CPU), 'cuda': (CUDA,), 'cpu': (CPU,)}
+
+
+class OnnxRuntimeBackend(Backend):
+    """Runs the fp32 graph with ONNX Runtime on the CPU or, when its provider really loads, on CUDA.
+
+    Args:
+        model: a loaded model.
+        device: `auto` (CUDA if it loads, else CPU), `cuda` or `cpu`.
+        threads: CPU threads; 0 lets ONNX Runtime take one per core.
+    """
+
+    name = 'onnxruntime'
+
+    def __init__(self, model: Model, device: str = 'auto', threads: int = 0) -> None:
+        super().__init__(model)
+        if device not in DEVICES:
+            raise BackendError('unknown device', seen=repr(device), wanted=f'one of {", ".join(DEVICES)}')
+        self._wanted, self._threads = DEVICES[device], threads
+        self._session: Any = None
+
+    @property
+    def device(self) -> str:
+        return str(self._session.get_providers()[0]) if self._session else 'none'
+
+    def open(self) -> None:
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise BackendError(
+                'ONNX Runtime cannot be imported', seen=error, fix='pip install onnxruntime (or onnxruntime-gpu)'
+            ) from error
+        providers = [name for name in self._wanted if name in onnxruntime.get_available_providers()]
+        if not providers:
+            raise BackendError(
+                'this ONNX Runtime has no such provider',
+                seen=', '.join(onnxruntime.get_available_providers()),
+                wanted=self._wanted[0],
+                fix='install onnxruntime-gpu with the matching CUDA, or use device auto or cpu',
+            )
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self._threads
+        options.log_severity_level = 3
+        # Spinning threads would take the cores from the camera driver and DDS between two frames.
+        options.add_session_config_entry('session.intra_op.allow_spinning', '0')
+        try:
+            self._session = onnxruntime.InferenceSession(str(self.model.graph()), options, providers=providers)
+        except Exception as error:  # ONNX Runtime's own exception types are not exported
+            raise BackendError(
+                f'ONNX Runtime refuses the graph of model {self.model.card.name}', seen=error, fix='export it again'
+            ) from error
+        # A CUDA provider whose libraries are missing is left out with a warning only.
+        if self.device not in self._wanted:
+            loaded = self.device
+            self.close()
+            raise BackendError(
+                'the provider did not load', seen=loaded, wanted=self._wanted[0], fix='check the CUDA libraries'
+            )
+        self.model.check_tensors(_tensors(self._session.get_inputs()), _tensors(self._session.get_outputs()))
+
+    def restore(self, batch: np.ndarray) -> np.ndarray:
+        if self._session is None:
+            raise BackendError('backend is closed', fix='open it first')
+        try:
+            restored: np.ndarray = self._session.run([OUTPUT_NAME], {INPUT_NAME: batch})[0]
+        except Exception as error:  # as above
+            raise BackendError(f'ONNX Runtime failed on a batch of shape {batch.shape}', seen=error) from error
+        if restored.shape != batch.shape:
+            raise BackendError('graph returned another size', seen=restored.shape, wanted=batch.shape)
+        return restored
+
+    def close(self) -> None:
+        super().close()
+        self._session = None
+
+
+def _tensors(arguments: list[Any]) -> list[tuple[str, str, int]]:
+    return [(a.name, a.type.removeprefix('tensor(').removesuffix(')'), len(a.shape)) for a in arguments]

@@ -1,0 +1,46 @@
+"""The backends by name. A new one is one file and one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+
+from restore_node.backends.base import Backend
+from restore_node.errors import BackendError
+from restore_node.model import Model
+
+
+def _onnxruntime(model: Model, device: str, threads: int) -> Backend:
+    backend: Backend = import_module('restore_node.backends.onnxruntime').OnnxRuntimeBackend(model, device, threads)
+    return backend
+
+
+def _passthrough(model: Model, device: str, threads: int) -> Backend:
+    backend: Backend = import_module('restore_node.backends.passthrough').PassthroughBackend(model)
+    return backend
+
+
+_REGISTRY: dict[str, Callable[[Model, str, int], Backend]] = {
+    'onnxruntime': _onnxruntime,
+    'passthrough': _passthrough,
+}
+
+#: Names that `create_backend` knows.
+BACKENDS = tuple(_REGISTRY)
+
+
+def create_backend(name: str, model: Model, device: str = 'auto', threads: int = 0) -> Backend:
+    """A backend that is not open yet.
+
+    Args:
+        name: one of `BACKENDS`.
+        model: a loaded model.
+        device: `auto`, `cuda` or `cpu`, for backends that run on several.
+        threads: CPU threads, 0 for one per core.
+
+    Raises:
+        BackendError: unknown name or device.
+    """
+    if name not in _REGISTRY:
+        raise BackendError('unknown backend', seen=repr(name), wanted=f'one of {", ".join(BACKENDS)}')
+    return _REGISTRY[name](model, device, threads)

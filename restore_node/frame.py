@@ -1,0 +1,53 @@
+"""Frame: one camera image as it came, with the header that identifies it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Header(NamedTuple):
+    """`std_msgs/Header`, kept in its wire form so that it can be given back bit for bit.
+
+    Attributes:
+        sec: seconds of the stamp, int32.
+        nanosec: nanoseconds of the stamp, uint32; kept even where a driver sends 1e9 or more.
+        frame_id: coordinate frame; bytes that are not UTF-8 survive as surrogate escapes.
+    """
+
+    sec: int
+    nanosec: int
+    frame_id: str
+
+    @property
+    def stamp_ns(self) -> int:
+        """The stamp in nanoseconds."""
+        return self.sec * 1_000_000_000 + self.nanosec
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Decoded image, stamp and frame_id.
+
+    Attributes:
+        pixels: `[H, W]` or `[H, W, C]`, uint8 or uint16, in the channel order that `encoding` names. A view of
+            the message's bytes wherever the encoding allows it: read it, never write it.
+        encoding: `sensor_msgs/image_encodings` name of `pixels`.
+        header: the header of the message it came from.
+    """
+
+    pixels: np.ndarray
+    encoding: str
+    header: Header
+
+    @property
+    def height(self) -> int:
+        """Rows, pixels."""
+        return int(self.pixels.shape[0])
+
+    @property
+    def width(self) -> int:
+        """Columns, pixels."""
+        return int(self.pixels.shape[1])

@@ -1,0 +1,212 @@
+"""The model file: `NAME.onnx` beside its card `NAME.json` (docs/contracts.md, section 1)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from restore_node.errors import ModelError
+
+FORMAT = 1
+TASKS = ('deblur', 'derain', 'restore')
+#: Names of the graph's only input and only output.
+INPUT_NAME, OUTPUT_NAME = 'degraded', 'restored'
+
+_CARD_TYPES: dict[str, type] = {
+    'format': int,
+    'name': str,
+    'task': str,
+    'size_multiple': int,
+    'parameters': int,
+    'macs_per_pixel': int,
+    'graphs': dict,
+    'training': dict,
+    'terms': str,
+    'quality': list,
+}
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What a model is, made from and worth; the keys of contracts.md section 1."""
+
+    format: int
+    name: str
+    task: str
+    size_multiple: int
+    parameters: int
+    macs_per_pixel: int
+    graphs: dict[str, dict[str, str]]
+    training: dict[str, Any]
+    terms: str
+    quality: list[dict[str, Any]]
+
+    @classmethod
+    def from_dict(cls, values: object, source: str) -> ModelCard:
+        """Check a card's content.
+
+        Args:
+            values: the parsed JSON.
+            source: file name for messages.
+
+        Raises:
+            ModelError: missing, unknown or mistyped keys, or values out of range; all of them in one line.
+        """
+        if not isinstance(values, dict):
+            raise ModelError(f'model card {source}', seen=type(values).__name__, wanted='a JSON object')
+        faults = [f'{key} is missing' for key in _CARD_TYPES if key not in values]
+        faults += [f'{key} is unknown' for key in values if key not in _CARD_TYPES]
+        faults += [
+            f'{key} is {values[key]!r}, not {kind.__name__}'
+            for key, kind in _CARD_TYPES.items()
+            if key in values and (not isinstance(values[key], kind) or isinstance(values[key], bool))
+        ]
+        if not faults:
+            faults = list(_impossible(values))
+        if faults:
+            raise ModelError(
+                f'model card {source}', seen='; '.join(faults), fix='export the model again: python -m training.export'
+            )
+        return cls(**values)
+
+
+def _impossible(values: dict[str, Any]) -> list[str]:
+    faults = []
+    if values['format'] != FORMAT:
+        faults.append(f'format is {values["format"]}, this version reads {FORMAT}')
+    if values['task'] not in TASKS:
+        faults.append(f'task is {values["task"]!r}, not one of {", ".join(TASKS)}')
+    faults += [f'{key} is {values[key]}, not 1 or more' for key in ('size_multiple', 'parameters') if values[key] < 1]
+    graphs = values['graphs']
+    if 'fp32' not in graphs or set(graphs) - {'fp32', 'fp16'}:
+        faults.append(f'graphs has {sorted(graphs)}, not fp32 and at most fp16 beside it')
+    for precision, graph in graphs.items():
+        if not (isinstance(graph, dict) and set(graph) == {'file', 'sha256'}):
+            faults.append(f'graphs.{precision} is {graph!r}, not {{"file", "sha256"}}')
+        elif Path(graph['file']).name != graph['file']:
+            faults.append(f'graphs.{precision}.file is {graph["file"]!r}, not a name beside the card')
+    return faults
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model file whose graphs were found and match the card's checksums.
+
+    Attributes:
+        card: the model card.
+        folder: where card and graphs lie.
+    """
+
+    card: ModelCard
+    folder: Path
+
+    def graph(self, precision: str = 'fp32') -> Path:
+        """Path of one graph; raises ModelError when the card has none of this precision."""
+        if precision not in self.card.graphs:
+            raise ModelError(
+                f'model {self.card.name} has no {precision} graph',
+                wanted=f'one of {", ".join(self.card.graphs)}',
+                fix='export it again',
+            )
+        return self.folder / self.card.graphs[precision]['file']
+
+    def check_tensors(self, inputs: list[tuple[str, str, int]], outputs: list[tuple[str, str, int]]) -> None:
+        """Refuse a graph that is not what the card promises.
+
+        Args:
+            inputs: (name, element type, rank) of each graph input, element type as in ONNX, such as `uint8`.
+            outputs: the same of each graph output.
+
+        Raises:
+            ModelError: anything but one uint8 rank-4 input `degraded` and output `restored`.
+        """
+        if inputs != [(INPUT_NAME, 'uint8', 4)] or outputs != [(OUTPUT_NAME, 'uint8', 4)]:
+            raise ModelError(
+                f'graph of model {self.card.name} does not keep the contract',
+                seen=f'inputs {inputs}, outputs {outputs}',
+                wanted=f'one uint8 [N,H,W,3] input {INPUT_NAME!r} and output {OUTPUT_NAME!r}',
+                fix='export it with python -m training.export',
+            )
+
+
+def model_folders() -> list[Path]:
+    """Where a model given by its bare name is looked for, in order: ROS overlays, this Python, this checkout."""
+    overlays = [Path(prefix) for prefix in os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep) if prefix]
+    folders = [prefix / 'share' / 'restore_node' / 'models' for prefix in [*overlays, Path(sys.prefix)]]
+    return [*folders, Path(__file__).resolve().parents[1] / 'models']
+
+
+def find_model(name: str) -> Path:
+    """Path of the card of a model.
+
+    Args:
+        name: a bare name such as `restore-first`, or the path of its `.onnx` or `.json` file.
+
+    Raises:
+        ModelError: there is none.
+    """
+    given = Path(name).expanduser()
+    if not name:
+        raise ModelError('no model is named', seen=repr(name), wanted='a name or the path of a .onnx file')
+    if given.name == name and given.suffix not in ('.onnx', '.json'):
+        folders = model_folders()
+        for folder in folders:
+            if (folder / f'{name}.json').is_file():
+                return folder / f'{name}.json'
+        known = sorted({card.stem for folder in folders if folder.is_dir() for card in folder.glob('*.json')})
+        raise ModelError(
+            f'model {name!r} is not installed',
+            wanted=f'one of {", ".join(known) or "none installed"}',
+            fix='give one of these names or the path of a .onnx file',
+        )
+    # fp16 graphs share the card of their fp32 graph.
+    stem = given.name.removesuffix('.onnx').removesuffix('.json').removesuffix('.fp16')
+    card = given.with_name(stem + '.json')
+    missing = [str(path) for path in (given, card) if not path.is_file()]
+    if missing:
+        raise ModelError(
+            f'model {name} cannot be read',
+            seen=f'no file {" and no file ".join(missing)}',
+            wanted='NAME.onnx and its card NAME.json side by side',
+            fix='check the path; python -m training.export writes both',
+        )
+    return card
+
+
+def load_model(name: str) -> Model:
+    """Find a model, check its card and the checksum of each graph.
+
+    Args:
+        name: as for `find_model`.
+
+    Raises:
+        ModelError: missing, unreadable, or card and graph disagree.
+    """
+    path = find_model(name)
+    try:
+        values = json.loads(path.read_text(encoding='utf-8'))
+    except (OSError, ValueError) as error:
+        raise ModelError(f'model card {path} cannot be read', seen=error, wanted='a JSON file') from error
+    card = ModelCard.from_dict(values, str(path))
+    if card.name != path.stem:
+        raise ModelError(f'model card {path}', seen=f'name {card.name!r}', wanted=repr(path.stem), fix='rename one')
+    model = Model(card, path.parent)
+    for precision, entry in card.graphs.items():
+        graph = model.graph(precision)
+        try:
+            digest = hashlib.sha256(graph.read_bytes()).hexdigest()
+        except OSError as error:
+            raise ModelError(f'graph {graph} cannot be read', seen=error, fix='copy it beside its card') from error
+        if digest != entry['sha256']:
+            raise ModelError(
+                f'graph {graph} does not match its card',
+                seen=f'sha256 {digest[:12]}...',
+                wanted=f'{entry["sha256"][:12]}...',
+                fix='copy both files again from where they were exported; the graph is damaged or from another export',
+            )
+    return model
