@@ -8,8 +8,6 @@ Bags are written in metadata version 8, the newest that rosbag2 of both Humble a
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +27,7 @@ from rosbags.interfaces import (
 from rosbags.rosbag2 import Reader, StoragePlugin, Writer
 from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_typestore
 
+from restore_node.atomic import Unfinished
 from restore_node.cdr import COMPRESSED_IMAGE_TYPE, IMAGE_TYPE
 from restore_node.errors import BagError
 
@@ -205,22 +204,17 @@ class BagWriter:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path).absolute()
-        if self.path.exists():
-            raise BagError(f'{self.path} exists already', fix='remove it or choose another name')
+        self.path = Path(path)
+        self._unfinished = Unfinished(path, BagError)
         self._typestore = get_typestore(Stores.ROS2_JAZZY)
         self._connections: dict[tuple[str, str], Connection] = {}
+        self._writer = Writer(
+            self._unfinished.path, version=METADATA_VERSION, storage_plugin=StoragePlugin.MCAP
+        )
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            # The storage file is named after its folder, so the unfinished bag already has its own name inside.
-            self._nursery = Path(
-                tempfile.mkdtemp(prefix=f'.{self.path.name}.', suffix='.part', dir=self.path.parent)
-            )
-            self._writer = Writer(
-                self._nursery / self.path.name, version=METADATA_VERSION, storage_plugin=StoragePlugin.MCAP
-            )
             self._writer.open()
         except OSError as err:
+            self._unfinished.discard()
             raise self._unwritable(err) from err
 
     def add_topic(self, topic: Topic) -> None:
@@ -251,23 +245,17 @@ class BagWriter:
 
     def close(self) -> None:
         """Finish the bag and give it its name, once all of it has reached the disk."""
-        unfinished = self._nursery / self.path.name
         try:
             self._writer.close()
-            for file in unfinished.iterdir():
-                _sync(file)
-            _sync(unfinished)
-            unfinished.rename(self.path)
-            _sync(self.path.parent)
         except OSError as err:
             self.discard()
             raise self._unwritable(err) from err
-        shutil.rmtree(self._nursery, ignore_errors=True)
+        self._unfinished.keep()
 
     def discard(self) -> None:
         """Give the bag up and remove what was written."""
         self._writer.abort()
-        shutil.rmtree(self._nursery, ignore_errors=True)
+        self._unfinished.discard()
 
     def __enter__(self) -> BagWriter:
         return self
@@ -313,11 +301,3 @@ def _type_hash(name: str, definition: str) -> str:
         return store.hash_rihs01(name)
     except Exception:  # a recorded definition may be anything; the hash is a courtesy to the reader
         return UNKNOWN_TYPE_HASH
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
