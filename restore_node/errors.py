@@ -50,3 +50,7 @@ class InputError(RestoreError):
 
 class ConfigError(RestoreError):
     """A configuration with an unknown key or an impossible value."""
+
+
+class ReplayError(RestoreError):
+    """A replay whose parts do not find each other, or that ends before its bag does."""
