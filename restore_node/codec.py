@@ -199,3 +199,10 @@ def _add_residual_16(rgb: np.ndarray, frame: Frame, layout: _Layout) -> np.ndarr
 def empty_frame(height: int, width: int) -> Frame:
     """A black rgb8 frame, for warming a backend up."""
     return Frame(np.zeros((height, width, 3), np.uint8), 'rgb8', Header(0, 0, ''))
+
+
+def convert(frame: Frame, encoding: str) -> bytes:
+    """Serialise a frame as it is, in another encoding (one of `OUTPUT_ENCODINGS`)."""
+    rgb = np.empty((frame.height, frame.width, 3), np.uint8)
+    to_rgb(frame, rgb)
+    return encode(rgb, frame, encoding)

@@ -1,0 +1,61 @@
+"""CameraInfoRelay: the calibration goes where the restored image goes, with the image's stamp."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+
+from restore_node import cdr
+from restore_node.errors import EncodingError
+from restore_node.frame import Header
+
+#: Messages kept for pairing by stamp: more than a second at 30 Hz.
+KEPT = 40
+
+
+class CameraInfoRelay:
+    """Pairs serialised `sensor_msgs/CameraInfo` with published images.
+
+    An image's own camera_info (same stamp) is published as it is. Where it has not come yet the newest one of the
+    image's size is published with the image's stamp, and where there is none at all the next one that comes.
+
+    Args:
+        publish: takes the serialised message.
+    """
+
+    def __init__(self, publish: Callable[[bytes], None]) -> None:
+        self._publish = publish
+        self._lock = threading.Lock()
+        self._by_stamp: OrderedDict[int, bytes] = OrderedDict()
+        self._newest: dict[tuple[int, int], bytes] = {}
+        self._owed: tuple[Header, int, int] | None = None
+
+    def receive(self, message: bytes) -> None:
+        """Take a camera_info; called by the subscription. A malformed one is passed over."""
+        try:
+            head = cdr.read_camera_info_head(message)
+        except EncodingError:
+            return
+        with self._lock:
+            self._by_stamp[head.header.stamp_ns] = message
+            if len(self._by_stamp) > KEPT:
+                self._by_stamp.popitem(last=False)
+            self._newest[head.height, head.width] = message
+            owed = self._owed
+            if owed is None or owed[1:] != (head.height, head.width):
+                return
+            self._owed = None
+        self._publish(cdr.restamp(message, owed[0]))
+
+    def accompany(self, header: Header, height: int, width: int) -> None:
+        """Publish the camera_info of an image that was just published."""
+        with self._lock:
+            message = self._by_stamp.get(header.stamp_ns)
+            if message is None:
+                newest = self._newest.get((height, width))
+                if newest is None:
+                    self._owed = (header, height, width)
+                    return
+                message = cdr.restamp(newest, header)
+        self._publish(message)

@@ -1,0 +1,102 @@
+"""What `/diagnostics` says about the node."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticStatus
+from diagnostic_updater import DiagnosticStatusWrapper, Updater
+
+from restore_node.keeper import KeeperState
+from restore_node.ledger import Account, FrameLedger
+
+Level = tuple[bytes, str]
+
+
+def judge(state: KeeperState, active: bool, bypass: bool, on_failure: str) -> Level:
+    """Level and one-line message for the state the node is in."""
+    if not active:
+        return DiagnosticStatus.OK, 'inactive'
+    if bypass:
+        return DiagnosticStatus.WARN, 'bypassed by parameter'
+    if state.running and state.error:
+        return DiagnosticStatus.WARN, f'restoring with {state.running}; {state.error}'
+    if state.running:
+        return DiagnosticStatus.OK, f'restoring with {state.running} on {state.device}'
+    fate = 'frames pass through' if on_failure == 'passthrough' else 'frames are dropped'
+    if state.error:
+        return DiagnosticStatus.ERROR, f'{fate}: {state.error}'
+    return DiagnosticStatus.WARN, f'{fate}: loading {state.wanted}'
+
+
+class Rates:
+    """Frames per second in and out since it was last asked."""
+
+    def __init__(self) -> None:
+        self._then, self._received, self._published = time.monotonic(), 0, 0
+
+    def take(self, account: Account) -> tuple[float, float]:
+        """Rates in and out, Hz, from the account now and the one before."""
+        now, published = time.monotonic(), account.restored + account.passed_through
+        elapsed = max(now - self._then, 1e-3)
+        rates = (account.received - self._received) / elapsed, (published - self._published) / elapsed
+        self._then, self._received, self._published = now, account.received, published
+        return rates
+
+
+class Diagnostics:
+    """Publishes the node's state and its ledger on `/diagnostics`.
+
+    Args:
+        node: the rclpy node.
+        ledger: the account of every frame.
+        state: returns the keeper's state.
+        level: returns level and message.
+        last_malformed: returns the last complaint about a malformed message, or an empty text.
+    """
+
+    def __init__(
+        self,
+        node: Any,
+        ledger: FrameLedger,
+        state: Callable[[], KeeperState],
+        level: Callable[[], Level],
+        last_malformed: Callable[[], str],
+    ) -> None:
+        self._ledger, self._state, self._level, self._last_malformed = ledger, state, level, last_malformed
+        self._rates = Rates()
+        self._updater = Updater(node)
+        self._updater.setHardwareID('none')
+        self._updater.add('restoration', self._fill)
+
+    def publish(self) -> None:
+        """Publish now, out of turn."""
+        self._updater.force_update()
+
+    def _fill(self, status: DiagnosticStatusWrapper) -> DiagnosticStatusWrapper:
+        state, account = self._state(), self._ledger.account()
+        status.summary(*self._level())
+        rate_in, rate_out = self._rates.take(account)
+        values: dict[str, object] = {
+            'model': state.running or 'none',
+            'model wanted': state.wanted,
+            'backend': state.backend or 'none',
+            'device': state.device or 'none',
+            'received': account.received,
+            'restored': account.restored,
+            'passed_through': account.passed_through,
+            'dropped': account.dropped,
+            'in_flight': account.in_flight,
+            **{f'reason {name}': count for name, count in account.reasons.items()},
+            'rate in Hz': f'{rate_in:.1f}',
+            'rate out Hz': f'{rate_out:.1f}',
+        }
+        for name, value in (self._ledger.latency_ms() or {}).items():
+            values[f'latency {name} ms'] = f'{value:.1f}'
+        if self._last_malformed():
+            values['last malformed'] = self._last_malformed()
+        for name, value in values.items():
+            status.add(name, str(value))
+        return status

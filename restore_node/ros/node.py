@@ -1,0 +1,310 @@
+"""The node: a lifecycle node that restores camera images.
+
+`ros2 run restore_node restore_node`, or `ros2 launch restore_node restore.launch.py`. Topics, parameters and fates are
+those of docs/contracts.md, sections 2 and 3.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+
+import rclpy
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
+from rclpy.signals import SignalHandlerOptions
+from rclpy.utilities import get_rmw_implementation_identifier
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from restore_node.backends.base import Backend
+from restore_node.backends.registry import create_backend
+from restore_node.errors import ConfigError, RestoreError
+from restore_node.frame import Header
+from restore_node.journal import Journal
+from restore_node.keeper import BackendKeeper, KeeperState
+from restore_node.ledger import FrameLedger
+from restore_node.model import load_model
+from restore_node.pipeline import Pipeline
+from restore_node.ros.camera_info import CameraInfoRelay
+from restore_node.ros.diagnostics import Diagnostics, Level, judge
+from restore_node.ros.parameters import restore_parameters
+from restore_node.ros.qos import overridable, publisher_qos, subscription_qos
+from restore_node.ros.stopping import stop_on_signals
+from restore_node.ros.stream import CameraStream, StreamContext
+from restore_node.ros.topics import IMAGE_IN, IMAGE_OUT, camera_info_of
+
+SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
+
+
+class RestoreNode(LifecycleNode):
+    """Subscribes a camera, restores each frame, publishes it with the same header.
+
+    Raises:
+        ConfigError: a parameter that does not exist or has an impossible value.
+        InputError: the journal cannot be written.
+    """
+
+    def __init__(self) -> None:
+        super().__init__('restore_node')
+        try:
+            self._listener = restore_parameters.ParamListener(self)
+        except Exception as error:  # rclpy raises several kinds, all about a parameter's value
+            raise ConfigError('a parameter has an impossible value', seen=error) from error
+        self.settings = self._listener.get_params()
+        self._listener.set_user_callback(self._take_settings)
+        self.add_on_set_parameters_callback(self._check_model)
+        self._journal = Journal(self.settings.journal) if self.settings.journal else None
+        self.ledger = FrameLedger(self._journal.record if self._journal else None)
+        self._keeper: BackendKeeper | None = None
+        self._stream: CameraStream | None = None
+        self._output: _Publishers | None = None
+        self._subscriptions_in: list[rclpy.subscription.Subscription] = []
+        self._diagnostics = Diagnostics(
+            self, self.ledger, lambda: self.state, self._level, lambda: self._stream.last_malformed if self._stream else ''
+        )
+        self._refuse_unknown_parameters()
+
+    @property
+    def state(self) -> KeeperState:
+        """Which model and backend are at work."""
+        return self._keeper.state if self._keeper else KeeperState(wanted=self.settings.model)
+
+    # Transitions. Each catches its own errors and says in one line what to do.
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load and warm the model, create the publishers."""
+        self._keeper = BackendKeeper(self._open_backend, self.settings.retry_s, self._log_keeper)
+        try:
+            self._keeper.start(self.settings.model)
+        except RestoreError as error:
+            if self.settings.on_failure == 'drop':
+                return self._fail(str(error))
+            self.get_logger().error(f'{error} (frames pass through; next attempt in {self.settings.retry_s:g} s)')
+        try:
+            self._output = _Publishers(self)
+        except Exception as error:
+            return self._fail(str(error))
+        return super().on_configure(state)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Subscribe and start to restore."""
+        assert self._keeper and self._output  # the state machine comes here from on_configure only
+        compressed = self.settings.transport == 'compressed'
+        topic = self.resolve_topic_name(IMAGE_IN)
+        image_topic = f'{topic}/compressed' if compressed else topic
+        context = StreamContext(
+            ledger=self.ledger,
+            keeper=self._keeper,
+            settings=lambda: self.settings,
+            now_ns=lambda: self.get_clock().now().nanoseconds,
+            log=lambda line: self.get_logger().error(line, throttle_duration_sec=5.0),
+        )
+        self._stream = CameraStream(image_topic, compressed, self._output, context)
+        result = super().on_activate(state)
+        self._stream.start()
+        self._subscribe(CompressedImage if compressed else Image, image_topic, self._stream.receive)
+        if self._output.relay:
+            self._subscribe(CameraInfo, camera_info_of(topic), self._output.relay.receive)
+        self.get_logger().info(f'restoring {image_topic} to {self._output.topic}')
+        return result
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Unsubscribe, finish the frame at hand, join the worker."""
+        self._stop_stream()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Free the model and the publishers."""
+        self._free()
+        return super().on_cleanup(state)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop from whatever state."""
+        self._stop_stream()
+        self._free()
+        return super().on_shutdown(state)
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Back to unconfigured, with nothing left open."""
+        self._stop_stream()
+        self._free()
+        return super().on_error(state)
+
+    def start(self) -> None:
+        """Configure and activate (parameter `autostart`).
+
+        Raises:
+            ConfigError: a transition failed; its reason was logged.
+        """
+        for transition, trigger in (('configure', self.trigger_configure), ('activate', self.trigger_activate)):
+            if trigger() != SUCCESS:
+                raise ConfigError(f'the node did not {transition}', fix='the line logged before this one says why')
+
+    def close(self) -> None:
+        """Shut down and close the journal."""
+        self._stop_stream()
+        self._free()
+        if self._journal:
+            self._journal.close()
+        self.destroy_node()
+
+    def _stop_stream(self) -> None:
+        for subscription in self._subscriptions_in:
+            self.destroy_subscription(subscription)
+        self._subscriptions_in.clear()
+        if self._stream is None:
+            return
+        self._stream.stop()
+        if self._journal:
+            state = self.state
+            self._journal.summarise(
+                self.ledger.account(),
+                backend=state.backend,
+                device=state.device,
+                model=state.running,
+                ros_distro=os.environ.get('ROS_DISTRO', ''),
+                rmw_implementation=get_rmw_implementation_identifier(),
+            )
+            if self._journal.error:
+                self.get_logger().error(self._journal.error)
+        self._stream = None
+
+    def _free(self) -> None:
+        if self._keeper:
+            self._keeper.close()
+            self._keeper = None
+        if self._output:
+            self._output.destroy()
+            self._output = None
+
+    def _fail(self, line: str) -> TransitionCallbackReturn:
+        self.get_logger().error(line)
+        self._free()
+        return FAILURE
+
+    def _subscribe(self, kind: type, topic: str, callback: Callable[[bytes], None]) -> None:
+        # Serialised bytes: building an Image object in Python costs more than moving its pixels (restore_node/cdr.py).
+        self._subscriptions_in.append(
+            self.create_subscription(
+                kind, topic, callback, subscription_qos(), raw=True, qos_overriding_options=overridable()
+            )
+        )
+
+    def _open_backend(self, model: str) -> Backend:
+        backend = create_backend(
+            self.settings.backend, load_model(model), device=self.settings.device, threads=self.settings.threads
+        )
+        backend.open()
+        Pipeline(backend).warm_up()
+        return backend
+
+    # Parameters.
+
+    def _take_settings(self, settings: restore_parameters.Params) -> None:
+        if self._keeper and settings.model != self.settings.model:
+            self._keeper.request(settings.model)
+        self.settings = settings
+
+    def _check_model(self, parameters: list[Parameter]) -> SetParametersResult:
+        for parameter in parameters:
+            if parameter.name == 'model':
+                try:
+                    load_model(str(parameter.value))
+                except RestoreError as error:
+                    return SetParametersResult(successful=False, reason=str(error))
+        return SetParametersResult(successful=True)
+
+    def _refuse_unknown_parameters(self) -> None:
+        """A misspelt parameter would be ignored without a word by rclpy, and its user left to wonder."""
+        given = {name for name in self._parameter_overrides if not name.startswith('qos_overrides.')}
+        unknown = sorted(name for name in given if not self.has_parameter(name))
+        if unknown:
+            known = sorted(name for name in self._parameters if '.' not in name)
+            raise ConfigError(
+                'unknown parameter', seen=', '.join(unknown), wanted=f'one of {", ".join(known)}', fix='check the spelling'
+            )
+
+    def _level(self) -> Level:
+        return judge(self.state, self._stream is not None, self.settings.bypass, self.settings.on_failure)
+
+    def _log_keeper(self, line: str, bad: bool) -> None:
+        (self.get_logger().error if bad else self.get_logger().info)(line)
+
+
+class _Publishers:
+    """The node's output: the restored image and, where it has a topic of its own, its camera_info.
+
+    Raises:
+        ConfigError: input and output are the same topic.
+    """
+
+    def __init__(self, node: LifecycleNode) -> None:
+        self._node = node
+        source = node.resolve_topic_name(IMAGE_IN)
+        self.topic = node.resolve_topic_name(IMAGE_OUT)
+        if self.topic == source:
+            raise ConfigError('input and output are the same topic', seen=source, fix=f'remap {IMAGE_OUT} elsewhere')
+        self._image = self._publisher(Image, self.topic)
+        # Where both images lie beside each other their camera_info is one topic: republishing it would be a loop.
+        self._info = None
+        self.relay = None
+        if camera_info_of(self.topic) != camera_info_of(source):
+            self._info = self._publisher(CameraInfo, camera_info_of(self.topic))
+            self.relay = CameraInfoRelay(self._info.publish)
+
+    def _publisher(self, kind: type, topic: str) -> rclpy.publisher.Publisher:
+        return self._node.create_lifecycle_publisher(
+            kind, topic, publisher_qos(), qos_overriding_options=overridable()
+        )
+
+    def is_watched(self) -> bool:
+        """Whether anyone subscribes to the restored image."""
+        return self._image.get_subscription_count() > 0
+
+    def publish(self, image: bytes, header: Header, height: int, width: int) -> None:
+        """Publish a serialised image and the camera_info that belongs to it."""
+        self._image.publish(image)
+        if self.relay:
+            self.relay.accompany(header, height, width)
+
+    def destroy(self) -> None:
+        """Take the topics off the graph."""
+        for publisher in (self._image, self._info):
+            if publisher is not None:
+                self._node.destroy_lifecycle_publisher(publisher)
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the node until SIGINT or SIGTERM.
+
+    Returns:
+        0 after a clean shutdown, 2 where it could not start.
+    """
+    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    stop = stop_on_signals()
+    node = None
+    try:
+        node = RestoreNode()
+        if node.settings.autostart:
+            node.start()
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        while not stop.is_set():
+            executor.spin_once(timeout_sec=0.2)
+    except RestoreError as error:
+        print(f'error: {error}', file=sys.stderr, flush=True)
+        return 2
+    except ExternalShutdownException:
+        pass
+    finally:
+        if node is not None:
+            node.close()
+        rclpy.try_shutdown()
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,35 @@
+"""Quality of service, overridable by parameters.
+
+REP-2003: sensor data is subscribed best effort, so that a lossy link never blocks a camera, and published reliably,
+which serves subscribers of both kinds. `qos_overrides.<topic>.<subscription|publisher>.<policy>` changes either.
+"""
+
+from __future__ import annotations
+
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos_overriding_options import QoSOverridingOptions
+
+
+def subscription_qos() -> QoSProfile:
+    """Best effort, volatile, keep the last 5."""
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST,
+        depth=5,
+        reliability=ReliabilityPolicy.BEST_EFFORT,
+        durability=DurabilityPolicy.VOLATILE,
+    )
+
+
+def publisher_qos() -> QoSProfile:
+    """Reliable, volatile, keep the last 1: a late subscriber gets the newest frame, never a backlog."""
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST,
+        depth=1,
+        reliability=ReliabilityPolicy.RELIABLE,
+        durability=DurabilityPolicy.VOLATILE,
+    )
+
+
+def overridable() -> QoSOverridingOptions:
+    """History, depth and reliability may be overridden by parameters."""
+    return QoSOverridingOptions.with_default_policies()
