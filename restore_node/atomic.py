@@ -14,8 +14,8 @@ from restore_node.errors import InputError, RestoreError
 class Unfinished:
     """A file or folder in the making, in a hidden folder beside its final place.
 
-    As a context manager it hands out the path to write to, keeps the result when the block ends well and removes it
-    when the block raises.
+    As a context manager it hands out the path to write to, keeps the result when the block ends well, and
+    removes it when the block raises.
 
     Attributes:
         path: where to write; its last part is already the final name, for formats that record their own name.

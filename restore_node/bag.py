@@ -1,8 +1,7 @@
 """Read and write rosbag2 bags as raw serialised messages; needs no ROS.
 
-Storage, compression and message definitions are the business of `rosbags`; what is added here is what the rest of
-the package needs: topics as plain values, errors that a user can act on, and bags that appear whole or not at all.
-Bags are written in metadata version 8, the newest that rosbag2 of both Humble and Jazzy reads.
+Storage, compression and message definitions are the business of `rosbags`; added here is what the rest of the
+package needs: topics as plain values, errors that a user can act on, and bags that appear whole or not at all.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from rosbags.interfaces import (
     Connection,
@@ -33,13 +32,13 @@ from restore_node.errors import BagError
 
 IMAGE_TYPES = (IMAGE_TYPE, COMPRESSED_IMAGE_TYPE)
 
-METADATA_VERSION = 8
+METADATA_VERSION: Literal[8] = 8  # the newest that rosbag2 of both Humble and Jazzy reads
 UNKNOWN_TYPE_HASH = 'RIHS01_' + '0' * 64
 FOREVER = QosTime(9223372036, 854775807)  # how rosbag2 writes an infinite duration
 
 
 class Message(NamedTuple):
-    """One recorded message: `data` is its CDR serialisation, header included; `time_ns` is the bag's log time."""
+    """One recorded message: `time_ns` is the bag's log time, `data` the CDR serialisation with its header."""
 
     topic: str
     type: str
@@ -90,11 +89,12 @@ def qos(
 
 
 class BagReader:
-    """A bag opened for reading: a rosbag2 folder (sqlite3 or mcap, compressed or not) or a lone .mcap/.db3 file.
+    """A bag opened for reading: a rosbag2 folder (sqlite3 or mcap, compressed or not), or a lone .mcap or .db3.
 
     Attributes:
         topics: every topic, in the bag's order, those without messages included.
-        start_ns, duration_ns: log time of the first message and from there to the last, in ns; 0 in an empty bag.
+        start_ns: log time of the first message; 0 in an empty bag.
+        duration_ns: from there to the last message; 0 in an empty bag.
 
     Raises:
         BagError: the bag is missing, corrupt, or in a format that cannot be read.
@@ -103,12 +103,12 @@ class BagReader:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         if not self.path.exists():
-            raise BagError(f'no bag at {self.path}', fix='check the path; a bag is a folder or an .mcap/.db3 file')
+            raise BagError(f'no bag at {self.path}', fix='check the path; a bag is a folder or an .mcap file')
         if self.path.is_dir() and not (self.path / 'metadata.yaml').is_file():
             raise BagError(
                 f'{self.path} is not a rosbag2 bag',
                 seen='a folder without metadata.yaml',
-                fix='name the bag\'s own folder, or repair an interrupted recording with `ros2 bag reindex`',
+                fix="name the bag's own folder, or repair an interrupted recording with `ros2 bag reindex`",
             )
         # A damaged file makes rosbags and the libraries under it raise almost anything, asserts included.
         try:
@@ -196,8 +196,8 @@ class BagReader:
 class BagWriter:
     """A bag being written: an mcap rosbag2 folder that gets its name when it is complete.
 
-    Until `close()` everything happens in a hidden folder beside the final one; leaving the `with` block by an error,
-    or calling `discard()`, removes it.
+    Until `close()` everything happens in a hidden folder beside the final one; leaving the `with` block by an
+    error, or calling `discard()`, removes it.
 
     Raises:
         BagError: the name is taken, or the disk refuses.
@@ -218,7 +218,7 @@ class BagWriter:
             raise self._unwritable(err) from err
 
     def add_topic(self, topic: Topic) -> None:
-        """Declare a topic before its first message; a topic of a BagReader keeps its definition, hash and QoS."""
+        """Declare a topic before its first message; a BagReader's topic keeps its definition, hash and QoS."""
         definition, type_hash = topic.definition, topic.type_hash
         if not definition and topic.type in self._typestore.fielddefs:
             definition = self._typestore.generate_msgdef(topic.type, ros_version=2)[0]
@@ -291,7 +291,7 @@ def _topics_of(connections: Sequence[Connection]) -> tuple[Topic, ...]:
 
 
 def _type_hash(name: str, definition: str) -> str:
-    """Return the REP-2016 hash of a type from its definition text, or zeros where the text does not say enough."""
+    """Return the REP-2016 hash of a type by its definition, or zeros where that does not say enough."""
     if not definition:
         return UNKNOWN_TYPE_HASH
     store = get_typestore(Stores.EMPTY)

@@ -1,7 +1,7 @@
 """PSNR and SSIM, and the conventions under which this package states them.
 
-Both compare uint8 RGB images `[H, W, 3]`, range 0..255, over all pixels and channels, with no alignment, no border
-cropped and no conversion to luma. Numbers of papers that score luma, crop, align first, or use MATLAB's
+Both compare uint8 RGB images `[H, W, 3]`, range 0..255, over all pixels and channels, with no alignment, no
+border cropped and no conversion to luma. Numbers of papers that score luma, crop, align first, or use MATLAB's
 three-dimensional SSIM are not comparable with these.
 """
 
@@ -47,9 +47,9 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float:
 def ssim(a: np.ndarray, b: np.ndarray) -> float:
     """Return the mean structural similarity of two images, at most 1.
 
-    Wang et al. 2004 with their window and constants, per channel, then the mean over the channels; the statistics
-    are those of the population, and positions where the window leaves the image do not count. The same as
-    scikit-image's with `gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=255`.
+    Wang et al. 2004 with their window and constants, per channel, then the mean over the channels; statistics
+    are the population's, and positions where the window leaves the image do not count. Equals scikit-image's
+    with `gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=255`.
 
     Args:
         a: uint8 `[H, W, 3]`, RGB, at least 11x11.
@@ -61,7 +61,9 @@ def ssim(a: np.ndarray, b: np.ndarray) -> float:
     _check(a, b)
     if min(a.shape[:2]) < SSIM_WINDOW:
         raise InputError(
-            'image is too small for SSIM', seen=f'{a.shape[1]}x{a.shape[0]}', wanted=f'{SSIM_WINDOW}x{SSIM_WINDOW}'
+            'image is too small for SSIM',
+            seen=f'{a.shape[1]}x{a.shape[0]}',
+            wanted=f'{SSIM_WINDOW}x{SSIM_WINDOW}',
         )
     x, y = a.astype(np.float64), b.astype(np.float64)
     mean_x, mean_y = _window_mean(x), _window_mean(y)
@@ -85,7 +87,9 @@ def _check(a: np.ndarray, b: np.ndarray) -> None:
     for image in (a, b):
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
             raise InputError(
-                'metrics compare RGB images', seen=f'{image.dtype} {list(image.shape)}', wanted='uint8 [H, W, 3]'
+                'metrics compare RGB images',
+                seen=f'{image.dtype} {list(image.shape)}',
+                wanted='uint8 [H, W, 3]',
             )
     if a.shape != b.shape:
         raise InputError(

@@ -1,0 +1,225 @@
+"""What the demo's camera looks at: a real photograph under a moving camera, or a user's own video.
+
+The truth of a view is made of the source's own pixels: at the middle of each exposure the camera stands on whole
+pixels of the photograph, without roll, and nothing is ever enlarged. Only the exposure around that moment moves
+between them.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import skimage.data
+from numpy.typing import NDArray
+
+from restore_node.errors import InputError
+from training.degradation.motion_blur import Trajectory
+
+Size = tuple[int, int]
+"""Width and height in pixels."""
+
+# At 640x360; the picture of a smaller camera shakes by as much less.
+REFERENCE_HEIGHT = 360
+EXPOSURE_S = 0.03  # a dark, wet day
+# Hz and pixels: the body on its springs, the wheels, the bracket of the camera. Pitch shakes more than yaw.
+VIBRATIONS = ((3.1, 5.0), (8.3, 4.6), (14.7, 1.8))
+YAW_SHARE = 0.6
+ROLL_RAD = 0.004
+FORWARD_ZOOM = 0.25  # relative growth of the picture per second
+WANDER_HZ = (0.17, 0.23)
+# A photograph much larger than the camera's picture is reduced until it leaves this much room to move.
+ROOM = 1.2
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """What the camera sees in one exposure.
+
+    Attributes:
+        scene: uint8 [h, w, 3] RGB, 0..255: the view and, where the source has more, a margin around it.
+        window: where in `scene` the view is.
+        trajectory: the camera's path over a long exposure, relative to its middle.
+    """
+
+    scene: NDArray[np.uint8]
+    window: tuple[slice, slice]
+    trajectory: Trajectory
+
+    @property
+    def sharp(self) -> NDArray[np.uint8]:
+        """uint8 [H, W, 3] RGB: the view in the middle of the exposure."""
+        return self.scene[self.window]
+
+
+class VirtualCamera:
+    """A camera on a vehicle: wanders slowly over the scene and is shaken by the road.
+
+    Args:
+        rng: the phases of its movements.
+        height: rows of its picture, by which pixel amplitudes are scaled.
+    """
+
+    def __init__(self, rng: np.random.Generator, height: int) -> None:
+        self._scale = height / REFERENCE_HEIGHT
+        self._wander = rng.uniform(0.0, 2.0 * np.pi, size=2)
+        self._phases = rng.uniform(0.0, 2.0 * np.pi, size=(3, len(VIBRATIONS)))
+
+    def position(self, time_s: float, room: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Top left corner (x, y) of the view, whole pixels in 0..room, at a moment."""
+        shake = np.minimum(self._reach(room), room / 2.0)
+        wander = np.sin(2.0 * np.pi * np.array(WANDER_HZ) * time_s + self._wander) * (room / 2.0 - shake)
+        vibration = self._shift(np.array([time_s]), room)[0]
+        return np.clip(np.rint(room / 2.0 + wander + vibration), 0, room).astype(np.int64)
+
+    def trajectory(self, time_s: float, room: NDArray[np.int64], reach_px: float) -> Trajectory:
+        """Path over the exposure around a moment; `reach_px` is the distance of the farthest pixel."""
+        growth = FORWARD_ZOOM * EXPOSURE_S
+        travel = np.linspace(-0.5, 0.5, 65) * EXPOSURE_S
+        steps = np.abs(np.diff(self._shift(time_s + travel, room), axis=0)).max(axis=0, initial=0.0) * 64.0
+        fastest = float(np.hypot(*steps)) + reach_px * (growth + EXPOSURE_S * self._roll_speed())
+        time = np.linspace(-0.5, 0.5, 2 * int(np.ceil(fastest / 2.0)) + 3) * EXPOSURE_S
+        middle = np.array([time_s])
+        # The picture moves against the camera.
+        return Trajectory(
+            shift_px=self._shift(middle, room) - self._shift(time_s + time, room),
+            roll_rad=self._roll(time_s + time) - self._roll(middle),
+            zoom=1.0 + FORWARD_ZOOM * time,
+        )
+
+    def _reach(self, room: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Largest vibration per axis, pixels; none where the source leaves no room for it."""
+        largest = self._scale * sum(amplitude for _, amplitude in VIBRATIONS) * np.array([YAW_SHARE, 1.0])
+        return np.minimum(largest, room / 4.0)
+
+    def _shift(self, time_s: NDArray[np.float64], room: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Vibration (x, y) of the camera, float64 [M, 2], pixels."""
+        unit = np.stack([self._waves(time_s, phases) for phases in self._phases[:2]], axis=1)
+        return unit * self._reach(room)
+
+    def _roll(self, time_s: NDArray[np.float64]) -> NDArray[np.float64]:
+        return ROLL_RAD * self._waves(time_s, self._phases[2])
+
+    def _roll_speed(self) -> float:
+        total = sum(amplitude for _, amplitude in VIBRATIONS)
+        return ROLL_RAD * sum(2.0 * np.pi * hertz * amplitude / total for hertz, amplitude in VIBRATIONS)
+
+    @staticmethod
+    def _waves(time_s: NDArray[np.float64], phases: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Sum of the vibrations, float64 [M], within -1..1."""
+        total = sum(amplitude for _, amplitude in VIBRATIONS)
+        waves = [
+            amplitude * np.sin(2.0 * np.pi * hertz * time_s + phase)
+            for (hertz, amplitude), phase in zip(VIBRATIONS, phases, strict=True)
+        ]
+        return np.sum(waves, axis=0) / total
+
+
+PHOTOGRAPHS: dict[str, Callable[[], NDArray[np.uint8]]] = {
+    'motorcycle_left': lambda: skimage.data.stereo_motorcycle()[0],
+    'rocket': skimage.data.rocket,
+    'coffee': skimage.data.coffee,
+    'motorcycle_right': lambda: skimage.data.stereo_motorcycle()[1],
+    'astronaut': skimage.data.astronaut,
+}
+"""Colour photographs inside the scikit-image package, in the order the demo shows them."""
+
+
+def load_photographs(size: Size) -> dict[str, NDArray[np.uint8]]:
+    """The photographs that are at least as large as the camera's picture, uint8 [h, w, 3] RGB.
+
+    Much larger ones are reduced by area, so that a small camera sees the scene and not a detail of it.
+
+    Raises:
+        InputError: none is large enough.
+    """
+    width, height = size
+    photographs = {}
+    for name, load in PHOTOGRAPHS.items():
+        photograph = load()
+        rows, columns = photograph.shape[:2]
+        if rows < height or columns < width:
+            continue
+        scale = min(1.0, max(ROOM * width / columns, ROOM * height / rows))
+        if scale < 1.0:
+            reduced = round(columns * scale), round(rows * scale)
+            photograph = cv2.resize(photograph, reduced, interpolation=cv2.INTER_AREA)
+        photographs[name] = photograph
+    if not photographs:
+        raise InputError(
+            'no photograph of scikit-image is as large as the picture',
+            seen=f'{width}x{height}',
+            wanted='741x500 or less',
+            fix='choose a smaller --size, or bring your own --video',
+        )
+    return photographs
+
+
+def view_photograph(photograph: NDArray[np.uint8], camera: VirtualCamera, time_s: float, size: Size) -> View:
+    """What a camera that moves over a photograph sees at a moment."""
+    width, height = size
+    room = np.array([photograph.shape[1] - width, photograph.shape[0] - height])
+    left, top = camera.position(time_s, room)
+    reach = float(np.hypot(width, height)) / 2.0
+    return View(
+        scene=photograph,
+        window=(slice(top, top + height), slice(left, left + width)),
+        trajectory=camera.trajectory(time_s, room, reach),
+    )
+
+
+def read_video(path: Path, size: Size | None, rate_hz: float, frames: int) -> Iterator[NDArray[np.uint8]]:
+    """Frames of a video at a rate of one's own, uint8 [H, W, 3] RGB, all of one size.
+
+    Larger frames are reduced by area and cut to the asked shape in the middle; smaller ones are kept as they are.
+
+    Raises:
+        InputError: it cannot be read as a video, or has no frames.
+    """
+    video = cv2.VideoCapture(str(path))
+    try:
+        if not path.is_file() or not video.isOpened():
+            raise InputError(
+                f'cannot read {path} as a video', fix='name an existing mp4, avi, mkv or mov file'
+            )
+        source_hz = video.get(cv2.CAP_PROP_FPS) or rate_hz
+        given, index = 0, 0
+        while given < frames:
+            done, picture = video.read()
+            if not done:
+                break
+            # A slow video shows a frame more than once; a fast one leaves frames out.
+            while given < frames and given / rate_hz < (index + 1) / source_hz:
+                yield fit(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), size)
+                given += 1
+            index += 1
+        if not given:
+            raise InputError(f'the video {path} has no frames', fix='check that it plays')
+    finally:
+        video.release()
+
+
+def fit(picture: NDArray[np.uint8], size: Size | None) -> NDArray[np.uint8]:
+    """Reduce by area to cover the size, then cut the middle out; never enlarge. None keeps the picture."""
+    if size is None:
+        return picture
+    rows, columns = picture.shape[:2]
+    width, height = min(size[0], columns), min(size[1], rows)
+    scale = max(width / columns, height / rows)
+    if scale < 1.0:
+        columns, rows = max(width, round(columns * scale)), max(height, round(rows * scale))
+        picture = cv2.resize(picture, (columns, rows), interpolation=cv2.INTER_AREA)
+    left, top = (columns - width) // 2, (rows - height) // 2
+    return np.ascontiguousarray(picture[top : top + height, left : left + width])
+
+
+def view_picture(picture: NDArray[np.uint8], camera: VirtualCamera, time_s: float) -> View:
+    """A whole picture under a camera that shakes about its middle; what moves in over the border is reflected."""
+    height, width = picture.shape[:2]
+    reach = float(np.hypot(width, height)) / 2.0
+    return View(
+        scene=picture,
+        window=(slice(0, height), slice(0, width)),
+        trajectory=camera.trajectory(time_s, np.array([width, height]), reach),
+    )

@@ -1,0 +1,309 @@
+"""Make the demo's input: a degraded drive as a rosbag2 bag, with the sharp, dry truth beside it.
+
+    python -m training.make_drive OUT [--size 640x360] [--rate 10] [--seconds 12] [--seed 7] [--video FILE]
+
+The folder is described in docs/contracts.md, section 4. The same seed makes the same folder.
+"""
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from rosbags.typesys import Stores, get_typestore
+
+from restore_node.atomic import Unfinished
+from restore_node.bag import BagWriter, Message, Topic, qos
+from restore_node.cdr import CAMERA_INFO_TYPE, IMAGE_TYPE, new_image
+from restore_node.errors import InputError, RestoreError
+from restore_node.frame import Header
+from training import drive_scenes
+from training.commands import report_errors
+from training.degradation.lens_drops import add_drops, draw_drops, render_drops
+from training.degradation.linear_light import to_display, to_linear
+from training.degradation.motion_blur import blur
+from training.degradation.rain import Rain, add_rain, draw_rain
+from training.degradation.sensor import Sensor, expose
+
+SEGMENTS = {
+    'clean': frozenset(),
+    'blur': frozenset({'blur'}),
+    'streaks': frozenset({'streaks'}),
+    'drops': frozenset({'drops'}),
+    'all': frozenset({'blur', 'streaks', 'drops'}),
+}
+"""The parts of a drive, and what degrades each; the sensor's noise is on all of them."""
+
+CLEAN_SHARE = 1 / 12
+IMAGE_TOPIC = '/camera/image_raw'
+INFO_TOPIC = '/camera/camera_info'
+FRAME_ID = 'camera'
+FIRST_STAMP_NS = 1_700_000_000_000_000_000
+MARGIN_PX = 48  # surroundings of a view that a long exposure can draw in
+READ_NOISE, SHOT_NOISE = 1.2, 1.8
+
+
+@dataclass(frozen=True)
+class Weather:
+    """Strength of rain and drops at 640x360; where a segment has everything at once, each is weaker."""
+
+    streaks: float
+    streak_light: float
+    drops: int
+    drop_px: tuple[float, float]
+
+
+ALONE = Weather(streaks=200.0, streak_light=0.3, drops=38, drop_px=(5.0, 24.0))
+TOGETHER = Weather(streaks=50.0, streak_light=0.16, drops=10, drop_px=(5.0, 14.0))
+
+
+class Degrader:
+    """What degrades one segment: layout of the drops, slant of the rain; both stay, only the streaks move.
+
+    Args:
+        effects: of `blur`, `streaks`, `drops`.
+        size: width and height of the frames in pixels.
+        rng: where drops and noise are.
+    """
+
+    def __init__(self, effects: frozenset[str], size: drive_scenes.Size, rng: np.random.Generator) -> None:
+        width, height = size
+        scale = height / drive_scenes.REFERENCE_HEIGHT
+        weather = TOGETHER if 'blur' in effects else ALONE
+        self._rng, self._blurred = rng, 'blur' in effects
+        self._rain: Rain | None = None
+        if 'streaks' in effects:
+            self._rain = draw_rain(
+                rng,
+                density=weather.streaks / scale,
+                angle_deg=rng.uniform(6.0, 14.0) * rng.choice((-1.0, 1.0)),
+                length_px=30.0 * scale,
+                brightness=weather.streak_light,
+                veil=0.04,
+            )
+        self._drops = None
+        if 'drops' in effects:
+            low, high = weather.drop_px
+            drops = draw_drops(rng, height, width, count=weather.drops, radius_px=(low * scale, high * scale))
+            self._drops = render_drops(drops, height, width, defocus_px=2.5 * scale)
+
+    def degrade(self, view: drive_scenes.View) -> NDArray[np.uint8]:
+        """One frame as the camera sends it: uint8 [H, W, 3] RGB, 0..255."""
+        light = _long_exposure(view) if self._blurred else to_linear(view.sharp)
+        if self._rain is not None:
+            light = add_rain(light, replace(self._rain, seed=int(self._rng.integers(2**31))))
+        if self._drops is not None:
+            light = add_drops(light, self._drops)
+        sensor = Sensor(READ_NOISE, SHOT_NOISE, jpeg_quality=None, seed=int(self._rng.integers(2**31)))
+        return expose(to_display(light), sensor)
+
+
+def _long_exposure(view: drive_scenes.View) -> NDArray[np.float32]:
+    """The view's linear light, float32 [H, W, 3], over its trajectory (paper eq. 2-4)."""
+    rows, columns = view.window
+    top, left = max(0, rows.start - MARGIN_PX), max(0, columns.start - MARGIN_PX)
+    around = view.scene[top : rows.stop + MARGIN_PX, left : columns.stop + MARGIN_PX]
+    exposed = blur(to_linear(around), view.trajectory)
+    return exposed[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
+
+
+def split(frames: int) -> list[dict[str, Any]]:
+    """The segments of a drive in order: a short clean one, then equal parts; `{name, first, count}` each.
+
+    Raises:
+        InputError: there are fewer frames than segments.
+    """
+    if frames < len(SEGMENTS):
+        raise InputError('the drive is too short', seen=f'{frames} frames', wanted=f'{len(SEGMENTS)} or more')
+    clean = max(1, round(frames * CLEAN_SHARE))
+    edges = [0, *np.linspace(clean, frames, len(SEGMENTS)).round().astype(int).tolist()]
+    return [
+        {'name': name, 'first': first, 'count': last - first}
+        for name, (first, last) in zip(SEGMENTS, pairwise(edges), strict=True)
+    ]
+
+
+def photograph_views(
+    segments: list[dict[str, Any]],
+    size: drive_scenes.Size,
+    rate_hz: float,
+    camera: drive_scenes.VirtualCamera,
+) -> Iterator[drive_scenes.View]:
+    """Views of every photograph in every segment, one after the other."""
+    photographs = list(drive_scenes.load_photographs(size).values())
+    for segment in segments:
+        for index in range(segment['count']):
+            photograph = photographs[index * len(photographs) // segment['count']]
+            time_s = (segment['first'] + index) / rate_hz
+            yield drive_scenes.view_photograph(photograph, camera, time_s, size)
+
+
+def make_drive(
+    out: Path,
+    *,
+    size: drive_scenes.Size,
+    rate_hz: float,
+    seconds: float,
+    seed: int,
+    video: Path | None = None,
+) -> dict[str, Any]:
+    """Write a drive folder and return its description, the content of `drive.json`.
+
+    Args:
+        out: the folder; it appears when it is complete.
+        size: width and height of the frames; a smaller video keeps its own.
+        rate_hz: frames per second.
+        seconds: length; a shorter video ends earlier.
+        seed: of everything that is random.
+        video: degrade this instead of scikit-image's photographs.
+
+    Raises:
+        RestoreError: the folder exists, no photograph is large enough, or the video cannot be used.
+    """
+    frames = round(seconds * rate_hz)
+    if video is None:
+        source = f'scikit-image {version("scikit-image")}: {", ".join(drive_scenes.load_photographs(size))}'
+    else:
+        source = video.name
+        first = next(drive_scenes.read_video(video, size, rate_hz, 1))
+        size = first.shape[1], first.shape[0]
+        frames = sum(1 for _ in drive_scenes.read_video(video, size, rate_hz, frames))
+    segments = split(frames)
+    camera = drive_scenes.VirtualCamera(np.random.default_rng(seed), size[1])
+    if video is None:
+        views = photograph_views(segments, size, rate_hz, camera)
+    else:
+        pictures = drive_scenes.read_video(video, size, rate_hz, frames)
+        views = (
+            drive_scenes.view_picture(picture, camera, index / rate_hz)
+            for index, picture in enumerate(pictures)
+        )
+    drive = {
+        'format': 1,
+        'topic': IMAGE_TOPIC,
+        'width': size[0],
+        'height': size[1],
+        'rate_hz': rate_hz,
+        'seed': seed,
+        'source': source,
+        'segments': segments,
+        'stamps_ns': [FIRST_STAMP_NS + round(index * 1e9 / rate_hz) for index in range(frames)],
+    }
+    with Unfinished(out) as folder:
+        (folder / 'truth').mkdir(parents=True)
+        _write_frames(folder, drive, views)
+        (folder / 'drive.json').write_text(json.dumps(drive, indent=1) + '\n')
+    return drive
+
+
+def _write_frames(folder: Path, drive: dict[str, Any], views: Iterator[drive_scenes.View]) -> None:
+    size = drive['width'], drive['height']
+    with BagWriter(folder / 'bag') as bag:
+        for name, message_type in ((INFO_TOPIC, CAMERA_INFO_TYPE), (IMAGE_TOPIC, IMAGE_TYPE)):
+            bag.add_topic(Topic(name, message_type, qos=(qos('reliable', depth=10),)))
+        for number, segment in enumerate(drive['segments']):
+            degrader = Degrader(
+                SEGMENTS[segment['name']], size, np.random.default_rng([drive['seed'], number])
+            )
+            for index in range(segment['first'], segment['first'] + segment['count']):
+                view, stamp_ns = next(views), drive['stamps_ns'][index]
+                header = Header(stamp_ns // 1_000_000_000, stamp_ns % 1_000_000_000, FRAME_ID)
+                bag.write(Message(INFO_TOPIC, CAMERA_INFO_TYPE, stamp_ns, camera_info(header, size)))
+                bag.write(Message(IMAGE_TOPIC, IMAGE_TYPE, stamp_ns, image(header, degrader.degrade(view))))
+                _write_png(folder / 'truth' / f'{index:06d}.png', view.sharp)
+
+
+def image(header: Header, pixels: NDArray[np.uint8]) -> bytes:
+    """A serialised rgb8 `sensor_msgs/Image` of uint8 [H, W, 3] RGB."""
+    height, width = pixels.shape[:2]
+    message, data = new_image(header, height, width, 'rgb8', 3 * width)
+    data[:] = pixels.reshape(height, 3 * width)
+    return bytes(message)
+
+
+def camera_info(header: Header, size: drive_scenes.Size) -> bytes:
+    """A serialised `sensor_msgs/CameraInfo`: a pinhole of 64 degrees across, without distortion."""
+    store = get_typestore(Stores.ROS2_JAZZY)
+    types = store.types
+    width, height = size
+    focal, centre_x, centre_y = 0.8 * width, (width - 1) / 2.0, (height - 1) / 2.0
+    message = types[CAMERA_INFO_TYPE](
+        header=types['std_msgs/msg/Header'](
+            stamp=types['builtin_interfaces/msg/Time'](sec=header.sec, nanosec=header.nanosec),
+            frame_id=header.frame_id,
+        ),
+        height=height,
+        width=width,
+        distortion_model='plumb_bob',
+        d=np.zeros(5),
+        k=np.array([focal, 0, centre_x, 0, focal, centre_y, 0, 0, 1], np.float64),
+        r=np.eye(3).ravel(),
+        p=np.array([focal, 0, centre_x, 0, 0, focal, centre_y, 0, 0, 0, 1, 0], np.float64),
+        binning_x=0,
+        binning_y=0,
+        roi=types['sensor_msgs/msg/RegionOfInterest'](
+            x_offset=0, y_offset=0, height=0, width=0, do_rectify=False
+        ),
+    )
+    return bytes(store.serialize_cdr(message, CAMERA_INFO_TYPE))
+
+
+def _write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
+    if not cv2.imwrite(str(path), cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)):
+        raise InputError(f'cannot write {path}', fix='check permissions and free space')
+
+
+def _size(text: str) -> drive_scenes.Size:
+    match = re.fullmatch(r'(\d+)x(\d+)', text)
+    if not match or min(size := (int(match[1]), int(match[2]))) < 64:
+        raise argparse.ArgumentTypeError(f'got {text!r}, want WIDTHxHEIGHT of 64x64 or more, such as 640x360')
+    return size
+
+
+def _positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0.0 < value < 1e4:
+        raise argparse.ArgumentTypeError(f'got {text!r}, want a number above 0')
+    return value
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command: see the module's docstring."""
+    parser = argparse.ArgumentParser(prog='make_drive', description='Make a degraded drive with its truth.')
+    parser.add_argument('out', type=Path, help='folder to make; must not exist')
+    parser.add_argument('--size', type=_size, default=(640, 360), help='of the frames (default 640x360)')
+    parser.add_argument('--rate', type=_positive, default=10.0, help='frames per second (default 10)')
+    parser.add_argument('--seconds', type=_positive, default=12.0, help='length of the drive (default 12)')
+    parser.add_argument('--seed', type=int, default=7, help='of all that is random (default 7)')
+    parser.add_argument('--video', type=Path, help='degrade this video instead of the photographs')
+    given = parser.parse_args(arguments)
+    try:
+        drive = make_drive(
+            given.out,
+            size=given.size,
+            rate_hz=given.rate,
+            seconds=given.seconds,
+            seed=given.seed,
+            video=given.video,
+        )
+    except RestoreError as error:
+        return report_errors(error)
+    frames = f'{len(drive["stamps_ns"])} frames of {drive["width"]}x{drive["height"]}'
+    print(f'{given.out}: {frames} from {drive["source"]}')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
