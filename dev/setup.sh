@@ -23,7 +23,7 @@ make_environment() {
     contents=$(stamp_of "${files[@]}" requirements/constraints.txt dev/ros2launch_verb/*.*)
     [[ ! -f $stamp ]] || mapfile -t made < "$stamp"
     if [[ ${made[0]-} != "$identity" ]]; then
-        rm -rf "$folder"
+        rm -rf "$folder" && made=()
         # shellcheck disable=SC2086  # the options are words
         without_ros "$python" -m venv $options "$folder" ||
             fail "$python cannot make a virtual environment; on Ubuntu: apt install python3-venv"

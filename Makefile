@@ -1,0 +1,83 @@
+# What one does with a checkout. Everything is set up inside it: .venv/, .ros/, build/, install/, log/, out/.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# ROS 2's variables stay with the processes that are ROS; everything else runs without them.
+PLAIN := env -u PYTHONPATH -u LD_LIBRARY_PATH -u AMENT_PREFIX_PATH
+NODE := $(PLAIN) .venv/node/bin/python
+# Own domain, whatever the caller's shell says: tests and demo never meet a running robot.
+ROS := env -u ROS_DOMAIN_ID dev/ros2_run.sh
+
+SIZE ?= 640x360
+VIDEO ?=
+BAG ?=
+# The drive that the demo replays: made from photographs, from a user's video, or a user's own bag.
+DRIVE := $(or $(BAG),$(if $(VIDEO),out/drive/video,out/drive/$(SIZE)))
+
+.PHONY: help
+help:  ## show this list
+	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+.PHONY: setup
+setup:  ## set up what is missing: the node environment, and a ROS 2 where none is sourced
+	@dev/setup.sh node
+
+.PHONY: build
+build: setup  ## build the ROS 2 package with colcon into install/
+	@$(ROS) colcon --log-level error build --event-handlers console_direct- console_cohesion- console_start_end-
+
+.PHONY: demo
+demo: build $(if $(BAG),,$(DRIVE)/drive.json)  ## a camera stream in, a restored stream out; VIDEO=, BAG= or SIZE= to choose
+	@$(ROS) ros2 run restore_node replay_test "$(DRIVE)" out/demo
+	@echo 'pictures and plots: out/demo/report.html'
+
+DRIVE_MAKERS := $(wildcard training/*drive*.py training/degradation/*.py)
+out/drive/%/drive.json: $(DRIVE_MAKERS) | setup
+	@rm -rf "$(@D)"
+	@$(NODE) -m training.make_drive "$(@D)" --size $(SIZE) $(if $(VIDEO),--video "$(VIDEO)")
+
+# Another video of the same name is another drive.
+ifneq ($(VIDEO),)
+.PHONY: out/drive/video/drive.json
+endif
+
+.PHONY: test
+test: test-unit test-train test-ros  ## all tests
+
+.PHONY: test-unit
+test-unit: setup  ## tests that need neither ROS 2 nor PyTorch; again under Python 3.10 where there is one
+	@dev/setup.sh py310
+	@$(NODE) -m pytest --ignore=test/ros --ignore=test/training
+	@[[ ! -x .venv/py310/bin/python ]] || \
+		$(PLAIN) .venv/py310/bin/python -m pytest --ignore=test/ros --ignore=test/training
+
+.PHONY: test-train
+test-train:  ## tests of the trainer, in .venv/train
+	@dev/setup.sh train
+	@$(PLAIN) .venv/train/bin/python -m pytest test/training
+
+.PHONY: test-ros
+test-ros: build  ## tests of the node over real DDS
+	@$(ROS) python -m pytest test/ros
+
+.PHONY: lint
+lint: setup  ## style, import order and types
+	@$(NODE) -m ruff check .
+	@$(NODE) -m ruff format --check .
+	@$(NODE) -m mypy
+
+.PHONY: format
+format: setup  ## mend what ruff can mend
+	@$(NODE) -m ruff check --fix .
+	@$(NODE) -m ruff format .
+
+.PHONY: parameters
+parameters: setup  ## generate the node's parameters anew from parameters.yaml
+	@$(ROS) python -m generate_parameter_library_py.generate_python_module \
+		restore_node/ros/parameters.py restore_node/ros/parameters.yaml
+
+.PHONY: clean
+clean:  ## remove what was built and made; environments stay
+	rm -rf build install log out .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,39 @@
+"""Install what a vehicle runs: restore_node, its launch files, parameters and models. Not training/."""
+
+from glob import glob
+
+from setuptools import find_packages, setup
+
+NAME = 'restore_node'
+SHARE = f'share/{NAME}'
+
+setup(
+    name=NAME,
+    version='0.1.0',
+    description='Restores camera images in real time: motion blur, rain streaks and drops on the lens',
+    maintainer='restore_node maintainers',
+    maintainer_email='maintainers@restore-node.dev',
+    license='Apache-2.0',
+    packages=find_packages(include=[NAME, f'{NAME}.*']),
+    data_files=[
+        ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
+        (SHARE, ['package.xml']),
+        (f'{SHARE}/launch', glob('launch/*.launch.*')),
+        (f'{SHARE}/config', glob('config/*.yaml')),
+        (f'{SHARE}/models', glob('models/*')),
+    ],
+    python_requires='>=3.10',
+    install_requires=['setuptools'],
+    extras_require={'test': ['pytest']},
+    zip_safe=True,
+    entry_points={
+        'console_scripts': [
+            'restore_node = restore_node.ros.node:main',
+            'player = restore_node.ros.player:main',
+            'recorder = restore_node.ros.recorder:main',
+            'restore_bag = restore_node.tools.restore_bag:main',
+            'restore_image = restore_node.tools.restore_image:main',
+            'replay_test = restore_node.tools.replay_test:main',
+        ],
+    },
+)
