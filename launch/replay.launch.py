@@ -1,7 +1,7 @@
 """Play a bag through the real node and record what it publishes (docs/contracts.md, section 5).
 
-Player, node and recorder end in this order, each by the end of the one before. The launch fails (exit code 1) when
-one of them ends out of turn or with an error.
+Player, node and recorder end in this order, each by the end of the one before. The launch fails (exit code 1)
+when one of them ends out of turn or with an error.
 """
 
 import signal
@@ -19,7 +19,9 @@ from launch_ros.substitutions import FindPackageShare
 ARGUMENTS = [
     DeclareLaunchArgument('bag', description='rosbag2 folder, or an .mcap or .db3 file'),
     DeclareLaunchArgument('output', description='folder for restored/, journal.jsonl and player.json'),
-    DeclareLaunchArgument('model', default_value='', description='model file; empty: as in params_file'),
+    DeclareLaunchArgument(
+        'model', default_value='', description='name or .onnx file; empty: as in params_file'
+    ),
     DeclareLaunchArgument('topic', default_value='/camera/image_raw', description='image topic of the bag'),
     DeclareLaunchArgument('rate', default_value='1.0', description='bag seconds per wall second'),
     DeclareLaunchArgument('all', default_value='false', description='play the other topics of the bag too'),
@@ -40,19 +42,20 @@ def generate_launch_description() -> LaunchDescription:
 
 def _replay(context: LaunchContext) -> list:
     given = {argument.name: LaunchConfiguration(argument.name).perform(context) for argument in ARGUMENTS}
-    output = Path(given['output']).expanduser().absolute()
-    topic, _, transport = given['topic'].partition('/compressed')
+    output = Path(given['output'])
+    topic = given['topic'].removesuffix('/compressed')
     namespace = topic.rpartition('/')[0]
     restored = f'{namespace}/image_restored'
 
     parameters = {
         'use_sim_time': True,
         'journal': str(output / 'journal.jsonl'),
-        # Best effort, as cameras are subscribed to, loses big images on the way; a test wants the node's own losses.
+        # Best effort, as cameras are subscribed to, loses big images on the way; the question here is what
+        # the node does with those that arrive.
         f'qos_overrides.{given["topic"]}.subscription.reliability': 'reliable',
     }
     if given['model']:
-        parameters['model'] = str(Path(given['model']).expanduser().absolute())
+        parameters['model'] = given['model']
     if given['topic'].endswith('/compressed'):
         parameters['transport'] = 'compressed'
     node = Node(
@@ -75,7 +78,7 @@ def _replay(context: LaunchContext) -> list:
         package='restore_node',
         executable='player',
         arguments=[
-            str(Path(given['bag']).expanduser().absolute()),
+            given['bag'],
             *('--topic', given['topic'], '--rate', given['rate'], '--wait', given['wait']),
             *('--answer', restored, '--report', str(output / 'player.json')),
             *(['--all'] if given['all'].lower() == 'true' else []),

@@ -1,7 +1,7 @@
-"""Play an image topic of a bag in the bag's own time, byte for byte, with `/clock` (docs/contracts.md, section 5).
+"""Play an image topic of a bag in its own time, byte for byte, with `/clock` (docs/contracts.md, section 5).
 
-Unlike `ros2 bag play` it needs no rosbag2, does not start before its listeners are there, and writes down what it
-sent, so that frames which the transport lost can be told from frames which the node dropped.
+Unlike `ros2 bag play` it needs no rosbag2, does not start before its listeners are there, and writes down
+what it sent, so that frames which the transport lost can be told from frames which the node dropped.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ class Player:
 
 
 def topics_to_play(reader: BagReader, options: PlayerOptions) -> list[Topic]:
-    """The image topic, the `camera_info` beside it, and everything else if asked for; never the answer itself.
+    """The image topic, the `camera_info` beside it, and all else if asked for; never the answer itself.
 
     Raises:
         BagError: the image topic is not in the bag, is no image, or is empty.
@@ -202,7 +202,7 @@ def main() -> int:
             if options.report and not stop.is_set():
                 player.write_report(options.report)
     except RestoreError as error:
-        print(f'error: {error}', file=sys.stderr)
+        sys.stderr.write(f'error: {error}\n')
         return 2
     finally:
         rclpy.try_shutdown()

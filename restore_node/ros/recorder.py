@@ -113,7 +113,7 @@ def main() -> int:
     try:
         record(options.output, options.topics, stop)
     except RestoreError as error:
-        print(f'error: {error}', file=sys.stderr)
+        sys.stderr.write(f'error: {error}\n')
         return 2
     finally:
         rclpy.try_shutdown()
