@@ -24,6 +24,7 @@ _restore_node_setup() {
         return 2
     fi
     export RMW_IMPLEMENTATION=${RMW_IMPLEMENTATION:-rmw_fastrtps_cpp}
+    export ROS_LOG_DIR=${ROS_LOG_DIR:-$root/log/ros}
     [[ :$PATH: == *":$root/.venv/node/bin:"* ]] || export PATH=$root/.venv/node/bin:$PATH
 
     if [[ $ROS_DISTRO == humble ]]; then

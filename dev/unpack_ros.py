@@ -26,6 +26,7 @@ def target_of(member: str) -> PurePosixPath | None:
 
 
 def main() -> None:
+    """Unpack the wheel named on the command line."""
     wheel, folder = Path(sys.argv[1]), Path(sys.argv[2])
     with zipfile.ZipFile(wheel) as archive:
         for member in archive.infolist():

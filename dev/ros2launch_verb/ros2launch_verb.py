@@ -10,7 +10,10 @@ from pathlib import Path
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 from launch import LaunchDescription, LaunchService
 from launch.actions import IncludeLaunchDescription
-from launch.launch_description_sources import AnyLaunchDescriptionSource, get_launch_description_from_any_launch_file
+from launch.launch_description_sources import (
+    AnyLaunchDescriptionSource,
+    get_launch_description_from_any_launch_file,
+)
 from ros2cli.command import CommandExtension
 
 
@@ -32,7 +35,7 @@ class LaunchCommand(CommandExtension):
         try:
             path = _launch_file(args.package_or_path, rest)
             arguments = [_name_and_value(argument) for argument in rest]
-        except (ValueError, PackageNotFoundError) as error:
+        except ValueError as error:
             return str(error)
         if args.show_args:
             _show_arguments(path)
@@ -49,9 +52,16 @@ def _launch_file(package_or_path: str, rest: list[str]) -> str:
     if os.path.isfile(package_or_path):
         return os.path.abspath(package_or_path)
     if not rest or ':=' in rest[0]:
-        raise ValueError(f'{package_or_path}: got no such launch file, want a file, or a package and a file name')
+        raise ValueError(
+            f'{package_or_path}: got no such launch file, want a file, or a package and a file name'
+        )
     name = rest.pop(0)
-    share = Path(get_package_share_directory(package_or_path))
+    try:
+        share = Path(get_package_share_directory(package_or_path))
+    except PackageNotFoundError as error:
+        raise ValueError(
+            f'package {package_or_path}: got none, want one that is built and sourced'
+        ) from error
     found = sorted(path for path in share.rglob(name) if path.is_file())
     if len(found) != 1:
         raise ValueError(f'{name}: got {len(found)} such files under {share}, want one')
