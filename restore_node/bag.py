@@ -1,7 +1,7 @@
 """Read and write rosbag2 bags as raw serialised messages; needs no ROS.
 
-Storage, compression and message definitions are the business of `rosbags`; added here is what the rest of the
-package needs: topics as plain values, errors that a user can act on, and bags that appear whole or not at all.
+Storage, compression and message definitions are the business of `rosbags`. Added here is what the rest of the
+package needs: topics as plain values, errors that a user can act on, bags that appear whole or not at all.
 """
 
 from __future__ import annotations
@@ -68,6 +68,7 @@ class Topic:
 
     @property
     def is_image(self) -> bool:
+        """Whether its messages are raw or compressed images."""
         return self.type in IMAGE_TYPES
 
 
@@ -89,7 +90,7 @@ def qos(
 
 
 class BagReader:
-    """A bag opened for reading: a rosbag2 folder (sqlite3 or mcap, compressed or not), or a lone .mcap or .db3.
+    """A bag opened for reading: a rosbag2 folder (sqlite3 or mcap, compressed or not), or one .mcap or .db3.
 
     Attributes:
         topics: every topic, in the bag's order, those without messages included.
@@ -124,6 +125,7 @@ class BagReader:
 
     @property
     def message_count(self) -> int:
+        """Messages of all topics."""
         return sum(topic.count for topic in self.topics)
 
     def images(self, names: Sequence[str] = ()) -> list[Topic]:
@@ -174,6 +176,7 @@ class BagReader:
             yield Message(connection.topic, connection.msgtype, time_ns, bytes(data))
 
     def close(self) -> None:
+        """Close the bag; closing twice is harmless."""
         if self._reader.is_open:
             self._reader.close()
 
@@ -218,7 +221,7 @@ class BagWriter:
             raise self._unwritable(err) from err
 
     def add_topic(self, topic: Topic) -> None:
-        """Declare a topic before its first message; a BagReader's topic keeps its definition, hash and QoS."""
+        """Declare a topic before its first message; one of a BagReader keeps its definition, hash and QoS."""
         definition, type_hash = topic.definition, topic.type_hash
         if not definition and topic.type in self._typestore.fielddefs:
             definition = self._typestore.generate_msgdef(topic.type, ros_version=2)[0]

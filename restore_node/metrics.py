@@ -1,8 +1,8 @@
 """PSNR and SSIM, and the conventions under which this package states them.
 
 Both compare uint8 RGB images `[H, W, 3]`, range 0..255, over all pixels and channels, with no alignment, no
-border cropped and no conversion to luma. Numbers of papers that score luma, crop, align first, or use MATLAB's
-three-dimensional SSIM are not comparable with these.
+border cropped and no conversion to luma. Numbers of papers that score luma, crop, align first, or use
+MATLAB's three-dimensional SSIM are not comparable with these.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What the demo's camera looks at: a real photograph under a moving camera, or a user's own video.
 
-The truth of a view is made of the source's own pixels: at the middle of each exposure the camera stands on whole
-pixels of the photograph, without roll, and nothing is ever enlarged. Only the exposure around that moment moves
-between them.
+The truth of a view is made of the source's own pixels: at the middle of each exposure the camera stands on
+whole pixels of the photograph, without roll, and nothing is ever enlarged. Only the exposure around that
+moment moves between them.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from restore_node.errors import InputError
 from training.degradation.motion_blur import Trajectory
 
+Floats = NDArray[np.float64]
 Size = tuple[int, int]
 """Width and height in pixels."""
 
@@ -66,20 +67,21 @@ class VirtualCamera:
         self._wander = rng.uniform(0.0, 2.0 * np.pi, size=2)
         self._phases = rng.uniform(0.0, 2.0 * np.pi, size=(3, len(VIBRATIONS)))
 
-    def position(self, time_s: float, room: NDArray[np.int64]) -> NDArray[np.int64]:
+    def position(self, time_s: float, room: Floats) -> tuple[int, int]:
         """Top left corner (x, y) of the view, whole pixels in 0..room, at a moment."""
         shake = np.minimum(self._reach(room), room / 2.0)
         wander = np.sin(2.0 * np.pi * np.array(WANDER_HZ) * time_s + self._wander) * (room / 2.0 - shake)
         vibration = self._shift(np.array([time_s]), room)[0]
-        return np.clip(np.rint(room / 2.0 + wander + vibration), 0, room).astype(np.int64)
+        left, top = np.clip(np.rint(room / 2.0 + wander + vibration), 0.0, room)
+        return int(left), int(top)
 
-    def trajectory(self, time_s: float, room: NDArray[np.int64], reach_px: float) -> Trajectory:
+    def trajectory(self, time_s: float, room: Floats, reach_px: float) -> Trajectory:
         """Path over the exposure around a moment; `reach_px` is the distance of the farthest pixel."""
         growth = FORWARD_ZOOM * EXPOSURE_S
-        travel = np.linspace(-0.5, 0.5, 65) * EXPOSURE_S
+        travel = _times(65)
         steps = np.abs(np.diff(self._shift(time_s + travel, room), axis=0)).max(axis=0, initial=0.0) * 64.0
         fastest = float(np.hypot(*steps)) + reach_px * (growth + EXPOSURE_S * self._roll_speed())
-        time = np.linspace(-0.5, 0.5, 2 * int(np.ceil(fastest / 2.0)) + 3) * EXPOSURE_S
+        time = _times(2 * int(np.ceil(fastest / 2.0)) + 3)
         middle = np.array([time_s])
         # The picture moves against the camera.
         return Trajectory(
@@ -88,17 +90,17 @@ class VirtualCamera:
             zoom=1.0 + FORWARD_ZOOM * time,
         )
 
-    def _reach(self, room: NDArray[np.int64]) -> NDArray[np.float64]:
+    def _reach(self, room: Floats) -> Floats:
         """Largest vibration per axis, pixels; none where the source leaves no room for it."""
         largest = self._scale * sum(amplitude for _, amplitude in VIBRATIONS) * np.array([YAW_SHARE, 1.0])
         return np.minimum(largest, room / 4.0)
 
-    def _shift(self, time_s: NDArray[np.float64], room: NDArray[np.int64]) -> NDArray[np.float64]:
+    def _shift(self, time_s: Floats, room: Floats) -> Floats:
         """Vibration (x, y) of the camera, float64 [M, 2], pixels."""
         unit = np.stack([self._waves(time_s, phases) for phases in self._phases[:2]], axis=1)
         return unit * self._reach(room)
 
-    def _roll(self, time_s: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _roll(self, time_s: Floats) -> Floats:
         return ROLL_RAD * self._waves(time_s, self._phases[2])
 
     def _roll_speed(self) -> float:
@@ -106,7 +108,7 @@ class VirtualCamera:
         return ROLL_RAD * sum(2.0 * np.pi * hertz * amplitude / total for hertz, amplitude in VIBRATIONS)
 
     @staticmethod
-    def _waves(time_s: NDArray[np.float64], phases: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _waves(time_s: Floats, phases: Floats) -> Floats:
         """Sum of the vibrations, float64 [M], within -1..1."""
         total = sum(amplitude for _, amplitude in VIBRATIONS)
         waves = [
@@ -114,6 +116,11 @@ class VirtualCamera:
             for (hertz, amplitude), phase in zip(VIBRATIONS, phases, strict=True)
         ]
         return np.sum(waves, axis=0) / total
+
+
+def _times(count: int) -> Floats:
+    """Moments of an exposure relative to its middle, float64 [count], seconds."""
+    return np.asarray(np.linspace(-0.5, 0.5, count) * EXPOSURE_S, np.float64)
 
 
 PHOTOGRAPHS: dict[str, Callable[[], NDArray[np.uint8]]] = {
@@ -159,7 +166,7 @@ def load_photographs(size: Size) -> dict[str, NDArray[np.uint8]]:
 def view_photograph(photograph: NDArray[np.uint8], camera: VirtualCamera, time_s: float, size: Size) -> View:
     """What a camera that moves over a photograph sees at a moment."""
     width, height = size
-    room = np.array([photograph.shape[1] - width, photograph.shape[0] - height])
+    room = np.array([photograph.shape[1] - width, photograph.shape[0] - height], np.float64)
     left, top = camera.position(time_s, room)
     reach = float(np.hypot(width, height)) / 2.0
     return View(
@@ -172,7 +179,7 @@ def view_photograph(photograph: NDArray[np.uint8], camera: VirtualCamera, time_s
 def read_video(path: Path, size: Size | None, rate_hz: float, frames: int) -> Iterator[NDArray[np.uint8]]:
     """Frames of a video at a rate of one's own, uint8 [H, W, 3] RGB, all of one size.
 
-    Larger frames are reduced by area and cut to the asked shape in the middle; smaller ones are kept as they are.
+    Larger frames are reduced by area and cut to the asked shape in the middle; smaller ones stay as they are.
 
     Raises:
         InputError: it cannot be read as a video, or has no frames.
@@ -215,11 +222,11 @@ def fit(picture: NDArray[np.uint8], size: Size | None) -> NDArray[np.uint8]:
 
 
 def view_picture(picture: NDArray[np.uint8], camera: VirtualCamera, time_s: float) -> View:
-    """A whole picture under a camera that shakes about its middle; what moves in over the border is reflected."""
+    """A whole picture under a shaking camera; what moves in over the border is a reflection."""
     height, width = picture.shape[:2]
     reach = float(np.hypot(width, height)) / 2.0
     return View(
         scene=picture,
         window=(slice(0, height), slice(0, width)),
-        trajectory=camera.trajectory(time_s, np.array([width, height]), reach),
+        trajectory=camera.trajectory(time_s, np.array([width, height], np.float64), reach),
     )

@@ -1,0 +1,191 @@
+"""Restore the images of a rosbag2 bag, without ROS: `restore_bag IN OUT`.
+
+Everything else in the bag, and by default the original images too, is copied through byte for byte. OUT is an
+mcap bag and appears when it is complete.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from restore_node import codec
+from restore_node.bag import BagReader, BagWriter, Message, Topic
+from restore_node.cdr import COMPRESSED_IMAGE_TYPE, IMAGE_TYPE
+from restore_node.errors import BagError, EncodingError
+from restore_node.pipeline import Pipeline
+from restore_node.tools.cli import add_model_arguments, open_pipeline, progress_bar, run_command, runs_on
+
+RESTORED_NAME = 'image_restored'
+COMPRESSED_SUFFIX = '/compressed'
+
+
+@dataclass
+class Outcome:
+    """What became of the images: restored, or malformed and copied through."""
+
+    restored: int = 0
+    malformed: int = 0
+    first_fault: str = ''
+
+
+def restored_name(topic: str, suffix: str = '') -> str:
+    """Return the topic that restored images of a topic go to.
+
+    `/front/image_raw` and `/front/image_raw/compressed` give `/front/image_restored`, which has the same
+    camera_info beside it. With a suffix: `/front/image_raw` plus the suffix.
+    """
+    base = topic.removesuffix(COMPRESSED_SUFFIX)
+    return base + suffix if suffix else f'{base.rpartition("/")[0]}/{RESTORED_NAME}'
+
+
+def choose_outputs(
+    topics: Sequence[Topic], images: Sequence[Topic], *, named: bool, suffix: str = '', in_place: bool = False
+) -> dict[str, Topic]:
+    """Decide where restored images go.
+
+    Args:
+        topics: all topics of the bag.
+        images: the topics to restore.
+        named: whether the user named these; if not, a compressed topic beside its raw twin is left out.
+        suffix: as for `restored_name`.
+        in_place: restored images take the place of the originals.
+
+    Returns:
+        The topic to write for the name of each topic that is restored.
+
+    Raises:
+        BagError: two would go to one name, or to one that the bag has already, or a compressed topic would
+            have to change its type in place.
+    """
+    names = {topic.name for topic in images}
+    if not named:
+        images = [topic for topic in images if _raw_twin(topic) not in names]
+    if in_place:
+        for topic in images:
+            if topic.type != IMAGE_TYPE:
+                raise BagError(
+                    f'{topic.name} cannot be replaced by its restored images',
+                    seen=topic.type,
+                    wanted=IMAGE_TYPE,
+                    fix='leave out --replace, or name raw topics with --topic',
+                )
+        return {topic.name: topic for topic in images}
+    outputs: dict[str, Topic] = {}
+    taken = {topic.name: 'is in the bag already' for topic in topics}
+    for topic in images:
+        name = restored_name(topic.name, suffix)
+        if name in taken:
+            raise BagError(
+                f'restored images of {topic.name} would go to {name}, which {taken[name]}',
+                fix='choose another name with --suffix, or topics with --topic',
+            )
+        taken[name] = f'is for those of {topic.name}'
+        outputs[topic.name] = Topic(name, IMAGE_TYPE, qos=topic.qos)
+    return outputs
+
+
+def _raw_twin(topic: Topic) -> str:
+    is_twin = topic.type == COMPRESSED_IMAGE_TYPE and topic.name.endswith(COMPRESSED_SUFFIX)
+    return topic.name.removesuffix(COMPRESSED_SUFFIX) if is_twin else ''
+
+
+def restore_bag(
+    source: BagReader, out: Path, pipeline: Pipeline, outputs: dict[str, Topic], *, in_place: bool = False
+) -> Outcome:
+    """Write a bag with the restored images of some topics beside everything the source has.
+
+    Args:
+        source: an open bag.
+        out: the bag to make.
+        pipeline: what restores.
+        outputs: see `choose_outputs`.
+        in_place: leave the original out where it could be restored.
+
+    Raises:
+        BagError: the source is damaged, or the output exists or cannot be written; nothing is left behind.
+        BackendError: the backend failed; nothing is left behind.
+    """
+    outcome = Outcome()
+    total = sum(topic.count for topic in source.topics if topic.name in outputs)
+    with BagWriter(out) as bag, progress_bar() as bar:
+        for topic in source.topics:
+            bag.add_topic(topic)
+        if not in_place:
+            for topic in outputs.values():
+                bag.add_topic(topic)
+        task = bar.add_task('restoring', total=total)
+        for message in source.messages():
+            restored = None
+            if message.topic in outputs:
+                restored = _restore(message, outputs[message.topic], pipeline, outcome)
+                bar.advance(task)
+            if restored is None or not in_place:
+                bag.write(message)
+            if restored is not None:
+                bag.write(restored)
+    return outcome
+
+
+def _restore(message: Message, output: Topic, pipeline: Pipeline, outcome: Outcome) -> Message | None:
+    """Return the restored message; count, and return None, where the image is malformed."""
+    decode = codec.decode if message.type == IMAGE_TYPE else codec.decode_compressed
+    try:
+        frame = decode(message.data)
+    except EncodingError as err:
+        outcome.malformed += 1
+        outcome.first_fault = outcome.first_fault or f'{message.topic}: {err}'
+        return None
+    outcome.restored += 1
+    return Message(output.name, IMAGE_TYPE, message.time_ns, pipeline.process(frame).message())
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(prog='restore_bag', description='Restore the images of a rosbag2 bag.')
+    parser.add_argument('source', metavar='IN', type=Path, help='bag folder, or a lone .mcap file')
+    parser.add_argument('out', metavar='OUT', type=Path, help='bag folder to make (mcap); must not exist')
+    parser.add_argument(
+        '--topic',
+        action='append',
+        default=[],
+        metavar='T',
+        help='image topic to restore; repeat for more (default all)',
+    )
+    names = parser.add_mutually_exclusive_group()
+    names.add_argument(
+        '--suffix',
+        default='',
+        help=f'append this to the topic name instead of putting {RESTORED_NAME} in its place',
+    )
+    names.add_argument(
+        '--replace', action='store_true', help='restored images take the place of the originals'
+    )
+    add_model_arguments(parser)
+    given = parser.parse_args(arguments)
+    run_command(lambda: _command(given))
+
+
+def _command(given: argparse.Namespace) -> None:
+    with BagReader(given.source) as source:
+        images = source.images(given.topic)
+        outputs = choose_outputs(
+            source.topics, images, named=bool(given.topic), suffix=given.suffix, in_place=given.replace
+        )
+        started = time.monotonic()
+        with open_pipeline(given) as pipeline:
+            outcome = restore_bag(source, given.out, pipeline, outputs, in_place=given.replace)
+            model = runs_on(pipeline)
+    seconds = time.monotonic() - started
+    for name, output in outputs.items():
+        print(f'{name} -> {output.name}')
+    print(f'{given.out}: {outcome.restored} images restored in {seconds:.1f} s by {model}')
+    if outcome.malformed:
+        print(f'{outcome.malformed} malformed images copied through; the first: {outcome.first_fault}')
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,206 @@
+"""Restore an image, a folder of images, or a video, without ROS: `restore_image IN OUT`.
+
+A folder is searched to the bottom and keeps its names; what is no image stays behind. OUT appears when it is
+complete.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from restore_node import codec
+from restore_node.atomic import Unfinished
+from restore_node.errors import EncodingError, InputError
+from restore_node.frame import Frame, Header
+from restore_node.pipeline import Pipeline
+from restore_node.tools.cli import add_model_arguments, open_pipeline, progress_bar, run_command, runs_on
+
+IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp')
+VIDEO_SUFFIXES = ('.mp4', '.avi', '.mkv', '.mov', '.m4v', '.webm')
+JPEG_QUALITY = 95
+DEFAULT_FPS = 30.0
+ENCODINGS = {1: 'mono8', 3: 'bgr8', 4: 'bgra8'}
+ENCODINGS_16 = {1: 'mono16', 3: 'bgr16'}
+
+
+def read_image(path: Path) -> Frame:
+    """Read an image file as a frame: gray, colour, or colour with alpha; 8 bits, or 16 without alpha.
+
+    Raises:
+        InputError: it cannot be read as an image.
+    """
+    data = _read_bytes(path)
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
+    if pixels is None:
+        raise InputError(
+            f'cannot read {path} as an image', seen=f'{len(data)} bytes', fix='check that it opens'
+        )
+    channels = 1 if pixels.ndim == 2 else pixels.shape[2]
+    encoding = {'uint8': ENCODINGS, 'uint16': ENCODINGS_16}.get(str(pixels.dtype), {}).get(channels)
+    if encoding is None:
+        raise InputError(
+            f'cannot restore {path}',
+            seen=f'{channels} channels of {pixels.dtype}',
+            wanted='gray or colour of 8 or 16 bits, alpha with 8 bits only',
+            fix='convert it first',
+        )
+    try:
+        codec.check_size(*pixels.shape[:2])
+    except EncodingError as err:
+        raise InputError(f'cannot restore {path}', seen=err) from err
+    return Frame(pixels, encoding, Header(0, 0, ''))
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as err:
+        raise InputError(f'cannot read {path}', seen=err.strerror, fix='check the path') from err
+
+
+def restore_frame(frame: Frame, pipeline: Pipeline) -> np.ndarray:
+    """Return the restored pixels in the frame's own encoding and shape."""
+    restored = codec.decode(pipeline.process(frame).message()).pixels
+    return np.ascontiguousarray(restored)
+
+
+def write_image(path: Path, pixels: np.ndarray) -> None:
+    """Write an image file in the format its name says.
+
+    Raises:
+        InputError: the format is unknown or cannot hold these pixels, or the disk refuses.
+    """
+    try:
+        done = cv2.imwrite(str(path), pixels, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    except cv2.error as err:
+        raise InputError(f'cannot write {path.name}', seen=err, wanted=' '.join(IMAGE_SUFFIXES)) from err
+    if not done:
+        raise InputError(f'cannot write {path}', fix='check permissions and free space')
+
+
+def restore_file(source: Path, out: Path, pipeline: Pipeline) -> int:
+    """Restore one image into a file, or into a folder under its own name; return 1.
+
+    Raises:
+        InputError: see `read_image` and `write_image`; or the output exists.
+    """
+    if out.is_dir() or not out.suffix:
+        out = out / source.name
+    _check_suffix(out, IMAGE_SUFFIXES)
+    frame = read_image(source)
+    with Unfinished(out) as path:
+        write_image(path, restore_frame(frame, pipeline))
+    return 1
+
+
+def restore_folder(source: Path, out: Path, pipeline: Pipeline) -> int:
+    """Restore every image below a folder into another of the same names; return how many.
+
+    What has the name of an image but cannot be read as one is copied.
+
+    Raises:
+        InputError: there are no images, one cannot be written, or the output exists.
+    """
+    paths = sorted(
+        path for path in source.rglob('*') if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
+    )
+    if not paths:
+        raise InputError(f'no images below {source}', wanted=' '.join(IMAGE_SUFFIXES))
+    if source.resolve() in out.resolve().parents:
+        raise InputError('the output lies inside the input', seen=out, fix='choose a folder beside it')
+    restored = 0
+    with Unfinished(out) as folder, progress_bar() as bar:
+        for path in bar.track(paths, description='restoring'):
+            target = folder / path.relative_to(source)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                frame = read_image(path)
+            except InputError as err:
+                bar.console.print(f'copied as it is: {err}', markup=False)
+                shutil.copyfile(path, target)
+                continue
+            write_image(target, restore_frame(frame, pipeline))
+            restored += 1
+    return restored
+
+
+def restore_video(source: Path, out: Path, pipeline: Pipeline) -> int:
+    """Restore a video into an .mp4 without sound; return how many frames.
+
+    Raises:
+        InputError: it cannot be read as a video, or written; or the output exists.
+    """
+    if out.is_dir() or not out.suffix:
+        out = out / f'{source.stem}.mp4'
+    _check_suffix(out, ('.mp4',))
+    video = cv2.VideoCapture(str(source))
+    try:
+        done, picture = video.read()
+        if not done:
+            raise InputError(f'cannot read {source} as a video', fix='check that it plays')
+        fps = video.get(cv2.CAP_PROP_FPS) or DEFAULT_FPS
+        expected = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
+        with Unfinished(out) as path, progress_bar() as bar:
+            writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*'mp4v'), fps, picture.shape[1::-1])
+            if not writer.isOpened():
+                raise InputError(f'cannot write {out}', fix='check permissions and free space')
+            task = bar.add_task('restoring', total=expected if expected > 0 else None)
+            frames = 0
+            try:
+                while done:
+                    writer.write(restore_frame(Frame(picture, 'bgr8', Header(0, 0, '')), pipeline))
+                    frames += 1
+                    bar.advance(task)
+                    done, picture = video.read()
+            finally:
+                writer.release()
+    finally:
+        video.release()
+    return frames
+
+
+def _check_suffix(out: Path, suffixes: Sequence[str]) -> None:
+    if out.suffix.lower() not in suffixes:
+        raise InputError(
+            f'cannot write {out.name}', seen=out.suffix or 'no suffix', wanted=' '.join(suffixes)
+        )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(
+        prog='restore_image', description='Restore an image, a folder of images, or a video.'
+    )
+    parser.add_argument('source', metavar='IN', type=Path, help='image, folder or video')
+    parser.add_argument('out', metavar='OUT', type=Path, help='what to make; must not exist')
+    add_model_arguments(parser)
+    given = parser.parse_args(arguments)
+    run_command(lambda: _command(given))
+
+
+def _command(given: argparse.Namespace) -> None:
+    source: Path = given.source
+    if not source.exists():
+        raise InputError(f'nothing at {source}', fix='check the path')
+    if source.is_dir():
+        restore = restore_folder
+    elif source.suffix.lower() in VIDEO_SUFFIXES:
+        restore = restore_video
+    else:
+        restore = restore_file
+    started = time.monotonic()
+    with open_pipeline(given) as pipeline:
+        count = restore(source, given.out, pipeline)
+        model = runs_on(pipeline)
+    print(f'{given.out}: {count} images restored in {time.monotonic() - started:.1f} s by {model}')
+
+
+if __name__ == '__main__':
+    main()
