@@ -163,7 +163,7 @@ class RestoreNode(LifecycleNode):
             self._journal.summarise(
                 self.ledger.account(),
                 backend=state.backend,
-                device=state.device,
+                provider=state.device,
                 model=state.running,
                 ros_distro=os.environ.get('ROS_DISTRO', ''),
                 rmw_implementation=get_rmw_implementation_identifier(),
