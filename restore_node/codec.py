@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from restore_node import cdr
+from restore_node import cdr, compressed
 from restore_node.errors import EncodingError
 from restore_node.frame import Frame, Header
 
@@ -64,7 +64,7 @@ def decode(message: bytes | bytearray | memoryview) -> Frame:
     `step` padding and `is_bigendian` are honoured.
 
     Raises:
-        EncodingError: unknown encoding, impossible size, wrong step, or fewer bytes than step * height.
+        EncodingError: unknown encoding, impossible size, wrong step, or fewer bytes than the rows need.
     """
     image = cdr.read_image(message)
     layout = _LAYOUTS.get(image.encoding)
@@ -78,6 +78,9 @@ def decode(message: bytes | bytearray | memoryview) -> Frame:
     check_size(image.height, image.width)
     if layout.channels == 2 and image.width % 2:
         raise EncodingError('4:2:2 image of odd width', seen=image.width, wanted='an even width')
+    if image.encoding.startswith('bayer_') and min(image.height, image.width) < 3:
+        # OpenCV interpolates inside a border of one pixel and leaves smaller images black.
+        raise EncodingError('Bayer image is too small', seen=f'{image.width}x{image.height}', wanted='3x3 or more')
     item = layout.bits // 8
     row = image.width * layout.channels * item
     if image.step < row:
@@ -112,15 +115,18 @@ def decode_compressed(message: bytes | bytearray | memoryview) -> Frame:
     """
     image = cdr.read_compressed_image(message)
     # The format text is free ("jpeg", "rgb8; jpeg compressed bgr8"): the data's own signature decides.
-    pixels = cv2.imdecode(image.data, cv2.IMREAD_COLOR) if len(image.data) else None
+    data = image.data.tobytes()
+    size = compressed.read_size(data)
+    if size is not None:
+        check_size(*size)
+    pixels = None if size is None else compressed.decode_pixels(data)
     if pixels is None:
         raise EncodingError(
             'compressed image cannot be decoded',
-            seen=f'{len(image.data)} bytes, format {image.format!r}',
+            seen=f'{len(data)} bytes, format {image.format!r}',
             wanted='jpeg or png',
             fix='check the sender; depth formats such as compressedDepth are not images',
         )
-    check_size(*pixels.shape[:2])
     return Frame(pixels, 'bgr8', image.header)
 
 
