@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import weakref
 from pathlib import Path
 from types import TracebackType
 
@@ -30,12 +31,14 @@ class Unfinished:
             raise error(f'{self._final} exists already', fix='remove it or choose another name')
         try:
             self._final.parent.mkdir(parents=True, exist_ok=True)
-            self._nursery = Path(
+            nursery = Path(
                 tempfile.mkdtemp(prefix=f'.{self._final.name}.', suffix='.part', dir=self._final.parent)
             )
         except OSError as err:
             raise self._unwritable(err) from err
-        self.path = self._nursery / self._final.name
+        # Also at the interpreter's exit: a signal may come before anyone holds this object.
+        self._remove = weakref.finalize(self, shutil.rmtree, nursery, ignore_errors=True)
+        self.path = nursery / self._final.name
 
     def keep(self) -> None:
         """Give the result its final name, once all of it has reached the disk."""
@@ -51,7 +54,7 @@ class Unfinished:
 
     def discard(self) -> None:
         """Remove what has not been kept."""
-        shutil.rmtree(self._nursery, ignore_errors=True)
+        self._remove()
 
     def __enter__(self) -> Path:
         return self.path

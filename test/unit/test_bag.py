@@ -1,4 +1,4 @@
-"""Bags: what rosbag2 writes is read, what is written is what rosbag2 reads, and nothing half written stays."""
+"""Bags: what rosbag2 writes is read, what is written is what it reads, and nothing half written stays."""
 
 from __future__ import annotations
 
