@@ -8,7 +8,7 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from restore_node.errors import ModelError
 
@@ -61,36 +61,64 @@ class ModelCard:
             raise ModelError(f'model card {source}', seen=type(values).__name__, wanted='a JSON object')
         faults = [f'{key} is missing' for key in _CARD_TYPES if key not in values]
         faults += [f'{key} is unknown' for key in values if key not in _CARD_TYPES]
-        faults += [
-            f'{key} is {values[key]!r}, not {kind.__name__}'
-            for key, kind in _CARD_TYPES.items()
-            if key in values and (not isinstance(values[key], kind) or isinstance(values[key], bool))
-        ]
-        if not faults:
-            faults = list(_impossible(values))
+        faults += [fault for key in _CARD_TYPES if key in values for fault in _faults_of(key, values[key])]
         if faults:
             raise ModelError(
-                f'model card {source}', seen='; '.join(faults), fix='export the model again: python -m training.export'
+                f'model card {source}',
+                seen='; '.join(faults),
+                fix='export the model again: python -m training.export',
             )
         return cls(**values)
 
 
-def _impossible(values: dict[str, Any]) -> list[str]:
+def _faults_of(key: str, value: Any) -> list[str]:
+    """What is wrong with one value of a card."""
+    kind = _CARD_TYPES[key]
+    if not isinstance(value, kind) or isinstance(value, bool):
+        return [f'{key} is {value!r}, not {kind.__name__}']
+    if key == 'format' and value != FORMAT:
+        return [f'format is {value}, this version reads {FORMAT}']
+    if key == 'task' and value not in TASKS:
+        return [f'task is {value!r}, not one of {", ".join(TASKS)}']
+    if key in ('size_multiple', 'parameters') and value < 1:
+        return [f'{key} is {value}, not 1 or more']
+    if key == 'graphs':
+        return _faults_of_graphs(value)
+    return []
+
+
+def _faults_of_graphs(graphs: dict[str, Any]) -> list[str]:
     faults = []
-    if values['format'] != FORMAT:
-        faults.append(f'format is {values["format"]}, this version reads {FORMAT}')
-    if values['task'] not in TASKS:
-        faults.append(f'task is {values["task"]!r}, not one of {", ".join(TASKS)}')
-    faults += [f'{key} is {values[key]}, not 1 or more' for key in ('size_multiple', 'parameters') if values[key] < 1]
-    graphs = values['graphs']
     if 'fp32' not in graphs or set(graphs) - {'fp32', 'fp16'}:
         faults.append(f'graphs has {sorted(graphs)}, not fp32 and at most fp16 beside it')
     for precision, graph in graphs.items():
-        if not (isinstance(graph, dict) and set(graph) == {'file', 'sha256'}):
-            faults.append(f'graphs.{precision} is {graph!r}, not {{"file", "sha256"}}')
-        elif Path(graph['file']).name != graph['file']:
-            faults.append(f'graphs.{precision}.file is {graph["file"]!r}, not a name beside the card')
+        if (
+            not isinstance(graph, dict)
+            or set(graph) != {'file', 'sha256'}
+            or not all(isinstance(value, str) for value in graph.values())
+        ):
+            faults.append(f'graphs.{precision} is {graph!r}, not {{"file", "sha256"}} with a text each')
+        elif Path(graph['file']).name != graph['file'] or Path(graph['file']).suffix != '.onnx':
+            faults.append(f'graphs.{precision}.file is {graph["file"]!r}, not a NAME.onnx beside the card')
     return faults
+
+
+class Tensor(NamedTuple):
+    """An input or output of a graph, as its runtime describes it.
+
+    Attributes:
+        name: as in the graph.
+        element: ONNX element type, such as `uint8`.
+        shape: sizes; a name or None where a size is dynamic.
+    """
+
+    name: str
+    element: str
+    shape: tuple[int | str | None, ...]
+
+    def __str__(self) -> str:
+        sizes = ', '.join('?' if size is None else str(size) for size in self.shape)
+        return f'{self.name} {self.element} [{sizes}]'
 
 
 @dataclass(frozen=True)
@@ -115,23 +143,30 @@ class Model:
             )
         return self.folder / self.card.graphs[precision]['file']
 
-    def check_tensors(self, inputs: list[tuple[str, str, int]], outputs: list[tuple[str, str, int]]) -> None:
+    def check_tensors(self, inputs: list[Tensor], outputs: list[Tensor]) -> None:
         """Refuse a graph that is not what the card promises.
 
         Args:
-            inputs: (name, element type, rank) of each graph input, element type as in ONNX, such as `uint8`.
-            outputs: the same of each graph output.
+            inputs: every input of the graph.
+            outputs: every output of the graph.
 
         Raises:
-            ModelError: anything but one uint8 rank-4 input `degraded` and output `restored`.
+            ModelError: anything but one uint8 `[N, H, W, 3]` input `degraded` and output `restored`, N, H and W free.
         """
-        if inputs != [(INPUT_NAME, 'uint8', 4)] or outputs != [(OUTPUT_NAME, 'uint8', 4)]:
+        if not (_keeps_contract(inputs, INPUT_NAME) and _keeps_contract(outputs, OUTPUT_NAME)):
             raise ModelError(
                 f'graph of model {self.card.name} does not keep the contract',
-                seen=f'inputs {inputs}, outputs {outputs}',
-                wanted=f'one uint8 [N,H,W,3] input {INPUT_NAME!r} and output {OUTPUT_NAME!r}',
+                seen=f'inputs {"; ".join(map(str, inputs))}, outputs {"; ".join(map(str, outputs))}',
+                wanted=f'one input {INPUT_NAME} and one output {OUTPUT_NAME}, uint8 [N, H, W, 3], N, H and W dynamic',
                 fix='export it with python -m training.export',
             )
+
+
+def _keeps_contract(tensors: list[Tensor], name: str) -> bool:
+    if [(tensor.name, tensor.element, len(tensor.shape)) for tensor in tensors] != [(name, 'uint8', 4)]:
+        return False
+    *sizes, channels = (size if isinstance(size, int) else None for size in tensors[0].shape)
+    return sizes == [None, None, None] and channels in (3, None)
 
 
 def model_folders() -> list[Path]:
@@ -150,7 +185,7 @@ def find_model(name: str) -> Path:
     Raises:
         ModelError: there is none.
     """
-    given = Path(name).expanduser()
+    given = Path(os.path.expanduser(name))  # noqa: PTH111 - Path.expanduser raises for an unknown user
     if not name:
         raise ModelError('no model is named', seen=repr(name), wanted='a name or the path of a .onnx file')
     if given.name == name and given.suffix not in ('.onnx', '.json'):
@@ -200,7 +235,7 @@ def load_model(name: str) -> Model:
         graph = model.graph(precision)
         try:
             digest = hashlib.sha256(graph.read_bytes()).hexdigest()
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise ModelError(f'graph {graph} cannot be read', seen=error, fix='copy it beside its card') from error
         if digest != entry['sha256']:
             raise ModelError(

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from restore_node.backends.base import Backend
-from restore_node.errors import BackendError
-from restore_node.model import INPUT_NAME, OUTPUT_NAME, Model
+from restore_node.errors import BackendError, ModelError
+from restore_node.model import INPUT_NAME, OUTPUT_NAME, Model, Tensor
 
 CPU, CUDA = 'CPUExecutionProvider', 'CUDAExecutionProvider'
 DEVICES = {'auto': (CUDA, CPU), 'cuda': (CUDA,), 'cpu': (CPU,)}
@@ -69,7 +69,11 @@ class OnnxRuntimeBackend(Backend):
             raise BackendError(
                 'the provider did not load', seen=loaded, wanted=self._wanted[0], fix='check the CUDA libraries'
             )
-        self.model.check_tensors(_tensors(self._session.get_inputs()), _tensors(self._session.get_outputs()))
+        try:
+            self.model.check_tensors(_tensors(self._session.get_inputs()), _tensors(self._session.get_outputs()))
+        except ModelError:
+            self.close()
+            raise
 
     def restore(self, batch: np.ndarray) -> np.ndarray:
         if self._session is None:
@@ -87,5 +91,7 @@ class OnnxRuntimeBackend(Backend):
         self._session = None
 
 
-def _tensors(arguments: list[Any]) -> list[tuple[str, str, int]]:
-    return [(a.name, a.type.removeprefix('tensor(').removesuffix(')'), len(a.shape)) for a in arguments]
+def _tensors(arguments: list[Any]) -> list[Tensor]:
+    return [
+        Tensor(a.name, a.type.removeprefix('tensor(').removesuffix(')'), tuple(a.shape)) for a in arguments
+    ]
