@@ -26,7 +26,7 @@ class Journal:
         self.error = ''
         try:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
-            self._file = open(path, 'w', encoding='utf-8')  # noqa: SIM115 - closed by close()
+            self._file = Path(path).open('w', encoding='utf-8')  # noqa: SIM115 - closed by close()
         except OSError as error:
             raise InputError(
                 f'journal {path} cannot be written', seen=error, fix='give a path in a writable folder'
@@ -51,11 +51,18 @@ class Journal:
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        try:
+            self._file.close()
+        except OSError as error:
+            self._note(error)
 
     def _write(self, entry: dict[str, object]) -> None:
         try:
             self._file.write(json.dumps(entry) + '\n')
             self._file.flush()
-        except (OSError, ValueError) as error:  # a full disk must not cost the vehicle its sight
-            self.error = self.error or f'journal cannot be written: {error}'
+        except (OSError, ValueError) as error:
+            self._note(error)
+
+    def _note(self, error: Exception) -> None:
+        # Not raised: a full disk must not cost the vehicle its sight.
+        self.error = self.error or f'journal cannot be written: {error}'
