@@ -122,7 +122,7 @@ class BackendKeeper:
                 model, self._pending = self._wanted, False
             try:
                 self._attempt(model)
-            except RestoreError as error:
+            except Exception as error:  # whatever it was, without this thread nothing would ever restore again
                 self._log(f'{error} (next attempt in {self._retry_s:g} s)', True)
 
     def _attempt(self, model: str) -> None:
@@ -130,9 +130,9 @@ class BackendKeeper:
             self._loading = True
         try:
             backend = self._open_backend(model)
-        except RestoreError as error:
+        except Exception as error:
             with self._changed:
-                self._loading, self._error = False, str(error)
+                self._loading, self._error = False, str(error) or type(error).__name__
             raise
         with self._use, self._changed:
             old, self._backend = self._backend, backend
