@@ -31,7 +31,7 @@ def change_score(degraded: np.ndarray, restored: np.ndarray) -> float:
         Mean absolute change within a block of `BLOCK` pixels, grey levels 0..255, at the block that all but
         `TOLERATED` percent of the blocks stay under.
     """
-    change = cv2.absdiff(degraded, restored)
+    change = cv2.absdiff(degraded, restored).astype(np.float32)  # block means below one grey level count
     height, width = change.shape[:2]
     blocks = cv2.resize(change, (max(1, width // BLOCK), max(1, height // BLOCK)), interpolation=cv2.INTER_AREA)
     return float(np.percentile(blocks.mean(axis=2), 100.0 - TOLERATED))
