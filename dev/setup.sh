@@ -8,6 +8,7 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 cd "$root"
+[[ $root != *[[:space:]]* ]] || fail "path of the checkout: got '$root', want one without spaces; colcon's setup files break on them"
 
 ROS_WHEEL='isaacsim-ros2==6.2.0.0'
 
