@@ -57,12 +57,17 @@ class _Reader:
 
     def __init__(self, message: bytes | bytearray | memoryview) -> None:
         if len(message) < _ENCAPSULATION:
-            raise EncodingError('serialised message is too short', seen=f'{len(message)} bytes', wanted='4 or more')
+            raise EncodingError(
+                'serialised message is too short', seen=f'{len(message)} bytes', wanted='4 or more'
+            )
         self._buffer = memoryview(message)
         kind = bytes(self._buffer[:2])
         if kind not in (b'\x00\x00', b'\x00\x01'):
             raise EncodingError(
-                'unknown serialisation', seen=kind.hex(), wanted='plain CDR (0000 or 0001)', fix='use a standard RMW'
+                'unknown serialisation',
+                seen=kind.hex(),
+                wanted='plain CDR (0000 or 0001)',
+                fix='use a standard RMW',
             )
         self._order = '<' if kind == b'\x00\x01' else '>'
         self._at = _ENCAPSULATION
@@ -121,13 +126,13 @@ def read_compressed_image(message: bytes | bytearray | memoryview) -> Compressed
 
 
 def read_camera_info_head(message: bytes | bytearray | memoryview) -> CameraInfoHead:
-    """Read header and size of a serialised `sensor_msgs/CameraInfo`; raises `EncodingError` like `read_image`."""
+    """Read header and size of a serialised `sensor_msgs/CameraInfo`; raises like `read_image`."""
     reader = _Reader(message)
     return CameraInfoHead(reader.header(), reader.number('I', 'height'), reader.number('I', 'width'))
 
 
 def read_stamp_ns(message: bytes | bytearray | memoryview) -> int | None:
-    """Stamp in nanoseconds of any serialised message that begins with a header; None where it is cut short."""
+    """Stamp in nanoseconds of any serialised message that begins with a header; None if it is cut short."""
     try:
         reader = _Reader(message)
         return Header(reader.number('i', 'stamp'), reader.number('I', 'stamp'), '').stamp_ns
@@ -151,7 +156,9 @@ def _aligned(body: bytes, size: int = 4) -> bytes:
     return body + b'\0' * (-len(body) % size)
 
 
-def new_image(header: Header, height: int, width: int, encoding: str, step: int) -> tuple[bytearray, np.ndarray]:
+def new_image(
+    header: Header, height: int, width: int, encoding: str, step: int
+) -> tuple[bytearray, np.ndarray]:
     """Begin a serialised little-endian `sensor_msgs/Image` and leave its pixels to the caller.
 
     Returns:

@@ -1,7 +1,8 @@
 """Messages to frames, frames to the network's RGB, and restored RGB back to messages.
 
-Pixels are touched once each way: `decode` makes a view, `to_rgb` converts in the copy into the backend's input
-buffer, `encode` converts in the copy into the outgoing message. Encoding names: `sensor_msgs/image_encodings.hpp`.
+Pixels are touched once each way: `decode` makes a view, `to_rgb` converts in the copy into the backend's
+input buffer, `encode` converts in the copy into the outgoing message. Encodings have the names of
+`sensor_msgs/image_encodings.hpp`.
 """
 
 from __future__ import annotations
@@ -80,7 +81,9 @@ def decode(message: bytes | bytearray | memoryview) -> Frame:
         raise EncodingError('4:2:2 image of odd width', seen=image.width, wanted='an even width')
     if image.encoding.startswith('bayer_') and min(image.height, image.width) < 3:
         # OpenCV interpolates inside a border of one pixel and leaves smaller images black.
-        raise EncodingError('Bayer image is too small', seen=f'{image.width}x{image.height}', wanted='3x3 or more')
+        raise EncodingError(
+            'Bayer image is too small', seen=f'{image.width}x{image.height}', wanted='3x3 or more'
+        )
     item = layout.bits // 8
     row = image.width * layout.channels * item
     if image.step < row:
@@ -191,7 +194,7 @@ def encode(rgb: np.ndarray, frame: Frame, encoding: str = '') -> bytes:
 
 
 def _add_residual_16(rgb: np.ndarray, frame: Frame, layout: _Layout) -> np.ndarray:
-    """16-bit pixels plus what the network changed in their upper 8 bits, little-endian, as the frame's encoding."""
+    """16-bit pixels plus what the network changed in their upper 8 bits, in the frame's encoding."""
     degraded = np.empty_like(rgb)
     to_rgb(frame, degraded)
     change = rgb.astype(np.int32) - degraded

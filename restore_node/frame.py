@@ -32,8 +32,8 @@ class Frame:
     """Decoded image, stamp and frame_id.
 
     Attributes:
-        pixels: `[H, W]` or `[H, W, C]`, uint8 or uint16, in the channel order that `encoding` names. A view of
-            the message's bytes wherever the encoding allows it: read it, never write it.
+        pixels: `[H, W]` or `[H, W, C]`, uint8 or uint16, in the channel order that `encoding` names. A view
+            of the message's bytes wherever the encoding allows it: read it, never write it.
         encoding: `sensor_msgs/image_encodings` name of `pixels`.
         header: the header of the message it came from.
     """

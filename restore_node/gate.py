@@ -1,9 +1,9 @@
 """Gate: is this frame worth restoring, or is it clean already?
 
-A sharp, dry frame is best left alone: every restoration rounds a little detail away, and that can cost a detector
-more than it gains. The generator itself is the best judge of degradation at hand: what it would hardly
-change needs no restoration. So the gate looks at the change, and where it is small everywhere the original goes
-out, bit for bit.
+A sharp, dry frame is best left alone: every restoration rounds a little detail away, and that can cost a
+detector more than it gains. The generator itself is the best judge of degradation at hand: what it would
+hardly change needs no restoration. So the gate looks at the change, and where it is small everywhere the
+original goes out, bit for bit.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-#: Side of the blocks over which the change is averaged, pixels. Sensor noise averages out in a block this large;
-#: one drop or streak does not.
+#: Side of the blocks over which the change is averaged, pixels. Sensor noise averages out in a block this
+#: large; one drop or streak does not.
 BLOCK = 16
-#: The share of blocks, percent, that may change more without counting (a glint, a thin wire taken for a streak).
+#: The share of blocks, percent, that may change more without counting (a glint, a wire taken for a streak).
 TOLERATED = 1.0
 
 
@@ -33,7 +33,9 @@ def change_score(degraded: np.ndarray, restored: np.ndarray) -> float:
     """
     change = cv2.absdiff(degraded, restored).astype(np.float32)  # block means below one grey level count
     height, width = change.shape[:2]
-    blocks = cv2.resize(change, (max(1, width // BLOCK), max(1, height // BLOCK)), interpolation=cv2.INTER_AREA)
+    blocks = cv2.resize(
+        change, (max(1, width // BLOCK), max(1, height // BLOCK)), interpolation=cv2.INTER_AREA
+    )
     return float(np.percentile(blocks.mean(axis=2), 100.0 - TOLERATED))
 
 

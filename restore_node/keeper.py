@@ -1,7 +1,7 @@
 """BackendKeeper: sees to it that a working backend is at hand, and says so when none is.
 
-Loading, warming up and reopening happen on the keeper's own thread; frames pass through meanwhile. A new model
-takes the place of the old one between two frames.
+Loading, warming up and reopening happen on the keeper's own thread; frames pass through meanwhile. A new
+model takes the place of the old one between two frames.
 """
 
 from __future__ import annotations
@@ -45,9 +45,13 @@ class BackendKeeper:
         log: called with one line at each change, with True where it is bad news.
     """
 
-    def __init__(self, open_backend: Callable[[str], Backend], retry_s: float, log: Callable[[str, bool], None]):
+    def __init__(
+        self, open_backend: Callable[[str], Backend], retry_s: float, log: Callable[[str, bool], None]
+    ):
         self._open_backend, self._retry_s, self._log = open_backend, retry_s, log
-        self._use = threading.Lock()  # held while a frame is being restored and while the backend is exchanged
+        self._use = (
+            threading.Lock()
+        )  # held while a frame is being restored and while the backend is exchanged
         self._changed = threading.Condition()
         self._backend: Backend | None = None
         self._wanted, self._error = '', ''
@@ -58,7 +62,7 @@ class BackendKeeper:
         """Open the first backend now, in the caller's thread, then keep it from a thread of its own.
 
         Raises:
-            RestoreError: it cannot be opened. The keeper runs all the same and will try again; `close` ends it.
+            RestoreError: it cannot be opened. The keeper runs all the same and tries again; `close` ends it.
         """
         with self._changed:
             self._wanted = model
@@ -76,7 +80,7 @@ class BackendKeeper:
 
     @contextmanager
     def borrow(self) -> Iterator[Backend | None]:
-        """The working backend for one frame, or None. A RestoreError raised inside sends it to be reopened."""
+        """The working backend for one frame, or None. A RestoreError raised inside has it reopened."""
         with self._use:
             backend = self._backend
             try:
@@ -122,7 +126,9 @@ class BackendKeeper:
                 model, self._pending = self._wanted, False
             try:
                 self._attempt(model)
-            except Exception as error:  # whatever it was, without this thread nothing would ever restore again
+            except (
+                Exception
+            ) as error:  # whatever it was, without this thread nothing would ever restore again
                 self._log(f'{error} (next attempt in {self._retry_s:g} s)', True)
 
     def _attempt(self, model: str) -> None:

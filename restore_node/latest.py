@@ -9,7 +9,7 @@ T = TypeVar('T')
 
 
 class LatestSlot(Generic[T]):
-    """Hands the newest item from one thread to another; what it replaces is given back to be accounted for."""
+    """Hands the newest item from one thread to another, and gives back what it replaces."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -20,7 +20,7 @@ class LatestSlot(Generic[T]):
         """Leave an item.
 
         Returns:
-            The item that will not be taken: the older one it replaces, or the new one where the slot is closed.
+            The item that will not be taken: the older one it replaces, or the new one if the slot is closed.
         """
         with self._changed:
             if self._closed:

@@ -58,7 +58,10 @@ class Ticket:
 
 @dataclass(frozen=True)
 class Settlement:
-    """A frame's fate. `latency_ms` runs from the subscription callback to the return of publish; None if dropped."""
+    """A frame's fate.
+
+    `latency_ms` runs from the subscription callback to the return of publish; None if dropped.
+    """
 
     topic: str
     stamp_ns: int | None
@@ -69,7 +72,10 @@ class Settlement:
 
 @dataclass(frozen=True)
 class Account:
-    """The ledger's figures at one moment; `received == restored + passed_through + dropped + in_flight`, always."""
+    """The ledger's figures at one moment.
+
+    Always `received == restored + passed_through + dropped + in_flight`.
+    """
 
     received: int
     restored: int

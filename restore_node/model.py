@@ -151,13 +151,14 @@ class Model:
             outputs: every output of the graph.
 
         Raises:
-            ModelError: anything but one uint8 `[N, H, W, 3]` input `degraded` and output `restored`, N, H and W free.
+            ModelError: anything but one input `degraded` and one output `restored`, uint8 `[N, H, W, 3]` with
+                N, H and W dynamic.
         """
         if not (_keeps_contract(inputs, INPUT_NAME) and _keeps_contract(outputs, OUTPUT_NAME)):
             raise ModelError(
                 f'graph of model {self.card.name} does not keep the contract',
                 seen=f'inputs {"; ".join(map(str, inputs))}, outputs {"; ".join(map(str, outputs))}',
-                wanted=f'one input {INPUT_NAME} and one output {OUTPUT_NAME}, uint8 [N, H, W, 3], N, H and W dynamic',
+                wanted=f'input {INPUT_NAME} and output {OUTPUT_NAME} uint8 [N, H, W, 3] with N, H, W dynamic',
                 fix='export it with python -m training.export',
             )
 
@@ -170,8 +171,10 @@ def _keeps_contract(tensors: list[Tensor], name: str) -> bool:
 
 
 def model_folders() -> list[Path]:
-    """Where a model given by its bare name is looked for, in order: ROS overlays, this Python, this checkout."""
-    overlays = [Path(prefix) for prefix in os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep) if prefix]
+    """Where a model given by its bare name is looked for: ROS overlays, this Python, this checkout."""
+    overlays = [
+        Path(prefix) for prefix in os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep) if prefix
+    ]
     folders = [prefix / 'share' / 'restore_node' / 'models' for prefix in [*overlays, Path(sys.prefix)]]
     return [*folders, Path(__file__).resolve().parents[1] / 'models']
 
@@ -185,7 +188,7 @@ def find_model(name: str) -> Path:
     Raises:
         ModelError: there is none.
     """
-    given = Path(os.path.expanduser(name))  # noqa: PTH111 - Path.expanduser raises for an unknown user
+    given = Path(os.path.expanduser(name))  # Path.expanduser raises for an unknown user
     if not name:
         raise ModelError('no model is named', seen=repr(name), wanted='a name or the path of a .onnx file')
     if given.name == name and given.suffix not in ('.onnx', '.json'):
@@ -229,19 +232,23 @@ def load_model(name: str) -> Model:
         raise ModelError(f'model card {path} cannot be read', seen=error, wanted='a JSON file') from error
     card = ModelCard.from_dict(values, str(path))
     if card.name != path.stem:
-        raise ModelError(f'model card {path}', seen=f'name {card.name!r}', wanted=repr(path.stem), fix='rename one')
+        raise ModelError(
+            f'model card {path}', seen=f'name {card.name!r}', wanted=repr(path.stem), fix='rename one'
+        )
     model = Model(card, path.parent)
     for precision, entry in card.graphs.items():
         graph = model.graph(precision)
         try:
             digest = hashlib.sha256(graph.read_bytes()).hexdigest()
         except (OSError, ValueError) as error:
-            raise ModelError(f'graph {graph} cannot be read', seen=error, fix='copy it beside its card') from error
+            raise ModelError(
+                f'graph {graph} cannot be read', seen=error, fix='copy it beside its card'
+            ) from error
         if digest != entry['sha256']:
             raise ModelError(
                 f'graph {graph} does not match its card',
                 seen=f'sha256 {digest[:12]}...',
                 wanted=f'{entry["sha256"][:12]}...',
-                fix='copy both files again from where they were exported; the graph is damaged or from another export',
+                fix='copy both files again; the graph is damaged or from another export',
             )
     return model

@@ -74,7 +74,7 @@ def _round_up(value: int, multiple: int) -> int:
 
 
 def _reflect(image: np.ndarray, height: int, width: int) -> None:
-    """Fill what lies below `height` and right of `width` by mirroring, in place; images of any size, even 1x1."""
+    """Fill what lies below `height` and right of `width` by mirroring, in place; any size, even 1x1."""
     if image.shape[0] > height:
         image[height:, :width] = image[_mirrored(height, image.shape[0]), :width]
     if image.shape[1] > width:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from restore_node.backends.base import Backend
-from restore_node.errors import BackendError, ModelError
+from restore_node.errors import BackendError, RestoreError
 from restore_node.model import INPUT_NAME, OUTPUT_NAME, Model, Tensor
 
 CPU, CUDA = 'CPUExecutionProvider', 'CUDAExecutionProvider'
@@ -34,20 +34,52 @@ class OnnxRuntimeBackend(Backend):
 
     @property
     def device(self) -> str:
+        """The execution provider that was loaded."""
         return str(self._session.get_providers()[0]) if self._session else 'none'
 
     def open(self) -> None:
+        """Load the fp32 graph; raises as `Backend.open` does."""
+        self._session = self._new_session()
+        try:
+            self._check_session()
+        except RestoreError:
+            self.close()
+            raise
+
+    def restore(self, batch: np.ndarray) -> np.ndarray:
+        """Run the graph; arguments, result and errors are those of `Backend.restore`."""
+        if self._session is None:
+            raise BackendError('backend is closed', fix='open it first')
+        try:
+            restored: np.ndarray = self._session.run([OUTPUT_NAME], {INPUT_NAME: batch})[0]
+        except Exception as error:  # ONNX Runtime's own exception types are not exported
+            raise BackendError(
+                f'ONNX Runtime failed on a batch of shape {batch.shape}', seen=error
+            ) from error
+        if restored.shape != batch.shape:
+            raise BackendError('graph returned another size', seen=restored.shape, wanted=batch.shape)
+        return restored
+
+    def close(self) -> None:
+        """Free the session."""
+        super().close()
+        self._session = None
+
+    def _new_session(self) -> Any:
         try:
             import onnxruntime
         except ImportError as error:
             raise BackendError(
-                'ONNX Runtime cannot be imported', seen=error, fix='pip install onnxruntime (or onnxruntime-gpu)'
+                'ONNX Runtime cannot be imported',
+                seen=error,
+                fix='pip install onnxruntime (or onnxruntime-gpu)',
             ) from error
-        providers = [name for name in self._wanted if name in onnxruntime.get_available_providers()]
+        known = onnxruntime.get_available_providers()
+        providers = [name for name in self._wanted if name in known]
         if not providers:
             raise BackendError(
                 'this ONNX Runtime has no such provider',
-                seen=', '.join(onnxruntime.get_available_providers()),
+                seen=', '.join(known),
                 wanted=self._wanted[0],
                 fix='install onnxruntime-gpu with the matching CUDA, or use device auto or cpu',
             )
@@ -57,38 +89,25 @@ class OnnxRuntimeBackend(Backend):
         # Spinning threads would take the cores from the camera driver and DDS between two frames.
         options.add_session_config_entry('session.intra_op.allow_spinning', '0')
         try:
-            self._session = onnxruntime.InferenceSession(str(self.model.graph()), options, providers=providers)
-        except Exception as error:  # ONNX Runtime's own exception types are not exported
-            raise BackendError(
-                f'ONNX Runtime refuses the graph of model {self.model.card.name}', seen=error, fix='export it again'
-            ) from error
-        # A CUDA provider whose libraries are missing is left out with a warning only.
-        if self.device not in self._wanted:
-            loaded = self.device
-            self.close()
-            raise BackendError(
-                'the provider did not load', seen=loaded, wanted=self._wanted[0], fix='check the CUDA libraries'
-            )
-        try:
-            self.model.check_tensors(_tensors(self._session.get_inputs()), _tensors(self._session.get_outputs()))
-        except ModelError:
-            self.close()
-            raise
-
-    def restore(self, batch: np.ndarray) -> np.ndarray:
-        if self._session is None:
-            raise BackendError('backend is closed', fix='open it first')
-        try:
-            restored: np.ndarray = self._session.run([OUTPUT_NAME], {INPUT_NAME: batch})[0]
+            return onnxruntime.InferenceSession(str(self.model.graph()), options, providers=providers)
         except Exception as error:  # as above
-            raise BackendError(f'ONNX Runtime failed on a batch of shape {batch.shape}', seen=error) from error
-        if restored.shape != batch.shape:
-            raise BackendError('graph returned another size', seen=restored.shape, wanted=batch.shape)
-        return restored
+            raise BackendError(
+                f'ONNX Runtime refuses the graph of model {self.model.card.name}',
+                seen=error,
+                fix='export it again',
+            ) from error
 
-    def close(self) -> None:
-        super().close()
-        self._session = None
+    def _check_session(self) -> None:
+        # ONNX Runtime leaves out a CUDA provider whose libraries are missing, with no more than a warning.
+        if self.device not in self._wanted:
+            raise BackendError(
+                'the provider did not load',
+                seen=self.device,
+                wanted=self._wanted[0],
+                fix='check the CUDA libraries',
+            )
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        self.model.check_tensors(_tensors(inputs), _tensors(outputs))
 
 
 def _tensors(arguments: list[Any]) -> list[Tensor]:

@@ -11,12 +11,14 @@ from restore_node.model import Model
 
 
 def _onnxruntime(model: Model, device: str, threads: int) -> Backend:
-    backend: Backend = import_module('restore_node.backends.onnxruntime').OnnxRuntimeBackend(model, device, threads)
+    module = import_module('restore_node.backends.onnxruntime')
+    backend: Backend = module.OnnxRuntimeBackend(model, device, threads)
     return backend
 
 
 def _passthrough(model: Model, device: str, threads: int) -> Backend:
-    backend: Backend = import_module('restore_node.backends.passthrough').PassthroughBackend(model)
+    module = import_module('restore_node.backends.passthrough')
+    backend: Backend = module.PassthroughBackend(model)
     return backend
 
 
