@@ -17,7 +17,7 @@ TASKS = ('deblur', 'derain', 'restore')
 #: Names of the graph's only input and only output.
 INPUT_NAME, OUTPUT_NAME = 'degraded', 'restored'
 
-_CARD_TYPES: dict[str, type] = {
+_CARD_TYPES: dict[str, type[Any]] = {
     'format': int,
     'name': str,
     'task': str,
