@@ -15,7 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from restore_node import codec
+from restore_node import codec, compressed
 from restore_node.atomic import Unfinished
 from restore_node.errors import EncodingError, InputError
 from restore_node.frame import Frame, Header
@@ -24,6 +24,7 @@ from restore_node.tools.cli import add_model_arguments, open_pipeline, progress_
 
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp')
 VIDEO_SUFFIXES = ('.mp4', '.avi', '.mkv', '.mov', '.m4v', '.webm')
+JPEG_SIGNATURE, PNG_SIGNATURE = b'\xff\xd8', b'\x89PNG'
 JPEG_QUALITY = 95
 DEFAULT_FPS = 30.0
 ENCODINGS = {1: 'mono8', 3: 'bgr8', 4: 'bgra8'}
@@ -37,7 +38,17 @@ def read_image(path: Path) -> Frame:
         InputError: it cannot be read as an image.
     """
     data = _read_bytes(path)
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
+    claimed = compressed.read_size(data)
+    if claimed is not None:
+        _check_size(path, *claimed)
+    elif data.startswith((JPEG_SIGNATURE, PNG_SIGNATURE)):
+        raise InputError(
+            f'cannot read {path} as an image', seen='a file that ends early', fix='copy it again'
+        )
+    # A photograph is turned as its camera noted, for the note is not written again; alpha needs the file as is.
+    turned = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH
+    flags = turned if data.startswith(JPEG_SIGNATURE) else cv2.IMREAD_UNCHANGED
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
     if pixels is None:
         raise InputError(
             f'cannot read {path} as an image', seen=f'{len(data)} bytes', fix='check that it opens'
@@ -51,10 +62,7 @@ def read_image(path: Path) -> Frame:
             wanted='gray or colour of 8 or 16 bits, alpha with 8 bits only',
             fix='convert it first',
         )
-    try:
-        codec.check_size(*pixels.shape[:2])
-    except EncodingError as err:
-        raise InputError(f'cannot restore {path}', seen=err) from err
+    _check_size(path, *pixels.shape[:2])
     return Frame(pixels, encoding, Header(0, 0, ''))
 
 
@@ -63,6 +71,13 @@ def _read_bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as err:
         raise InputError(f'cannot read {path}', seen=err.strerror, fix='check the path') from err
+
+
+def _check_size(path: Path, height: int, width: int) -> None:
+    try:
+        codec.check_size(height, width)
+    except EncodingError as err:
+        raise InputError(f'cannot restore {path}', seen=err) from err
 
 
 def restore_frame(frame: Frame, pipeline: Pipeline) -> np.ndarray:

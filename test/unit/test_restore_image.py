@@ -64,6 +64,17 @@ def test_sixteen_bits_keep_their_depth(model, tmp_path):
     assert np.array_equal(restored, deep + CHANGE * 257)
 
 
+def test_a_turned_photograph_is_turned_upright(model, tmp_path):
+    jpeg = cv2.imencode('.jpg', picture(16, 32, 3))[1].tobytes()
+    # EXIF with the one entry "orientation: 6", as cameras held upright write it.
+    exif = b'Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0'
+    (tmp_path / 'in.jpg').write_bytes(
+        jpeg[:2] + b'\xff\xe1' + (len(exif) + 2).to_bytes(2, 'big') + exif + jpeg[2:]
+    )
+    assert run(tmp_path / 'in.jpg', tmp_path / 'out.png', '--model', model) == 0
+    assert cv2.imread(str(tmp_path / 'out.png')).shape == (32, 16, 3)
+
+
 def test_a_folder_keeps_its_names_and_copies_what_is_broken(model, tmp_path, capsys):
     (tmp_path / 'in' / 'deep').mkdir(parents=True)
     for name in ('a.png', 'deep/b.png', 'deep/C.JPG'):
@@ -110,6 +121,12 @@ def empty_file(folder: Path) -> Path:
     return folder / 'in.png'
 
 
+def cut_short(folder: Path) -> Path:
+    data = cv2.imencode('.jpg', picture(200, 200, 3))[1].tobytes()
+    (folder / 'in.jpg').write_bytes(data[: len(data) // 2])
+    return folder / 'in.jpg'
+
+
 def empty_folder(folder: Path) -> Path:
     (folder / 'in').mkdir()
     return folder / 'in'
@@ -125,7 +142,9 @@ def float_image(folder: Path) -> Path:
     return folder / 'in.tiff'
 
 
-@pytest.mark.parametrize('source', [text_file, empty_file, empty_folder, broken_video, float_image])
+@pytest.mark.parametrize(
+    'source', [text_file, empty_file, cut_short, empty_folder, broken_video, float_image]
+)
 @pytest.mark.parametrize('out', ['out.png', 'out.mp4', 'out'])
 def test_bad_input_is_one_line_and_leaves_nothing(model, tmp_path, capfd, source, out):
     path = source(tmp_path)
