@@ -45,7 +45,7 @@ def read_image(path: Path) -> Frame:
         raise InputError(
             f'cannot read {path} as an image', seen='a file that ends early', fix='copy it again'
         )
-    # A photograph is turned as its camera noted, for the note is not written again; alpha needs the file as is.
+    # A photograph is turned as its camera noted, for the note gets lost; alpha needs the file as it is.
     turned = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH
     flags = turned if data.startswith(JPEG_SIGNATURE) else cv2.IMREAD_UNCHANGED
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
