@@ -42,6 +42,11 @@ def generate_launch_description() -> LaunchDescription:
 
 def _replay(context: LaunchContext) -> list:
     given = {argument.name: LaunchConfiguration(argument.name).perform(context) for argument in ARGUMENTS}
+    # launch_ros would only warn, and the node would run with other parameters than those asked for.
+    if not Path(given['params_file']).is_file():
+        raise FileNotFoundError(
+            f'no file {given["params_file"]}; params_file:= names the parameters of the node'
+        )
     output = Path(given['output'])
     topic = given['topic'].removesuffix('/compressed')
     namespace = topic.rpartition('/')[0]

@@ -29,6 +29,7 @@ from restore_node.errors import ReplayError, RestoreError
 from restore_node.ros.bag_clock import BagClock
 from restore_node.ros.message_types import message_class
 from restore_node.ros.stopping import stop_on_signals
+from restore_node.ros.topics import camera_info_of
 
 QUEUE_DEPTH = 10
 # The two ends of a connection learn of each other at slightly different times.
@@ -152,7 +153,7 @@ def topics_to_play(reader: BagReader, options: PlayerOptions) -> list[Topic]:
         BagError: the image topic is not in the bag, is no image, or is empty.
     """
     image = reader.images([options.topic])[0]
-    camera_info = options.topic.removesuffix('/compressed').rpartition('/')[0] + '/camera_info'
+    camera_info = camera_info_of(options.topic.removesuffix('/compressed'))
     others = [
         topic
         for topic in reader.topics

@@ -83,16 +83,16 @@ def _lead(report: Mapping[str, Any]) -> str:
 
 
 def _verdict(report: Mapping[str, Any]) -> str:
-    if report['problems']:
-        items = ''.join(f'<li>{_text(problem)}</li>' for problem in report['problems'])
-        return f'<div class="verdict bad">This replay failed:<ul>{items}</ul></div>'
-    return (
-        '<div class="verdict">Every frame is accounted for: '
+    account = (
         f'{report["frames_played"]} played = {report["frames_in"]} received + '
         f'{report["frames_lost_in_transport"]} lost in transport; {report["frames_in"]} received = '
         f'{report["frames_restored"]} restored + {report["frames_passed_through"]} passed through + '
-        f'{report["frames_dropped"]} dropped.</div>'
+        f'{report["frames_dropped"]} dropped'
     )
+    if report['problems']:
+        items = ''.join(f'<li>{_text(problem)}</li>' for problem in report['problems'])
+        return f'<div class="verdict bad">This replay failed:<ul>{items}</ul>{account}.</div>'
+    return f'<div class="verdict">Every frame is accounted for: {account}.</div>'
 
 
 def _figures(report: Mapping[str, Any]) -> str:

@@ -17,8 +17,8 @@ BEFORE_AFTER_SHARE = 0.5
 
 
 def pictures(sight: Sight) -> dict[str, np.ndarray]:
-    """The pictures of a sight by their titles: camera, restored and, where it is known, truth."""
-    found = {'camera': sight.degraded, 'restored': sight.restored}
+    """The pictures of a sight by their titles: degraded, restored and, where it is known, truth."""
+    found = {'degraded': sight.degraded, 'restored': sight.restored}
     return found if sight.truth is None else {**found, 'truth': sight.truth}
 
 
@@ -80,5 +80,5 @@ def before_after(sights: Sequence[Sight]) -> bytes:
 def _label(sight: Sight, title: str) -> str:
     if sight.score is None or title == 'truth':
         return ''
-    value = sight.score.psnr_degraded_db if title == 'camera' else sight.score.psnr_restored_db
+    value = sight.score.psnr_degraded_db if title == 'degraded' else sight.score.psnr_restored_db
     return f'{value:.1f} dB'

@@ -12,6 +12,10 @@ from restore_node.errors import InputError, ReplayError
 from restore_node.ledger import Fate
 
 
+#: What the journal's last line says beside the account.
+FACTS = ('backend', 'provider', 'model', 'ros_distro', 'rmw_implementation')
+
+
 @dataclass(frozen=True)
 class Settled:
     """One line of the journal: a frame the node received, and what became of it."""
@@ -99,7 +103,7 @@ def read_replay(folder: Path) -> Replay:
                 f'{folder / "journal.jsonl"} has no summary',
                 fix='the node did not end properly: see replay.log beside it',
             )
-        facts = {key: str(value) for key, value in summaries[-1].items() if key != 'summary'}
+        facts = {key: str(summaries[-1][key]) for key in FACTS}
         return Replay(played['stamps_ns'], played['duration_s'], settled, summaries[-1]['summary'], facts)
     except (KeyError, TypeError, ValueError) as error:
         raise ReplayError(

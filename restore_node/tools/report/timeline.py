@@ -106,7 +106,7 @@ def _draw_fates(axes: Axes, replay: Replay, start_ns: int) -> None:
 def _draw_psnr(axes: Axes, scores: Mapping[int, Score], start_ns: int) -> None:
     times = [(stamp - start_ns) / 1e9 for stamp in scores]
     for name, colour, values in (
-        ('camera', FAINT, [score.psnr_degraded_db for score in scores.values()]),
+        ('degraded', FAINT, [score.psnr_degraded_db for score in scores.values()]),
         ('restored', COLOURS['restored'], [score.psnr_restored_db for score in scores.values()]),
     ):
         axes.plot(times, values, '.', markersize=5, color=colour, label=name)
