@@ -11,7 +11,6 @@ from restore_node.bag import BagReader
 from restore_node.errors import InputError, ReplayError
 from restore_node.ledger import Fate
 
-
 #: What the journal's last line says beside the account.
 FACTS = ('backend', 'provider', 'model', 'ros_distro', 'rmw_implementation')
 
