@@ -4,6 +4,7 @@ Drawing and applying are apart, so that a drawn degradation can be looked at, ke
 """
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,9 +30,24 @@ KINDS: dict[str, frozenset[str]] = {
 Range = tuple[float, float]
 
 
+class _Ranges:
+    """Refuses ranges that cannot be drawn from."""
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if isinstance(value, tuple) and not value[0] <= value[1]:
+                raise ValueError(f'{name} is {list(value)}, want [lowest, highest]')
+            if name in self._positive and not value[0] > 0.0:
+                raise ValueError(f'{name} is {list(value)}, want both above 0')
+
+    _positive: ClassVar[frozenset[str]] = frozenset()
+
+
 @dataclass(frozen=True)
-class BlurRanges:
+class BlurRanges(_Ranges):
     """Motion blur: see `draw_trajectory`. `extent_px` is drawn log-uniformly, the others uniformly."""
+
+    _positive = frozenset({'extent_px'})
 
     extent_px: Range = (2.0, 26.0)
     curvature: Range = (0.0, 0.8)
@@ -40,8 +56,10 @@ class BlurRanges:
 
 
 @dataclass(frozen=True)
-class RainRanges:
+class RainRanges(_Ranges):
     """Rain: see `draw_rain`. `density` is drawn log-uniformly, the others uniformly."""
+
+    _positive = frozenset({'density', 'length_px'})
 
     density: Range = (30.0, 500.0)
     angle_deg: Range = (-40.0, 40.0)
@@ -51,8 +69,10 @@ class RainRanges:
 
 
 @dataclass(frozen=True)
-class DropRanges:
+class DropRanges(_Ranges):
     """Drops on the lens: `per_megapixel` (43 is ten drops on 640x360), radius and defocus in pixels."""
+
+    _positive = frozenset({'radius_px'})
 
     per_megapixel: Range = (40.0, 350.0)
     radius_px: Range = (4.0, 28.0)
@@ -61,7 +81,7 @@ class DropRanges:
 
 
 @dataclass(frozen=True)
-class SensorRanges:
+class SensorRanges(_Ranges):
     """Sensor noise in grey levels; a share of frames is JPEG compressed."""
 
     read_noise: Range = (0.5, 2.0)
@@ -90,6 +110,12 @@ class DegradationConfig:
     rain: RainRanges = RainRanges()
     drops: DropRanges = DropRanges()
     sensor: SensorRanges = SensorRanges()
+
+    def __post_init__(self) -> None:
+        if unknown := sorted(set(self.kinds) - set(KINDS)):
+            raise ValueError(f'kinds has {", ".join(unknown)}, want only {", ".join(KINDS)}')
+        if min(self.kinds.values(), default=0.0) < 0.0 or not sum(self.kinds.values()) > 0.0:
+            raise ValueError('kinds needs weights of 0 or more, and one above 0')
 
 
 @dataclass(frozen=True, eq=False)

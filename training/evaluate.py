@@ -1,0 +1,81 @@
+"""How well a network restores photographs held apart, for every kind of degradation."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from restore_node.metrics import psnr, ssim
+from training.config import TrainConfig
+from training.datasets import Photograph
+from training.patches import Pair, make_pair
+
+Restore = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+"""uint8 [H, W, 3] RGB to the same shape."""
+
+PSNR_CAP_DB = 60.0
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Means over `images` pairs: PSNR in dB (each capped at 60) and SSIM, by the conventions of metrics.py."""
+
+    images: int
+    psnr_degraded_db: float
+    psnr_restored_db: float
+    ssim_degraded: float
+    ssim_restored: float
+
+
+def validation_pairs(photographs: Sequence[Photograph], config: TrainConfig) -> dict[str, list[Pair]]:
+    """Patches of each kind, the same for every run of this configuration, spread over the photographs."""
+    count = config.validation.patches
+    chosen = np.linspace(0, len(photographs) - 1, count).round().astype(int)
+    pairs: dict[str, list[Pair]] = {kind: [] for kind in config.validation.kinds}
+    for index, position in enumerate(chosen):
+        image = photographs[position].read()
+        for kind, drawn in pairs.items():
+            rng = np.random.default_rng([config.seed, index])
+            drawn.append(make_pair(image, kind, config.data, config.degradation, rng))
+    return pairs
+
+
+def measure(restore: Restore, pairs: Sequence[Pair]) -> Quality:
+    """Quality of a way to restore, over (degraded, sharp) pairs."""
+    rows = []
+    for degraded, sharp in pairs:
+        restored = restore(degraded)
+        rows.append(
+            (
+                min(psnr(degraded, sharp), PSNR_CAP_DB),
+                min(psnr(restored, sharp), PSNR_CAP_DB),
+                ssim(degraded, sharp),
+                ssim(restored, sharp),
+            )
+        )
+    return Quality(len(rows), *np.mean(rows, axis=0).tolist())
+
+
+def restore_with(network: nn.Module, device: torch.device) -> Restore:
+    """A network as a function on one image; rounds and clamps as the exported graph does."""
+
+    def restore(degraded: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        frames = torch.from_numpy(degraded).to(device).permute(2, 0, 1)[None].float() / 255.0
+        with torch.inference_mode():
+            restored = network(frames)
+        pixels = torch.clamp(restored * 255.0 + 0.5, 0.0, 255.0).to(torch.uint8)
+        return pixels[0].permute(1, 2, 0).cpu().numpy()
+
+    return restore
+
+
+def table(qualities: dict[str, Quality]) -> str:
+    """One line a kind, for people."""
+    return '\n'.join(
+        f'  {kind:<14} PSNR {quality.psnr_degraded_db:6.2f} -> {quality.psnr_restored_db:6.2f} dB'
+        f'   SSIM {quality.ssim_degraded:.4f} -> {quality.ssim_restored:.4f}'
+        for kind, quality in qualities.items()
+    )

@@ -1,0 +1,23 @@
+"""The networks that configs and model cards name."""
+
+from collections.abc import Callable
+
+from torch import nn
+
+from restore_node.errors import ConfigError
+from training.networks.lite import Lite
+
+NETWORKS: dict[str, Callable[[], nn.Module]] = {
+    'lite': lambda: Lite(width=48, deep_width=80, blocks=(1, 1), dilations=(1, 2, 4)),
+}
+
+
+def build(name: str) -> nn.Module:
+    """A new network with random weights.
+
+    Raises:
+        ConfigError: no network has this name.
+    """
+    if name not in NETWORKS:
+        raise ConfigError('unknown network', seen=name, wanted=f'one of {", ".join(sorted(NETWORKS))}')
+    return NETWORKS[name]()
