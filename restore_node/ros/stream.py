@@ -109,12 +109,12 @@ class CameraStream:
             try:
                 self._handle(received)
             except EncodingError as error:
+                self._drop(received.ticket, Reason.MALFORMED)
                 self.last_malformed = str(error)
                 self._context.log(f'{self._topic}: {error}')
-                self._drop(received.ticket, Reason.MALFORMED)
             except Exception as error:  # a node never dies of a message
-                self._context.log(f'{self._topic}: frame dropped: {type(error).__name__}: {error}')
                 self._drop(received.ticket, Reason.FAILURE)
+                self._context.log(f'{self._topic}: frame dropped: {type(error).__name__}: {error}')
 
     def _handle(self, received: _Received) -> None:
         settings = self._context.settings()

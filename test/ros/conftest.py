@@ -1,0 +1,19 @@
+"""Fixtures of the tests over real DDS. Where no ROS 2 is in the environment they are not collected (make test-ros)."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import pytest
+
+collect_ignore_glob = [] if importlib.util.find_spec('rclpy') else ['*.py']
+
+
+@pytest.fixture
+def bench():
+    """A `Bench`; the nodes it started are gone after the test."""
+    from node_harness import Bench
+
+    bench = Bench()
+    yield bench
+    bench.close()

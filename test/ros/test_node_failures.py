@@ -1,0 +1,175 @@
+"""What the node makes of bad models, bad messages and bad parameters: the detector never goes blind, the node lives."""
+
+from __future__ import annotations
+
+import signal
+
+import numpy as np
+import pytest
+from node_harness import image_message, node_command, picture, pixels_of, wait_for
+from rclpy.serialization import serialize_message
+from sensor_msgs.msg import Image
+
+pytestmark = pytest.mark.ros
+
+
+def send_and_get(bench, camera, received) -> tuple[Image, Image]:
+    """Publish one frame and wait for what the node makes of it."""
+    count = len(received)
+    sent = image_message(picture(64, 64, seed=count), bench.now())
+    camera.publish(sent)
+    wait_for(lambda: len(received) > count, 'a frame')
+    return sent, received[-1]
+
+
+def assert_passed_through(bench, camera, received):
+    sent, got = send_and_get(bench, camera, received)
+    assert got == sent
+
+
+def assert_restored(bench, camera, received):
+    sent, got = send_and_get(bench, camera, received)
+    np.testing.assert_array_equal(pixels_of(got), pixels_of(sent) + 10)
+    assert got.header == sent.header
+
+
+def break_nothing(model):
+    for path in model.parent.iterdir():
+        path.unlink()
+
+
+def break_checksum(model):
+    model.write_bytes(model.read_bytes()[:-1] + b'?')
+
+
+def break_card(model):
+    model.with_suffix('.json').write_text('{"format": 1')
+
+
+@pytest.mark.parametrize('damage', [break_nothing, break_checksum, break_card])
+def test_frames_pass_through_until_the_model_is_mended(bench, make_model, damage):
+    model = make_model()
+    good = {path: path.read_bytes() for path in model.parent.iterdir()}
+    damage(model)
+    node = bench.start_node(model=str(model), retry_s=0.2)
+    camera, received = bench.camera(), bench.detector()
+    assert_passed_through(bench, camera, received)
+    status = bench.wait_for_diagnostics(lambda status: status.get('reason failure') == '1', 'one failure')
+    assert status['level'] == '2' and 'pass through' in status['message'] and 'plus-ten' in status['message']
+    for path, content in good.items():
+        path.write_bytes(content)
+    bench.wait_for_diagnostics(lambda status: status['level'] == '0', 'all well')
+    assert_restored(bench, camera, received)
+    assert node.stop() == 0
+
+
+def test_a_graph_that_does_not_load_passes_frames_through(bench, make_model, make_card):
+    model = make_model()
+    model.write_bytes(b'not a graph')
+    make_card('plus-ten', b'not a graph')
+    bench.start_node(model=str(model))
+    camera, received = bench.camera(), bench.detector()
+    assert_passed_through(bench, camera, received)
+
+
+@pytest.mark.parametrize('on_failure', ['passthrough', 'drop'])
+def test_a_backend_that_breaks_is_opened_again(bench, make_model, on_failure):
+    bench.start_node(model=str(make_model(only=(64, 64))), on_failure=on_failure, retry_s=0.2)
+    camera, received = bench.camera(), bench.detector()
+    assert_restored(bench, camera, received)
+    wide = image_message(picture(24, 40), bench.now())
+    camera.publish(wide)
+    reason = 'reason failure' if on_failure == 'passthrough' else 'reason failure_dropped'
+    bench.wait_for_diagnostics(lambda status: status.get(reason) == '1', f'one {reason}')
+    assert received[1:] == ([wide] if on_failure == 'passthrough' else [])
+    bench.wait_for_diagnostics(lambda status: status['level'] == '0', 'all well')
+    assert_restored(bench, camera, received)
+
+
+def test_model_changes_live_between_two_frames(bench, make_model):
+    bench.start_node(model=str(make_model()))
+    camera, received = bench.camera(), bench.detector()
+    assert_restored(bench, camera, received)
+    refused = bench.set_parameter('model', '/nowhere/night.onnx')
+    assert not refused.successful and '/nowhere/night.onnx' in refused.reason
+    assert_restored(bench, camera, received)
+    assert bench.set_parameter('model', str(make_model(name='plus-twenty', offset=20.0))).successful
+    bench.wait_for_diagnostics(lambda status: status['model'] == 'plus-twenty', 'the new model')
+    sent, got = send_and_get(bench, camera, received)
+    np.testing.assert_array_equal(pixels_of(got), np.minimum(pixels_of(sent).astype(int) + 20, 255))
+
+
+def malformed_messages() -> dict[str, Image | bytes]:
+    good = image_message(picture(), (1, 2))
+    cases: dict[str, Image | bytes] = {}
+    for name, changes in {
+        'wrong step': {'step': 3},
+        'unknown encoding': {'encoding': '32FC7'},
+        'size 0x0': {'height': 0, 'width': 0},
+        'size 30000x30000': {'height': 30000, 'width': 30000, 'step': 90000},
+        'more rows than data': {'height': 25},
+    }.items():
+        message = image_message(picture(), (1, 2))
+        for field, value in changes.items():
+            setattr(message, field, value)
+        cases[name] = message
+    short = image_message(picture(), (1, 2))
+    del short.data[-100:]
+    cases['short data'] = short
+    cases['cut serialisation'] = serialize_message(good)[:60]
+    return cases
+
+
+def test_malformed_messages_are_counted_and_never_stop_the_node(bench, make_model):
+    node = bench.start_node(model=str(make_model()), max_age_ms=0.0)
+    camera, received = bench.camera(), bench.detector()
+    cases = malformed_messages()
+    for count, (name, message) in enumerate(cases.items(), start=1):
+        camera.publish(message)
+        bench.wait_for_diagnostics(
+            lambda status, count=count: status.get('reason malformed') == str(count), f'{name} counted as malformed'
+        )
+    assert not received
+    assert_restored(bench, camera, received)
+    status = bench.wait_for_diagnostics(lambda status: status['restored'] == '1', 'the restored frame')
+    assert status['received'] == str(len(cases) + 1) and status['last malformed']
+    assert node.stop() == 0
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_signals_end_the_node_cleanly_in_the_midst_of_work(bench, make_model, number):
+    node = bench.start_node(model=str(make_model(name='slow', work=8)))
+    camera, received = bench.camera(), bench.detector()
+    for _ in range(20):
+        camera.publish(image_message(picture(240, 320), bench.now()))
+    wait_for(lambda: received, 'a first frame')
+    assert node.stop(number) == 0
+    assert 'Traceback' not in node.output
+
+
+@pytest.mark.parametrize(
+    ('parameters', 'remaps', 'complaint'),
+    [
+        ({'modle': 'x'}, {}, 'unknown parameter: got modle'),
+        ({'max_age_ms': -4.0}, {}, 'max_age_ms'),
+        ({'device': 'gpu'}, {}, "'auto', 'cuda', 'cpu'"),
+        ({'threads': 'two'}, {}, 'threads'),
+        ({'journal': '/proc/no/journal'}, {}, 'journal /proc/no/journal'),
+        ({'model': '/nowhere/x.onnx', 'on_failure': 'drop'}, {}, '/nowhere/x.onnx'),
+        ({'backend': 'passthrough'}, {'image_restored': 'image_raw'}, 'same topic'),
+    ],
+)
+def test_bad_start_ends_with_one_clear_line(bench, parameters, remaps, complaint):
+    node = bench.start(node_command(parameters, remaps))
+    assert node.wait() == 2
+    assert complaint in node.output
+    assert 'Traceback' not in node.output
+
+
+def test_parameters_describe_themselves(bench, make_model):
+    bench.start_node(model=str(make_model()))
+    (age, device) = bench.describe(['max_age_ms', 'device'])
+    assert age.floating_point_range[0].to_value == 600000.0 and 'stale' in age.description
+    assert device.read_only and 'cuda' in device.description
+    assert not bench.set_parameter('max_age_ms', -1.0).successful
+    assert not bench.set_parameter('device', 'cpu').successful
