@@ -154,7 +154,9 @@ class Model:
             ModelError: anything but one input `degraded` and one output `restored`, uint8 `[N, H, W, 3]` with
                 N, H and W dynamic.
         """
-        if not (_keeps_contract(inputs, INPUT_NAME) and _keeps_contract(outputs, OUTPUT_NAME)):
+        is_kept = _are_images(inputs, INPUT_NAME) and _are_images(outputs, OUTPUT_NAME)
+        # Only of inputs: a runtime works out sizes of outputs that the graph leaves open.
+        if not is_kept or any(isinstance(size, int) for size in inputs[0].shape[:3]):
             raise ModelError(
                 f'graph of model {self.card.name} does not keep the contract',
                 seen=f'inputs {"; ".join(map(str, inputs))}, outputs {"; ".join(map(str, outputs))}',
@@ -163,11 +165,12 @@ class Model:
             )
 
 
-def _keeps_contract(tensors: list[Tensor], name: str) -> bool:
+def _are_images(tensors: list[Tensor], name: str) -> bool:
+    """Whether there is one tensor, of this name, uint8 `[N, H, W, 3]`; an open last size may still be 3."""
     if [(tensor.name, tensor.element, len(tensor.shape)) for tensor in tensors] != [(name, 'uint8', 4)]:
         return False
-    *sizes, channels = (size if isinstance(size, int) else None for size in tensors[0].shape)
-    return sizes == [None, None, None] and channels in (3, None)
+    channels = tensors[0].shape[3]
+    return channels == 3 or not isinstance(channels, int)
 
 
 def model_folders() -> list[Path]:
