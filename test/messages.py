@@ -1,0 +1,76 @@
+"""Makes serialised sensor messages with a serialiser that is not ours: that of rosbags."""
+
+from __future__ import annotations
+
+import numpy as np
+from rosbags.typesys import Stores, get_typestore
+
+from restore_node.frame import Header
+
+HEADER = Header(1_700_000_000, 123_456_789, 'camera_optical_frame')
+
+_STORE = get_typestore(Stores.ROS2_HUMBLE)
+
+
+def _serialise(kind: str, header: Header, *values: object, little_endian: bool = True) -> bytes:
+    types = _STORE.types
+    stamp = types['builtin_interfaces/msg/Time'](header.sec, header.nanosec)
+    message = types[kind](types['std_msgs/msg/Header'](stamp, header.frame_id), *values)
+    return bytes(_STORE.serialize_cdr(message, kind, little_endian=little_endian))
+
+
+def image_message(
+    pixels: np.ndarray,
+    encoding: str,
+    header: Header = HEADER,
+    *,
+    padding: int = 0,
+    little_endian: bool = True,
+    **changes: object,
+) -> bytes:
+    """A serialised `sensor_msgs/Image`.
+
+    Args:
+        pixels: `[H, W]` or `[H, W, C]`; 16-bit ones are stored in the byte order that their dtype has.
+        encoding: name of the encoding.
+        header: its header.
+        padding: bytes of 0xEE behind each row.
+        little_endian: byte order of the serialisation.
+        changes: replace height, width, step, is_bigendian or data (uint8), right or wrong.
+    """
+    rows = np.ascontiguousarray(pixels).view(np.uint8).reshape(pixels.shape[0], -1)
+    padded = np.pad(rows, ((0, 0), (0, padding)), constant_values=0xEE)
+    values: dict[str, object] = {
+        'height': pixels.shape[0],
+        'width': pixels.shape[1],
+        'encoding': encoding,
+        'is_bigendian': int(pixels.dtype.byteorder == '>'),
+        'step': padded.shape[1],
+        'data': padded.reshape(-1),
+    } | changes
+    return _serialise('sensor_msgs/msg/Image', header, *values.values(), little_endian=little_endian)
+
+
+def compressed_message(data: bytes, format_: str = 'jpeg', header: Header = HEADER) -> bytes:
+    """A serialised `sensor_msgs/CompressedImage`."""
+    return _serialise('sensor_msgs/msg/CompressedImage', header, format_, np.frombuffer(data, np.uint8))
+
+
+def camera_info_message(
+    height: int, width: int, header: Header = HEADER, *, little_endian: bool = True
+) -> bytes:
+    """A serialised `sensor_msgs/CameraInfo` of an ideal camera."""
+    region = _STORE.types['sensor_msgs/msg/RegionOfInterest'](0, 0, 0, 0, False)
+    matrices = (np.zeros(5), np.eye(3).reshape(-1), np.eye(3).reshape(-1), np.eye(3, 4).reshape(-1))
+    return _serialise(
+        'sensor_msgs/msg/CameraInfo',
+        header,
+        height,
+        width,
+        'plumb_bob',
+        *matrices,
+        0,
+        0,
+        region,
+        little_endian=little_endian,
+    )
