@@ -1,0 +1,157 @@
+"""Make a model file of a checkpoint: `python -m training.export runs/NAME/checkpoint.pt --name NAME --out models`.
+
+Writes NAME.onnx and its card NAME.json, in place of older ones, after the graph was compared with the network and
+its quality was measured on the photographs that the run held apart.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from restore_node.backends.base import Backend
+from restore_node.backends.onnxruntime import OnnxRuntimeBackend
+from restore_node.errors import InputError, RestoreError
+from restore_node.metrics import CONVENTIONS
+from restore_node.model import FORMAT, ModelCard, load_model
+from training import checkpoint
+from training.checkpoint import Checkpoint
+from training.commands import report_errors
+from training.config import TrainConfig, parse_config
+from training.datasets import find_photographs, split
+from training.describe import macs_per_pixel, parameters
+from training.evaluate import Quality, measure, table, validation_pairs
+from training.networks.registry import build
+from training.onnx_graph import check_equal, write_graph
+
+FREE_TERMS = {'CC0', 'CC BY 4.0', 'public domain', 'MIT', 'Apache-2.0', 'own photographs'}
+"""Terms of photographs that put no limit on the use of weights trained on them."""
+
+
+def export(source: Path, name: str, out: Path, roots: list[str] | None = None) -> dict[str, Quality]:
+    """Export the averaged weights of a checkpoint.
+
+    Args:
+        source: the checkpoint.
+        name: stem of the model's files.
+        out: folder they go to.
+        roots: where the photographs lie on this machine; the run's own roots if None.
+
+    Returns:
+        Quality by kind of degradation, measured with the exported graph.
+
+    Raises:
+        RestoreError: unreadable checkpoint or photographs, or a graph that differs from the network.
+    """
+    saved = checkpoint.load(source)
+    values = saved.config | ({'data': saved.config['data'] | {'roots': roots}} if roots else {})
+    config = parse_config(values, str(source))
+    network = build(config.network)
+    network.load_state_dict(saved.average)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=out, prefix=f'.{name}.') as unfinished:
+            qualities = _make(network, saved, config, name, Path(unfinished))
+            # The card last: until it arrives, a reader sees a graph that does not match and says so.
+            for suffix in ('.onnx', '.json'):
+                os.replace(Path(unfinished, name + suffix), out / (name + suffix))
+    except OSError as error:
+        raise InputError(f'cannot write the model to {out}', seen=error, fix='check permissions and space') from error
+    return qualities
+
+
+def weights_terms(data: list[dict[str, Any]]) -> str:
+    """What one may do with weights trained on this data, in one sentence."""
+    limited = [origin['name'] for origin in data if origin['terms'] not in FREE_TERMS]
+    if not limited:
+        return 'As this package, Apache-2.0.'
+    return f'Research and non-commercial use only: trained on photographs of {", ".join(limited)}, under their terms.'
+
+
+def _make(network: nn.Module, saved: Checkpoint, config: TrainConfig, name: str, folder: Path) -> dict[str, Quality]:
+    """Write graph and card to a folder, checked and measured through the node's own loader and backend."""
+    graph = folder / f'{name}.onnx'
+    write_graph(network, network.size_multiple, graph)
+    card = _card(network, saved, config, name, graph)
+    _write_card(card, folder)
+    with OnnxRuntimeBackend(load_model(str(graph)), device='cpu') as backend:
+        check_equal(network, network.size_multiple, backend)
+        _, apart = split(find_photographs(list(config.data.roots)), config.data)
+        pairs = validation_pairs(apart, config)
+        qualities = {kind: measure(lambda degraded: _restore(backend, degraded), pairs[kind]) for kind in pairs}
+    card['quality'] = [_quality_entry(kind, quality) for kind, quality in qualities.items()]
+    _write_card(card, folder)
+    return qualities
+
+
+def _restore(backend: Backend, degraded: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    staging = backend.staging(1, *degraded.shape[:2])
+    staging[0] = degraded
+    return backend.restore(staging)[0]
+
+
+def _card(network: nn.Module, saved: Checkpoint, config: TrainConfig, name: str, graph: Path) -> dict[str, Any]:
+    made = saved.provenance
+    return {
+        'format': FORMAT,
+        'name': name,
+        'task': config.task,
+        'size_multiple': network.size_multiple,
+        'parameters': parameters(network),
+        'macs_per_pixel': macs_per_pixel(network),
+        'graphs': {'fp32': {'file': graph.name, 'sha256': hashlib.sha256(graph.read_bytes()).hexdigest()}},
+        'training': {
+            'config': made['config'],
+            'commit': made['commit'],
+            'seed': made['seed'],
+            'steps': saved.step,
+            'data': made['data'],
+        },
+        'terms': weights_terms(made['data']),
+        'quality': [],
+    }
+
+
+def _quality_entry(kind: str, quality: Quality) -> dict[str, Any]:
+    return {
+        'data': f'photographs held apart, degraded: {kind}',
+        'images': quality.images,
+        'channel': CONVENTIONS['channel'],
+        'ssim': CONVENTIONS['ssim'],
+        'alignment': CONVENTIONS['alignment'],
+        'psnr_degraded_db': round(quality.psnr_degraded_db, 3),
+        'psnr_restored_db': round(quality.psnr_restored_db, 3),
+        'ssim_degraded': round(quality.ssim_degraded, 4),
+        'ssim_restored': round(quality.ssim_restored, 4),
+    }
+
+
+def _write_card(card: dict[str, Any], folder: Path) -> None:
+    ModelCard.from_dict(card, card['name'])
+    (folder / f'{card["name"]}.json').write_text(json.dumps(card, indent=2) + '\n', encoding='utf-8')
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog='python -m training.export', description=__doc__.split('\n')[0])
+    parser.add_argument('checkpoint', type=Path)
+    parser.add_argument('--name', required=True, help='stem of the model files')
+    parser.add_argument('--out', type=Path, default=Path('models'), help='folder (default: models)')
+    parser.add_argument('--roots', nargs='+', help='folders or tars of photographs, if not where the run found them')
+    options = parser.parse_args(arguments)
+    try:
+        qualities = export(options.checkpoint, options.name, options.out, options.roots)
+    except RestoreError as error:
+        return report_errors(error)
+    print(f'{options.out / options.name}.onnx, held-apart photographs:\n{table(qualities)}')
+    return 0
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

@@ -1,0 +1,106 @@
+"""A network as an ONNX graph, pixels in, pixels out (docs/contracts.md, section 1)."""
+
+import contextlib
+import io
+import logging
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx import TensorProto
+from torch import Tensor, nn
+
+from restore_node.backends.base import Backend
+from restore_node.errors import ModelError
+from restore_node.model import INPUT_NAME, OUTPUT_NAME
+
+OPSET = 18
+
+
+class PixelsInPixelsOut(nn.Module):
+    """Everything between a frame's bytes and a frame's bytes: uint8 [N, H, W, 3] RGB, 0..255, in and out."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, degraded: Tensor) -> Tensor:
+        planes = degraded.to(torch.float32).permute(0, 3, 1, 2) / 255.0
+        restored = torch.clamp(self.network(planes) * 255.0 + 0.5, 0.0, 255.0)
+        return restored.permute(0, 2, 3, 1).to(torch.uint8)
+
+
+def write_graph(network: nn.Module, size_multiple: int, path: Path) -> None:
+    """Write the fp32 graph of a network, with N, H and W dynamic.
+
+    Raises:
+        ModelError: the exported graph does not keep the contract.
+    """
+    batch, rows, columns = (torch.export.Dim(name) for name in ('batch', 'rows', 'columns'))
+    frames = torch.zeros(2, 4 * size_multiple, 6 * size_multiple, 3, dtype=torch.uint8)
+    # The exporter prints its progress and warns about packages that this project does not use.
+    logging.getLogger('torch.onnx').setLevel(logging.ERROR)
+    with contextlib.redirect_stdout(io.StringIO()):
+        program = torch.onnx.export(
+            PixelsInPixelsOut(network).eval(),
+            (frames,),
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=[INPUT_NAME],
+            output_names=[OUTPUT_NAME],
+            dynamic_shapes={INPUT_NAME: {0: batch, 1: size_multiple * rows, 2: size_multiple * columns}},
+            external_data=False,
+        )
+    if program is None:
+        raise ModelError('torch.onnx.export returned no graph', fix='check the versions in requirements/train.txt')
+    program.save(path)
+    _check_casts(path)
+
+
+def check_equal(network: nn.Module, size_multiple: int, backend: Backend) -> None:
+    """Compare a graph with the network it came from, on noise of several sizes and on a smooth picture.
+
+    Raises:
+        ModelError: they differ by more than one grey level somewhere.
+    """
+    reference = PixelsInPixelsOut(network).eval()
+    rng = np.random.default_rng(0)
+    for count, rows, columns in ((1, 1, 1), (1, 5, 9), (3, 8, 6)):
+        frames = rng.integers(0, 256, (count, rows * size_multiple, columns * size_multiple, 3), dtype=np.uint8)
+        for batch in (frames, np.sort(frames, axis=2)):
+            with torch.inference_mode():
+                wanted = reference(torch.from_numpy(batch)).numpy()
+            worst = np.abs(_run(backend, batch).astype(int) - wanted).max()
+            if worst > 1:
+                raise ModelError(
+                    f'graph and network differ on {list(batch.shape)}',
+                    seen=f'{worst} grey levels',
+                    wanted='at most 1',
+                    fix='check the versions in requirements/train.txt',
+                )
+
+
+def _run(backend: Backend, batch: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    staging = backend.staging(*batch.shape[:3])
+    staging[:] = batch
+    return backend.restore(staging)
+
+
+def _check_casts(path: Path) -> None:
+    """Only a Cast behind the input and a Cast before the output may touch uint8."""
+    graph = onnx.shape_inference.infer_shapes(onnx.load(path)).graph
+    pixels = {value.name for value in (*graph.value_info, *graph.input, *graph.output) if _is_uint8(value)}
+    touching = [node.op_type for node in graph.node if pixels & {*node.input, *node.output}]
+    if pixels != {INPUT_NAME, OUTPUT_NAME} or touching != ['Cast', 'Cast']:
+        raise ModelError(
+            'the exported graph does not keep the contract',
+            seen=f'uint8 in {", ".join(sorted(pixels))}, touched by {", ".join(touching)}',
+            wanted=f'uint8 only in {INPUT_NAME} and {OUTPUT_NAME}, touched by one Cast each',
+            fix='keep pixels inside PixelsInPixelsOut as float32',
+        )
+
+
+def _is_uint8(value: onnx.ValueInfoProto) -> bool:
+    return bool(value.type.tensor_type.elem_type == TensorProto.UINT8)
