@@ -7,8 +7,10 @@ SHELL := bash
 # ROS 2's variables stay with the processes that are ROS; everything else runs without them.
 PLAIN := env -u PYTHONPATH -u LD_LIBRARY_PATH -u AMENT_PREFIX_PATH
 NODE := $(PLAIN) .venv/node/bin/python
-# Own domain, whatever the caller's shell says: tests and demo never meet a running robot.
-ROS := env -u ROS_DOMAIN_ID dev/ros2_run.sh
+# DISTRO=humble takes the other one of the registry. The domain is always a fresh one, whatever the caller has set:
+# tests and demo never meet a running robot.
+DISTRO ?=
+ROS := env -u ROS_DOMAIN_ID dev/ros2_run.sh $(if $(DISTRO),--distro $(DISTRO))
 
 SIZE ?= 640x360
 VIDEO ?=

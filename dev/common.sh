@@ -14,6 +14,9 @@ without_ros() {
         -u RESTORE_NODE_REGISTRY_ROS "$@"
 }
 
+# Prints the interpreter behind a Python command; inside a virtual environment that is not the environment's own.
+base_python() { without_ros "$1" -c 'import os, sys; print(os.path.realpath(sys._base_executable))'; }
+
 # Prints the path of a Python of the given version that really answers; a version manager's shim may refuse.
 find_python() {
     local version=$1 candidate
@@ -23,7 +26,7 @@ find_python() {
         [[ -x $candidate ]] || continue
         without_ros "$candidate" -c "import sys, venv; sys.exit('%d.%d' % sys.version_info[:2] != '$version')" \
             2>/dev/null || continue
-        without_ros "$candidate" -c 'import sys; print(sys.executable)'
+        base_python "$candidate"
         return
     done
     return 1

@@ -57,7 +57,7 @@ set_up_node() {
     local files=(requirements/node.txt requirements/dev.txt) python
     if ros_is_sourced; then
         [[ -f .venv/node/.stamp ]] || say "using the sourced ROS 2 $ROS_DISTRO"
-        python=$(without_ros python3 -c 'import sys; print(sys.executable)')
+        python=$(base_python python3)
         make_environment node "$python" --system-site-packages "${files[@]}"
         return
     fi
