@@ -101,8 +101,8 @@ def _progress(console: Console) -> Progress:
     return Progress(*columns, console=console)
 
 
-def show(report: dict[str, Any], console: Console) -> None:
-    """Print a short table and what is wrong."""
+def show(report: dict[str, Any], page_file: Path, console: Console) -> None:
+    """Print a short table, what is wrong, and where the rest is."""
     table = Table(box=None, pad_edge=False, header_style='dim')
     for title in ('', 'frames', 'restored', 'passed', 'dropped', 'lost', 'PSNR dB', 'SSIM'):
         table.add_column(title, justify='left' if not title else 'right')
@@ -112,12 +112,14 @@ def show(report: dict[str, Any], console: Console) -> None:
     fates = ('played', 'restored', 'passed_through', 'dropped', 'lost_in_transport')
     table.add_row('total', *(str(report[f'frames_{key}']) for key in fates), *_scores(report), style='bold')
     console.print(table)
-    latency = ', '.join(f'{name} {value} ms' for name, value in report['latency_ms'].items())
-    console.print(
-        f'latency {latency}; {report["fps_out"]} of {report["fps_in"]} frames/s; {report["provider"]}'
-    )
-    for problem in report['problems']:
-        console.print(f'[red]failed:[/red] {problem}', highlight=False)
+    latency = ', '.join(f'{name} {value or 0:.0f}' for name, value in report['latency_ms'].items())
+    rates = f'{report["fps_out"] or 0:.1f} of {report["fps_in"] or 0:.1f} frames/s'
+    for line in (
+        f'latency ms {latency}; {rates}; {report["model"]} on {report["provider"]}',
+        *(f'[red]failed:[/red] {problem}' for problem in report['problems']),
+        f'report: {page_file}',
+    ):
+        console.print(line, highlight=False, soft_wrap=True)
 
 
 def _scores(values: dict[str, Any]) -> tuple[str, str]:
@@ -151,8 +153,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     report = replay_and_report(
         open_drive(given.bag, given.topic), given.output, given.model, given.rate, console
     )
-    show(report, console)
-    console.print(f'report: {given.output / "report.html"}', highlight=False)
+    show(report, given.output / 'report.html', console)
     return 1 if report['problems'] else 0
 
 

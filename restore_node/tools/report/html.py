@@ -135,7 +135,7 @@ def _table(report: Mapping[str, Any]) -> str:
         'lost',
         'PSNR before',
         'after',
-        'gain',
+        'gain, dB',
         'SSIM before',
         'after',
     )

@@ -32,6 +32,7 @@ STYLE = {
     'svg.hashsalt': 'restore_node',
 }
 WIDTH_IN = 10.4
+LABEL_AT = (-0.04, 0.5)
 HEIGHTS_IN = {'latency': 2.2, 'fate': 1.1, 'psnr': 2.2}
 
 
@@ -82,6 +83,7 @@ def _draw_latency(axes: Axes, replay: Replay, start_ns: int) -> None:
             axes.plot(*zip(*points, strict=True), '.', markersize=5, color=COLOURS[_name(fate)])
     axes.set_ylim(bottom=0)
     axes.set_ylabel('latency, ms')
+    axes.yaxis.set_label_coords(*LABEL_AT)
 
 
 def _draw_fates(axes: Axes, replay: Replay, start_ns: int) -> None:
@@ -111,6 +113,7 @@ def _draw_psnr(axes: Axes, scores: Mapping[int, Score], start_ns: int) -> None:
     ):
         axes.plot(times, values, '.', markersize=5, color=colour, label=name)
     axes.set_ylabel('PSNR, dB')
+    axes.yaxis.set_label_coords(*LABEL_AT)
     axes.legend(frameon=False, ncols=2, loc='upper right', handletextpad=0.1)
 
 
