@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections import Counter
 from collections.abc import Mapping
+from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -17,7 +18,7 @@ from restore_node.tools.report.records import Drive, Replay
 INK, FAINT, BAND = '#1c2430', '#8a94a0', '#f2f4f6'
 LOST = 'lost in transport'
 COLOURS = {'restored': '#0f766e', 'passed through': '#d08a1d', 'dropped': '#b4323a', LOST: '#8a94a0'}
-STYLE = {
+STYLE: dict[Any, Any] = {
     'font.size': 9,
     'text.color': INK,
     'axes.labelcolor': INK,
