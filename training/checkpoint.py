@@ -39,7 +39,9 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
     """Write a checkpoint in place of an older one; a crash leaves the older one whole."""
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f'.{path.name}.', delete=False) as unfinished:
         try:
-            torch.save({field.name: getattr(checkpoint, field.name) for field in fields(checkpoint)}, unfinished)
+            torch.save(
+                {field.name: getattr(checkpoint, field.name) for field in fields(checkpoint)}, unfinished
+            )
             unfinished.flush()
             os.fsync(unfinished.fileno())
             os.replace(unfinished.name, path)
@@ -57,7 +59,9 @@ def load(path: Path) -> Checkpoint:
     try:
         values = torch.load(path, map_location='cpu', weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise InputError(f'cannot read the checkpoint {path}', seen=error, wanted='a file of training.train') from error
+        raise InputError(
+            f'cannot read the checkpoint {path}', seen=error, wanted='a file of training.train'
+        ) from error
     wanted = {field.name for field in fields(Checkpoint)}
     if not isinstance(values, dict) or set(values) != wanted:
         seen = sorted(values) if isinstance(values, dict) else type(values).__name__

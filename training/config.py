@@ -40,12 +40,12 @@ class DataConfig:
     Attributes:
         roots: folders (searched recursively) or tars of sharp photographs.
         sets: what they are; photographs that match none are listed as `other`.
-        held_apart: globs of the photographs kept for validation, chosen by sequence or source, never by frame.
+        held_apart: globs of the photographs kept for validation, by sequence or source, never by frame.
         patch_px: side of a degraded patch in the pool; crop_px: side of the crop that the network sees.
         pool: patches kept by each process; reuse: crops drawn for each new patch.
         smallest_scale: photographs are drawn at a random scale from this to 1.
-        workers: processes that make patches beside each training process; 0 makes them in between steps, which
-            is best where every core trains.
+        workers: processes that make patches beside each training process; 0 makes them in between steps,
+            which is best where every core trains.
     """
 
     roots: Annotated[tuple[str, ...], Field(min_length=1)]
@@ -77,11 +77,11 @@ class ScheduleConfig:
 
     Attributes:
         batch: crops a step, over all devices.
-        steps: length of the run; max_minutes ends it earlier when set, and the learning rate follows whichever
-            is farther on.
+        steps: length of the run; max_minutes ends it earlier when set, and the learning rate follows
+            whichever is farther on.
         warmup_steps: the learning rate rises linearly over these.
         first_rate, last_rate: Adam's learning rate, cosine decay from first to last.
-        average_decay: of the exponential moving average of the weights, which is what is validated and exported.
+        average_decay: of the moving average of the weights, which is what is validated and exported.
         clip_norm: gradients are scaled down to this norm.
     """
 
@@ -130,7 +130,9 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         if self.schedule.batch % self.devices:
-            raise ValueError(f'schedule.batch is {self.schedule.batch}, not a multiple of devices {self.devices}')
+            raise ValueError(
+                f'schedule.batch is {self.schedule.batch}, not a multiple of devices {self.devices}'
+            )
 
 
 _ADAPTER = TypeAdapter(TrainConfig)
@@ -144,12 +146,14 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:
         overrides: `key=value` with dotted keys and YAML values, such as `schedule.batch=4`.
 
     Raises:
-        ConfigError: unreadable file, malformed override, unknown keys or impossible values, all of them at once.
+        ConfigError: unreadable file, malformed override, unknown keys or impossible values, all at once.
     """
     try:
         values = yaml.safe_load(Path(path).read_text(encoding='utf-8'))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f'cannot read the configuration {path}', seen=error, wanted='a YAML file') from error
+        raise ConfigError(
+            f'cannot read the configuration {path}', seen=error, wanted='a YAML file'
+        ) from error
     if not isinstance(values, dict):
         raise ConfigError(f'configuration {path}', seen=type(values).__name__, wanted='a mapping of keys')
     for override in overrides:
@@ -163,7 +167,9 @@ def parse_config(values: dict[str, Any], source: str) -> TrainConfig:
         return _ADAPTER.validate_python(values)
     except ValidationError as error:
         faults = [f'{".".join(map(str, fault["loc"]))}: {_reason(fault)}' for fault in error.errors()]
-        raise ConfigError(f'configuration {source}', seen=' | '.join(faults), fix='see training/config.py') from error
+        raise ConfigError(
+            f'configuration {source}', seen=' | '.join(faults), fix='see training/config.py'
+        ) from error
 
 
 def config_values(config: TrainConfig) -> dict[str, Any]:
@@ -174,12 +180,16 @@ def config_values(config: TrainConfig) -> dict[str, Any]:
 def _override(values: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition('=')
     if not (key and equals):
-        raise ConfigError('cannot understand the override', seen=override, wanted='key=value, such as schedule.batch=4')
+        raise ConfigError(
+            'cannot understand the override', seen=override, wanted='key=value, such as schedule.batch=4'
+        )
     *parents, last = key.split('.')
     for parent in parents:
         values = values.setdefault(parent, {})
         if not isinstance(values, dict):
-            raise ConfigError(f'override {override}', seen=f'{parent} is a single value', wanted='a group of keys')
+            raise ConfigError(
+                f'override {override}', seen=f'{parent} is a single value', wanted='a group of keys'
+            )
     try:
         values[last] = yaml.safe_load(text)
     except yaml.YAMLError as error:

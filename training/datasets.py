@@ -62,9 +62,13 @@ def find_photographs(roots: Sequence[str]) -> list[Photograph]:
         elif root.is_file():
             found += _in_tar(root)
         else:
-            raise ConfigError('data.roots', seen=f'{root}, which does not exist', wanted='folders or tars of photographs')
+            raise ConfigError(
+                'data.roots', seen=f'{root}, which does not exist', wanted='folders or tars of photographs'
+            )
     if not found:
-        raise ConfigError('data.roots', seen=f'no photographs under {", ".join(roots)}', wanted=' '.join(sorted(SUFFIXES)))
+        raise ConfigError(
+            'data.roots', seen=f'no photographs under {", ".join(roots)}', wanted=' '.join(sorted(SUFFIXES))
+        )
     return sorted(found, key=lambda photograph: photograph.name)
 
 
@@ -78,7 +82,9 @@ def split(photographs: Sequence[Photograph], config: DataConfig) -> tuple[list[P
     kept = [photograph for photograph in photographs if not _matches(photograph, config.held_apart)]
     if not apart or not kept:
         raise ConfigError(
-            'data.held_apart', seen=f'{len(apart)} of {len(photographs)} photographs', wanted='some but not all of them'
+            'data.held_apart',
+            seen=f'{len(apart)} of {len(photographs)} photographs',
+            wanted='some but not all of them',
         )
     return kept, apart
 
@@ -110,4 +116,6 @@ def _in_tar(path: Path) -> list[Photograph]:
                 if member.isfile() and Path(member.name).suffix.lower() in SUFFIXES
             ]
     except (OSError, tarfile.TarError) as error:
-        raise ConfigError('data.roots', seen=f'{path}: {error}', wanted='a folder or an uncompressed tar') from error
+        raise ConfigError(
+            'data.roots', seen=f'{path}: {error}', wanted='a folder or an uncompressed tar'
+        ) from error

@@ -28,7 +28,9 @@ def macs_per_pixel(network: nn.Module, side: int = 256) -> int:
         nonlocal total
         total += output.shape[-2] * output.shape[-1] * convolution.weight.numel()
 
-    hooks = [module.register_forward_hook(count) for module in network.modules() if isinstance(module, nn.Conv2d)]
+    hooks = [
+        module.register_forward_hook(count) for module in network.modules() if isinstance(module, nn.Conv2d)
+    ]
     try:
         with torch.no_grad():
             network(torch.zeros(1, 3, side, side))
@@ -39,6 +41,7 @@ def macs_per_pixel(network: nn.Module, side: int = 256) -> int:
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Print what one network costs. Returns the exit code."""
     parser = argparse.ArgumentParser(prog='python -m training.describe', description=__doc__)
     parser.add_argument('network', help='a name of training/networks/registry.py')
     name = parser.parse_args(arguments).network

@@ -21,7 +21,7 @@ PSNR_CAP_DB = 60.0
 
 @dataclass(frozen=True)
 class Quality:
-    """Means over `images` pairs: PSNR in dB (each capped at 60) and SSIM, by the conventions of metrics.py."""
+    """Means over `images` pairs: PSNR in dB (each at most 60) and SSIM, as metrics.py defines them."""
 
     images: int
     psnr_degraded_db: float

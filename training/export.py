@@ -1,7 +1,7 @@
-"""Make a model file of a checkpoint: `python -m training.export runs/NAME/checkpoint.pt --name NAME --out models`.
+"""Make a model file of a checkpoint: `python -m training.export runs/RUN/checkpoint.pt --name NAME`.
 
-Writes NAME.onnx and its card NAME.json, in place of older ones, after the graph was compared with the network and
-its quality was measured on the photographs that the run held apart.
+Writes NAME.onnx and its card NAME.json, in place of older ones, after the graph was compared with the network
+and its quality was measured on the photographs that the run held apart.
 """
 
 import argparse
@@ -63,7 +63,9 @@ def export(source: Path, name: str, out: Path, roots: list[str] | None = None) -
             for suffix in ('.onnx', '.json'):
                 os.replace(Path(unfinished, name + suffix), out / (name + suffix))
     except OSError as error:
-        raise InputError(f'cannot write the model to {out}', seen=error, fix='check permissions and space') from error
+        raise InputError(
+            f'cannot write the model to {out}', seen=error, fix='check permissions and space'
+        ) from error
     return qualities
 
 
@@ -75,7 +77,9 @@ def weights_terms(data: list[dict[str, Any]]) -> str:
     return f'Research and non-commercial use only: trained on photographs of {", ".join(limited)}, under their terms.'
 
 
-def _make(network: nn.Module, saved: Checkpoint, config: TrainConfig, name: str, folder: Path) -> dict[str, Quality]:
+def _make(
+    network: nn.Module, saved: Checkpoint, config: TrainConfig, name: str, folder: Path
+) -> dict[str, Quality]:
     """Write graph and card to a folder, checked and measured through the node's own loader and backend."""
     graph = folder / f'{name}.onnx'
     write_graph(network, network.size_multiple, graph)
@@ -85,7 +89,9 @@ def _make(network: nn.Module, saved: Checkpoint, config: TrainConfig, name: str,
         check_equal(network, network.size_multiple, backend)
         _, apart = split(find_photographs(list(config.data.roots)), config.data)
         pairs = validation_pairs(apart, config)
-        qualities = {kind: measure(lambda degraded: _restore(backend, degraded), pairs[kind]) for kind in pairs}
+        qualities = {
+            kind: measure(lambda degraded: _restore(backend, degraded), pairs[kind]) for kind in pairs
+        }
     card['quality'] = [_quality_entry(kind, quality) for kind, quality in qualities.items()]
     _write_card(card, folder)
     return qualities
@@ -97,7 +103,9 @@ def _restore(backend: Backend, degraded: NDArray[np.uint8]) -> NDArray[np.uint8]
     return backend.restore(staging)[0]
 
 
-def _card(network: nn.Module, saved: Checkpoint, config: TrainConfig, name: str, graph: Path) -> dict[str, Any]:
+def _card(
+    network: nn.Module, saved: Checkpoint, config: TrainConfig, name: str, graph: Path
+) -> dict[str, Any]:
     made = saved.provenance
     return {
         'format': FORMAT,
@@ -139,11 +147,14 @@ def _write_card(card: dict[str, Any], folder: Path) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Export one checkpoint. Returns the exit code."""
     parser = argparse.ArgumentParser(prog='python -m training.export', description=__doc__.split('\n')[0])
     parser.add_argument('checkpoint', type=Path)
     parser.add_argument('--name', required=True, help='stem of the model files')
     parser.add_argument('--out', type=Path, default=Path('models'), help='folder (default: models)')
-    parser.add_argument('--roots', nargs='+', help='folders or tars of photographs, if not where the run found them')
+    parser.add_argument(
+        '--roots', nargs='+', help='folders or tars of photographs, if not where the run found them'
+    )
     options = parser.parse_args(arguments)
     try:
         qualities = export(options.checkpoint, options.name, options.out, options.roots)

@@ -11,17 +11,15 @@ _CHARBONNIER_EPSILON = 1e-3
 def charbonnier(restored: Tensor, sharp: Tensor) -> Tensor:
     """Mean of sqrt(d^2 + eps^2), eps 0.001 (Charbonnier et al. 1994): an L1 loss that is smooth at zero.
 
-    Args:
-        restored, sharp: float32 [N, C, H, W], 0..1.
+    Both are float32 [N, C, H, W], 0..1; the result is a scalar.
     """
     return torch.sqrt((restored - sharp) ** 2 + _CHARBONNIER_EPSILON**2).mean()
 
 
 def frequency(restored: Tensor, sharp: Tensor) -> Tensor:
-    """Mean L1 distance of the orthonormal 2-D Fourier transforms (Cho et al. 2021, MIMO-UNet): favours detail.
+    """Mean L1 distance of the orthonormal 2-D Fourier transforms (Cho et al. 2021): favours detail.
 
-    Args:
-        restored, sharp: float32 [N, C, H, W], 0..1.
+    Both are float32 [N, C, H, W], 0..1; the result is a scalar.
     """
     difference = torch.view_as_real(torch.fft.rfft2(restored - sharp, norm='ortho'))
     return difference.abs().mean()

@@ -27,6 +27,7 @@ class PixelsInPixelsOut(nn.Module):
         self.network = network
 
     def forward(self, degraded: Tensor) -> Tensor:
+        """The contract's graph."""
         planes = degraded.to(torch.float32).permute(0, 3, 1, 2) / 255.0
         restored = torch.clamp(self.network(planes) * 255.0 + 0.5, 0.0, 255.0)
         return restored.permute(0, 2, 3, 1).to(torch.uint8)
@@ -54,7 +55,9 @@ def write_graph(network: nn.Module, size_multiple: int, path: Path) -> None:
             external_data=False,
         )
     if program is None:
-        raise ModelError('torch.onnx.export returned no graph', fix='check the versions in requirements/train.txt')
+        raise ModelError(
+            'torch.onnx.export returned no graph', fix='check the versions in requirements/train.txt'
+        )
     program.save(path)
     _check_casts(path)
 
@@ -68,7 +71,9 @@ def check_equal(network: nn.Module, size_multiple: int, backend: Backend) -> Non
     reference = PixelsInPixelsOut(network).eval()
     rng = np.random.default_rng(0)
     for count, rows, columns in ((1, 1, 1), (1, 5, 9), (3, 8, 6)):
-        frames = rng.integers(0, 256, (count, rows * size_multiple, columns * size_multiple, 3), dtype=np.uint8)
+        frames = rng.integers(
+            0, 256, (count, rows * size_multiple, columns * size_multiple, 3), dtype=np.uint8
+        )
         for batch in (frames, np.sort(frames, axis=2)):
             with torch.inference_mode():
                 wanted = reference(torch.from_numpy(batch)).numpy()

@@ -1,7 +1,7 @@
 """Pairs of degraded and sharp crops, without end.
 
-Degrading a patch costs as much as several training steps, so patches live in a pool: each new one is cut from a
-photograph and degraded once, and every draw takes a random crop of a random patch, flipped at random.
+Degrading a patch takes about as long as a training step on a crop, so patches live in a pool: each new one is
+cut from a photograph and degraded once, and every draw takes a random crop of a random patch, flipped at random.
 """
 
 from collections.abc import Iterator, Sequence
@@ -32,7 +32,11 @@ class PatchStream(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
     """
 
     def __init__(
-        self, photographs: Sequence[Photograph], data: DataConfig, degradation: DegradationConfig, seed: Sequence[int]
+        self,
+        photographs: Sequence[Photograph],
+        data: DataConfig,
+        degradation: DegradationConfig,
+        seed: Sequence[int],
     ) -> None:
         self._photographs, self._data, self._degradation = photographs, data, degradation
         self._seed = seed
@@ -70,16 +74,22 @@ class PatchStream(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
         top, left = rng.integers(self._data.patch_px - size + 1, size=2)
         flips = tuple(axis for axis in (0, 1) if rng.random() < 0.5)
         degraded, sharp = (
-            torch.from_numpy(np.flip(image[top : top + size, left : left + size], flips).transpose(2, 0, 1).copy())
+            torch.from_numpy(
+                np.flip(image[top : top + size, left : left + size], flips).transpose(2, 0, 1).copy()
+            )
             for image in pair
         )
         return degraded, sharp
 
 
 def make_pair(
-    image: NDArray[np.uint8], kind: str, data: DataConfig, degradation: DegradationConfig, rng: np.random.Generator
+    image: NDArray[np.uint8],
+    kind: str,
+    data: DataConfig,
+    degradation: DegradationConfig,
+    rng: np.random.Generator,
 ) -> Pair:
-    """A (degraded, sharp) pair of patches: uint8 [patch, patch, 3] RGB each, cut anywhere from the photograph."""
+    """A (degraded, sharp) pair: uint8 [patch, patch, 3] RGB each, cut anywhere from the photograph."""
     size = data.patch_px + 2 * MARGIN_PX
     sharp = _cut(_scaled(image, size, data.smallest_scale, rng), size, rng)
     degraded = degrade(sharp, draw(degradation, kind, size, size, rng))
@@ -93,7 +103,9 @@ def _scaled(
     """The photograph at a random smaller scale, which also makes soft photographs sharp."""
     least = min(1.0, max(smallest_scale, size / min(image.shape[:2])))
     scale = rng.uniform(least, 1.0)
-    return cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 0.98 else image
+    return (
+        cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 0.98 else image
+    )
 
 
 def _cut(image: NDArray[np.uint8], size: int, rng: np.random.Generator) -> NDArray[np.uint8]:

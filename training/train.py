@@ -69,7 +69,13 @@ def train(config: TrainConfig, source: str, run: Path, *, resume: bool = False) 
     )
     # Bound beforehand: Fabric walks through arguments that it passes on, and refuses frozen dataclasses.
     rank = partial(
-        _train_rank, config=config, provenance=provenance, run=run, sharp=sharp, apart=apart, previous=previous
+        _train_rank,
+        config=config,
+        provenance=provenance,
+        run=run,
+        sharp=sharp,
+        apart=apart,
+        previous=previous,
     )
     fabric.launch(rank)
 
@@ -130,7 +136,7 @@ def _provenance(
 
 
 def _commit() -> str:
-    """HEAD of the checkout this code lies in, `-dirty` if this package differs, `unknown` outside a checkout."""
+    """HEAD of the checkout of this code, `-dirty` if this package differs, `unknown` outside a checkout."""
     try:
         head = _git('rev-parse', 'HEAD')
         return head + ('-dirty' if _git('status', '--porcelain', '--', '.') else '')
@@ -146,6 +152,7 @@ def _git(*arguments: str) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Train as the command line says. Returns the exit code."""
     parser = argparse.ArgumentParser(prog='python -m training.train', description=__doc__.split('\n')[0])
     parser.add_argument('config', help='a YAML file such as config/train/restore_lite.yaml')
     parser.add_argument('overrides', nargs='*', metavar='key=value', help='such as schedule.batch=4')

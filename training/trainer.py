@@ -1,7 +1,7 @@
 """The training loop.
 
-Lightning Fabric places tensors, mixes precision and joins processes, so the same loop runs on CPU cores and on GPUs;
-the loop itself stays ours and visible. Every process of a run ("rank") executes it; rank 0 reports and saves.
+Lightning Fabric places tensors, mixes precision and joins processes, so the same loop runs on CPU cores and on
+GPUs; the loop itself stays ours and visible. Every process of a run ("rank") executes it; rank 0 reports and saves.
 """
 
 import json
@@ -43,7 +43,10 @@ def progress(schedule: ScheduleConfig, step: int, elapsed_s: float) -> float:
 
 def learning_rate(schedule: ScheduleConfig, step: int, done: float) -> float:
     """Linear warm-up by steps, then cosine decay by progress `done`, 0..1."""
-    decayed = schedule.last_rate + (schedule.first_rate - schedule.last_rate) * (1.0 + math.cos(math.pi * done)) / 2.0
+    decayed = (
+        schedule.last_rate
+        + (schedule.first_rate - schedule.last_rate) * (1.0 + math.cos(math.pi * done)) / 2.0
+    )
     return decayed * min(1.0, (step + 1) / (schedule.warmup_steps + 1))
 
 
@@ -79,7 +82,9 @@ class Trainer:
             validation: pairs by kind of degradation, needed on rank 0 only.
         """
         schedule = self._config.schedule
-        previous = {number: signal.signal(number, self._ask_to_stop) for number in (signal.SIGTERM, signal.SIGINT)}
+        previous = {
+            number: signal.signal(number, self._ask_to_stop) for number in (signal.SIGTERM, signal.SIGINT)
+        }
         try:
             stream = batches(self._step)
             watch = _Stopwatch()
@@ -124,7 +129,7 @@ class Trainer:
         return loss.item()
 
     def _agree(self, elapsed_s: float) -> None:
-        """All ranks see the same time and the same wish to stop, else one would wait for the others for ever."""
+        """Show all ranks the same time and the same wish to stop, else one would wait for ever."""
         shared = torch.tensor([elapsed_s, float(self._stop)], dtype=torch.float64)
         if self._fabric.world_size > 1:
             shared = self._fabric.all_reduce(shared, reduce_op='max')
@@ -161,7 +166,9 @@ class Trainer:
 
     def _record(self, values: dict[str, Any]) -> None:
         with (self._run / 'metrics.jsonl').open('a', encoding='utf-8') as file:
-            file.write(json.dumps({'step': self._step, 'elapsed_s': round(self._elapsed_s, 1), **values}) + '\n')
+            file.write(
+                json.dumps({'step': self._step, 'elapsed_s': round(self._elapsed_s, 1), **values}) + '\n'
+            )
 
     def _save(self) -> None:
         save(

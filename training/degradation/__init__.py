@@ -1,1 +1,1 @@
-"""Sharp photographs made worse the way a camera on a vehicle sees them: motion blur, rain, drops on the lens."""
+"""Photographs made worse the way a camera on a vehicle sees them: motion blur, rain, drops on the lens."""

@@ -1,4 +1,4 @@
-"""Water drops on the lens: each one is a small lens that shows the scene upside down, smaller and out of focus.
+"""Water drops on the lens: each is a small lens that shows the scene upside down, smaller and blurred.
 
 The drops are static in the image, so a drive renders their field once and applies it to every frame.
 """
@@ -118,7 +118,7 @@ def _render(
     if left >= right or top >= bottom:
         return
 
-    # Offsets from the centre in units of the radius, and the distance to the centre in units of the outline's.
+    # Offsets from the centre in units of the radius, and its distance in units of the outline's radius.
     dx = (np.arange(left, right, dtype=np.float32) - drop.x)[None, :] / drop.radius_px
     dy = (np.arange(top, bottom, dtype=np.float32) - drop.y)[:, None] / (drop.radius_px * drop.stretch)
     theta = np.arctan2(dy, dx)

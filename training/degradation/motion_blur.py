@@ -54,7 +54,9 @@ def draw_trajectory(
     turn, growth = roll_rad * rng.choice((-1.0, 1.0)), zoom * rng.choice((-1.0, 1.0))
 
     # The fastest point of the path moves at most (1 + |hurry| + |bend| + 2 |wobble|) times the mean speed.
-    speed = extent_px * (1.0 + abs(hurry) + abs(bend) + 2.0 * abs(wobble)) + reach_px * (abs(turn) + abs(growth))
+    speed = extent_px * (1.0 + abs(hurry) + abs(bend) + 2.0 * abs(wobble)) + reach_px * (
+        abs(turn) + abs(growth)
+    )
     count = 2 * int(np.ceil(speed / 2.0)) + 3
     time = np.linspace(-0.5, 0.5, count)
 

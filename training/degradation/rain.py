@@ -97,7 +97,9 @@ def add_rain(light: NDArray[np.float32], rain: Rain) -> NDArray[np.float32]:
     return veiled + streaks(rain, height, width)[..., None]
 
 
-def _layer_light(layer: StreakLayer, height: int, width: int, rng: np.random.Generator) -> NDArray[np.float32]:
+def _layer_light(
+    layer: StreakLayer, height: int, width: int, rng: np.random.Generator
+) -> NDArray[np.float32]:
     """One layer's light, float32 [H, W]."""
     margin = layer.length_px
     area = (height + 2 * margin) * (width + 2 * margin)
@@ -117,7 +119,8 @@ def _layer_light(layer: StreakLayer, height: int, width: int, rng: np.random.Gen
 
     soft = drawn.astype(np.float32)
     if layer.width_px > 0.0:
-        # A line blurred across loses height as it gains width; a near streak is wide and still bright, so half
-        # of the loss is given back.
-        soft = cv2.GaussianBlur(soft, (0, 0), layer.width_px) * np.float32(np.sqrt(max(1.0, 2.5 * layer.width_px)))
+        # A line blurred across loses height as it gains width; a near streak is wide and still bright, so
+        # half of the loss is given back.
+        height_kept = np.sqrt(max(1.0, 2.5 * layer.width_px))
+        soft = cv2.GaussianBlur(soft, (0, 0), layer.width_px) * np.float32(height_kept)
     return soft * np.float32(layer.brightness / 255.0)

@@ -136,7 +136,9 @@ def draw_kind(config: DegradationConfig, rng: np.random.Generator) -> str:
     return names[rng.choice(len(names), p=weights / weights.sum())]
 
 
-def draw(config: DegradationConfig, kind: str, height: int, width: int, rng: np.random.Generator) -> Degradation:
+def draw(
+    config: DegradationConfig, kind: str, height: int, width: int, rng: np.random.Generator
+) -> Degradation:
     """Parameters of one degradation of a kind, for an image of the given size."""
     effects = KINDS[kind]
     drops, defocus = _draw_drops(config.drops, height, width, rng) if 'drops' in effects else ((), 0.0)
@@ -158,7 +160,9 @@ def degrade(sharp: NDArray[np.uint8], degradation: Degradation) -> NDArray[np.ui
     if degradation.rain is not None:
         light = add_rain(light, degradation.rain)
     if degradation.drops:
-        light = add_drops(light, render_drops(degradation.drops, height, width, defocus_px=degradation.defocus_px))
+        light = add_drops(
+            light, render_drops(degradation.drops, height, width, defocus_px=degradation.defocus_px)
+        )
     return expose(to_display(light), degradation.sensor)
 
 

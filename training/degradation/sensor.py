@@ -13,7 +13,7 @@ class Sensor:
 
     Attributes:
         read_noise: standard deviation of the noise in the dark, in grey levels.
-        shot_noise: standard deviation that the light adds at white (its variance grows linearly), in grey levels.
+        shot_noise: standard deviation that light adds at white, in grey levels; its variance grows linearly.
         jpeg_quality: 1..100, or None for no compression.
         seed: the noise pattern.
     """
@@ -40,4 +40,4 @@ def expose(image: NDArray[np.uint8], sensor: Sensor) -> NDArray[np.uint8]:
     done, data = cv2.imencode('.jpg', noisy[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, sensor.jpeg_quality])
     if not done:
         raise ValueError(f'OpenCV cannot compress an image of shape {image.shape} as JPEG')
-    return np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1])
+    return cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)

@@ -1,12 +1,11 @@
 """Lite: our generator for live video on small machines.
 
 Plain convolutions on a folded picture, no normalisation: a 4x4 block of pixels becomes one position with 48
-channels, which keeps all detail while every convolution runs on a sixteenth of the positions. Half of the work
-happens once more at half that scale, with dilations, so that one output pixel sees the whole of a long blur or
-a large drop. The network predicts only what must be added to its input (the paper's global skip, figure 4).
+channels, which keeps all detail while every convolution runs on a sixteenth of the positions. Blocks at half
+that scale, with dilations, let one output pixel see the whole of a long blur or a large drop. The network
+predicts only what must be added to its input (the paper's global skip, figure 4).
 """
 
-import torch
 from torch import Tensor, nn
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
@@ -23,6 +22,7 @@ class ResidualBlock(nn.Module):
         self.activation = nn.ReLU(inplace=True)
 
     def forward(self, features: Tensor) -> Tensor:
+        """Float32 [N, channels, H, W], in and out."""
         return features + self.second(self.activation(self.first(features)))
 
 
@@ -38,7 +38,9 @@ class Lite(nn.Module):
 
     size_multiple = 2 * FOLD
 
-    def __init__(self, width: int, deep_width: int, blocks: tuple[int, int], dilations: tuple[int, ...]) -> None:
+    def __init__(
+        self, width: int, deep_width: int, blocks: tuple[int, int], dilations: tuple[int, ...]
+    ) -> None:
         super().__init__()
         pixels = 3 * FOLD * FOLD
         self.enter = nn.Conv2d(pixels, width, 3, padding=1)
@@ -54,14 +56,9 @@ class Lite(nn.Module):
         nn.init.zeros_(self.leave.bias)
 
     def forward(self, degraded: Tensor) -> Tensor:
-        """Restored frames, unclamped: float32 [N, 3, H, W] RGB, 0..1, H and W multiples of `size_multiple`."""
+        """Restore frames, unclamped: float32 [N, 3, H, W] RGB, 0..1, H and W multiples of `size_multiple`."""
         folded = pixel_unshuffle(degraded, FOLD)
         fine = self.before(self.activation(self.enter(folded)))
         deep = self.deep(self.activation(self.down(fine)))
         fine = self.after(fine + pixel_shuffle(self.up(deep), 2))
         return pixel_shuffle(folded + self.leave(fine), FOLD)
-
-
-def restored_range(output: Tensor) -> Tensor:
-    """What a display can show: clamped to 0..1."""
-    return torch.clamp(output, 0.0, 1.0)
