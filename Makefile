@@ -45,7 +45,11 @@ out/drive/%/drive.json: $(DRIVE_MAKERS) $(if $(VIDEO),always) | setup
 always:
 
 .PHONY: test
-test: test-unit test-train test-ros  ## all tests
+test: setup-all test-unit test-train test-ros  ## all tests
+
+.PHONY: setup-all
+setup-all:
+	@dev/setup.sh node train py310
 
 .PHONY: test-unit
 test-unit: setup  ## tests that need neither ROS 2 nor PyTorch; again under Python 3.10 where there is one

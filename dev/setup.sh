@@ -4,7 +4,7 @@
 # node   .venv/node, and the registry's ROS 2 in .ros/ unless a ROS 2 is sourced
 # train  .venv/train, PyTorch
 # py310  .venv/py310, the node's requirements under the Python of a Humble vehicle, where there is one
-# A part whose requirements have not changed is left as it is.
+# Several are made side by side. A part whose requirements have not changed is left as it is.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 cd "$root"
@@ -88,9 +88,13 @@ set_up_py310() {
 mkdir -p .venv
 exec 9> .venv/.lock
 flock 9
-for part in "${@:-node}"; do
-    case $part in
-        node | train | py310) "set_up_$part" ;;
-        *) fail "unknown part: got $part, want node, train or py310" ;;
-    esac
+parts=("${@:-node}")
+for part in "${parts[@]}"; do
+    [[ $part =~ ^(node|train|py310)$ ]] || fail "unknown part: got $part, want node, train or py310"
 done
+made=()
+for part in "${parts[@]}"; do
+    "set_up_$part" &
+    made+=($!)
+done
+for job in "${made[@]}"; do wait "$job"; done
