@@ -93,6 +93,7 @@ for part in "${parts[@]}"; do
     [[ $part =~ ^(node|train|py310)$ ]] || fail "unknown part: got $part, want node, train or py310"
 done
 made=()
+trap 'kill 0' INT  # the jobs ignore it themselves
 for part in "${parts[@]}"; do
     "set_up_$part" &
     made+=($!)
