@@ -90,9 +90,9 @@ class NodeProcess:
         return code
 
     def stop(self, number: int = signal.SIGINT) -> int:
-        """Exit code after a signal."""
+        """Exit code after a signal to the whole group, which is what Ctrl-C sends."""
         if self._process.poll() is None:
-            self._process.send_signal(number)
+            os.killpg(self._process.pid, number)
         return self.wait()
 
     def abort(self) -> str:

@@ -1,0 +1,66 @@
+"""The commands that users type: ros2 launch, ros2 run, remapping, and what the parameters are generated from."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from node_harness import image_message, picture, pixels_of, wait_for
+
+pytestmark = pytest.mark.ros
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def assert_restores(bench, source: str, target: str):
+    wait_for(lambda: bench.node.count_subscribers(source), f'the node to subscribe {source}')
+    camera, received = bench.camera(source), bench.detector(target)
+    sent = image_message(picture(), bench.now())
+    camera.publish(sent)
+    wait_for(lambda: received, f'a frame on {target}')
+    np.testing.assert_array_equal(pixels_of(received[0]), pixels_of(sent) + 10)
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'source', 'target'),
+    [
+        (['image:=/front/image_raw'], '/front/image_raw', '/front/image_restored'),
+        (['namespace:=left', 'name:=eyes'], '/left/image_raw', '/left/image_restored'),
+        (['image:=/rear/image_raw', 'restored:=/detector/image'], '/rear/image_raw', '/detector/image'),
+    ],
+)
+def test_ros2_launch_restores_and_stops_cleanly(bench, make_model, arguments, source, target):
+    command = ['ros2', 'launch', 'restore_node', 'restore.launch.py', f'model:={make_model()}', *arguments]
+    launch = bench.start(command)
+    assert_restores(bench, source, target)
+    assert launch.stop() == 0, launch.output
+    assert 'Traceback' not in launch.output
+
+
+def test_ros2_launch_takes_a_parameter_file(bench, make_model, tmp_path):
+    params = tmp_path / 'mine.yaml'
+    params.write_text(f'/**:\n  ros__parameters:\n    model: {make_model()}\n    max_age_ms: 0.0\n')
+    bench.start(['ros2', 'launch', 'restore_node', 'restore.launch.py', f'params_file:={params}'])
+    assert_restores(bench, '/image_raw', '/image_restored')
+
+
+def test_ros2_run_with_remapping(bench, make_model):
+    remaps = ['-r', 'image_raw:=/cam/image', '-r', 'image_restored:=/cam/clean', '-p', f'model:={make_model()}']
+    node = bench.start(['ros2', 'run', 'restore_node', 'restore_node', '--ros-args', *remaps])
+    assert_restores(bench, '/cam/image', '/cam/clean')
+    assert node.stop() == 0, node.output
+
+
+def test_parameters_module_is_generated_from_the_yaml(tmp_path):
+    folder = ROOT / 'restore_node' / 'ros'
+    made = tmp_path / 'parameters.py'
+    subprocess.run(
+        [sys.executable, '-m', 'generate_parameter_library_py.generate_python_module', made, folder / 'parameters.yaml'],
+        check=True,
+        capture_output=True,
+    )
+    committed = (folder / 'parameters.py').read_text()
+    assert made.read_text() == committed, 'run: make parameters'
