@@ -1,0 +1,189 @@
+"""The contract that all backends keep, and what ONNX Runtime refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from restore_node.backends.base import Backend
+from restore_node.backends.registry import BACKENDS, create_backend
+from restore_node.errors import BackendError, ModelError
+from restore_node.model import load_model
+
+onnx = pytest.importorskip('onnx', reason='onnx is not installed: no test model can be made')
+onnxruntime = pytest.importorskip('onnxruntime', reason='onnxruntime is not installed')
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request: pytest.FixtureRequest, make_model: Callable[..., Path]) -> Iterator[Backend]:
+    """Each backend, on the CPU, not open yet."""
+    backend = create_backend(request.param, load_model(str(make_model(size_multiple=8))), 'cpu', threads=1)
+    yield backend
+    backend.close()
+
+
+# The contract.
+
+
+def test_it_has_the_name_it_is_registered_under(backend: Backend) -> None:
+    assert create_backend(backend.name, backend.model, 'cpu').name == backend.name
+
+
+def test_batches_keep_shape_and_type(backend: Backend) -> None:
+    assert backend.size_multiple == 8
+    with backend:
+        for shape in ((1, 8, 16), (3, 24, 8), (1, 8, 8)):
+            batch = backend.staging(*shape)
+            assert (batch.shape, batch.dtype) == ((*shape, 3), np.uint8)
+            batch[:] = np.arange(batch.size).reshape(batch.shape) % 256
+            restored = backend.restore(batch)
+            assert (restored.shape, restored.dtype) == (batch.shape, np.uint8)
+
+
+def test_nothing_is_allocated_while_the_shape_stays(backend: Backend) -> None:
+    with backend:
+        first = backend.staging(1, 8, 16)
+        assert backend.staging(1, 8, 16) is first
+        assert backend.staging(1, 16, 8) is not first
+
+
+def test_each_image_of_a_batch_is_restored_for_itself(backend: Backend) -> None:
+    with backend:
+        batch = backend.staging(2, 8, 8)
+        batch[:] = np.random.default_rng(0).integers(0, 256, batch.shape)
+        together = backend.restore(batch).copy()
+        for index, image in enumerate(batch.copy()):
+            alone = backend.staging(1, 8, 8)
+            alone[0] = image
+            np.testing.assert_array_equal(backend.restore(alone)[0], together[index])
+
+
+def test_it_may_be_closed_twice_and_opened_again(backend: Backend) -> None:
+    for _ in range(2):
+        backend.open()
+        assert backend.restore(backend.staging(1, 8, 8)).shape == (1, 8, 8, 3)
+        backend.close()
+        backend.close()
+
+
+def test_it_restores_only_while_open(backend: Backend) -> None:
+    batch = np.zeros((1, 8, 8, 3), np.uint8)
+    with pytest.raises(BackendError, match='closed; open it'):
+        backend.restore(batch)
+    with backend:
+        backend.restore(batch)
+    with pytest.raises(BackendError, match='closed; open it'):
+        backend.restore(batch)
+    assert backend.device == 'none'
+
+
+# The registry.
+
+
+@pytest.mark.parametrize(
+    ('options', 'fault'),
+    [
+        (('tensorflow', 'cpu'), "unknown backend: got 'tensorflow', want one of onnxruntime"),
+        (('onnxruntime', 'npu'), "unknown device: got 'npu', want one of auto, cuda, cpu"),
+    ],
+)
+def test_unknown_names_are_refused(
+    make_model: Callable[..., Path], options: tuple[str, str], fault: str
+) -> None:
+    name, device = options
+    with pytest.raises(BackendError, match=fault):
+        create_backend(name, load_model(str(make_model())), device)
+
+
+# ONNX Runtime.
+
+
+@pytest.mark.parametrize('threads', [0, 1, 2])
+def test_onnxruntime_computes_the_graph(make_model: Callable[..., Path], threads: int) -> None:
+    model = load_model(str(make_model(gain=0.5, offset=10)))
+    with create_backend('onnxruntime', model, 'cpu', threads) as backend:
+        batch = backend.staging(1, 8, 32)
+        batch[0] = np.arange(256).reshape(8, 32, 1)
+        wanted = np.floor(np.arange(256) * 0.5 + 10.5).astype(np.uint8)
+        np.testing.assert_array_equal(backend.restore(batch)[0, ..., 1].reshape(-1), wanted)
+
+
+def test_auto_says_which_provider_runs(make_model: Callable[..., Path]) -> None:
+    if 'CUDAExecutionProvider' in onnxruntime.get_available_providers():
+        pytest.skip('this ONNX Runtime may load CUDA')
+    with create_backend('onnxruntime', load_model(str(make_model())), 'auto') as backend:
+        assert backend.device == 'CPUExecutionProvider'
+
+
+def test_cuda_is_not_replaced_in_silence(make_model: Callable[..., Path]) -> None:
+    if 'CUDAExecutionProvider' in onnxruntime.get_available_providers():
+        pytest.skip('this ONNX Runtime may load CUDA')
+    backend = create_backend('onnxruntime', load_model(str(make_model())), 'cuda')
+    with pytest.raises(
+        BackendError, match=r'got .*CPUExecutionProvider, want CUDAExecutionProvider; install'
+    ):
+        backend.open()
+
+
+def test_garbage_with_the_right_checksum_is_refused(
+    make_model: Callable[..., Path], make_card: Callable[..., None]
+) -> None:
+    graph = make_model()
+    graph.write_bytes(b'no graph')
+    make_card('plus-ten', b'no graph')
+    backend = create_backend('onnxruntime', load_model(str(graph)), 'cpu')
+    with pytest.raises(BackendError, match='refuses the graph of model plus-ten'):
+        backend.open()
+
+
+IMAGE = ['N', 'H', 'W', 3]
+
+
+@pytest.mark.parametrize(
+    ('element', 'shape', 'outputs'),
+    [
+        ('FLOAT', IMAGE, ['restored']),
+        ('UINT8', ['N', 3, 'H', 'W'], ['restored']),
+        ('UINT8', [1, 360, 640, 3], ['restored']),
+        ('UINT8', IMAGE, ['restored', 'mask']),
+        ('UINT8', IMAGE, ['output']),
+    ],
+    ids=['float', 'channels first', 'fixed size', 'two outputs', 'other name'],
+)
+def test_graph_of_another_kind_is_refused(
+    make_model: Callable[..., Path],
+    make_card: Callable[..., None],
+    element: str,
+    shape: list,
+    outputs: list[str],
+) -> None:
+    graph = make_model()
+    kind = getattr(onnx.TensorProto, element)
+    made = onnx.helper.make_model(
+        onnx.helper.make_graph(
+            [onnx.helper.make_node('Identity', ['degraded'], [name]) for name in outputs],
+            'other',
+            [onnx.helper.make_tensor_value_info('degraded', kind, shape)],
+            [onnx.helper.make_tensor_value_info(name, kind, shape) for name in outputs],
+        ),
+        opset_imports=[onnx.helper.make_opsetid('', 18)],
+        ir_version=9,
+    ).SerializeToString()
+    graph.write_bytes(made)
+    make_card('plus-ten', made)
+    backend = create_backend('onnxruntime', load_model(str(graph)), 'cpu')
+    with pytest.raises(ModelError, match='does not keep the contract: got inputs degraded'):
+        backend.open()
+    assert backend.device == 'none'
+
+
+def test_failure_while_it_runs_is_a_backend_error(
+    make_model: Callable[..., Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    with create_backend('onnxruntime', load_model(str(make_model(only=(16, 16)))), 'cpu') as backend:
+        with pytest.raises(BackendError, match=r'failed on a batch of shape \(1, 8, 8, 3\)'):
+            backend.restore(backend.staging(1, 8, 8))
+        assert backend.restore(backend.staging(1, 16, 16)).shape == (1, 16, 16, 3)
