@@ -13,7 +13,10 @@ ARGUMENTS = {
     'name': ('restore_node', 'Name of the node.'),
     'model': ('', 'Model name or path of a .onnx file; empty takes what params_file says.'),
     'transport': ('', 'raw or compressed; empty takes what params_file says.'),
-    'autostart': ('', 'false leaves the transitions to a lifecycle manager; empty takes what params_file says.'),
+    'autostart': (
+        '',
+        'false leaves the transitions to a lifecycle manager; empty takes what params_file says.',
+    ),
     'use_sim_time': ('false', 'Take the time from /clock, as for a bag replay.'),
     'log_level': ('info', 'debug, info, warn, error or fatal.'),
     'respawn': ('false', 'Start the node again when it dies.'),
@@ -55,7 +58,9 @@ def generate_launch_description():
             for name, (default, text) in ARGUMENTS.items()
         ]
         + [
-            DeclareLaunchArgument('params_file', default_value=params, description='YAML file of node parameters.'),
+            DeclareLaunchArgument(
+                'params_file', default_value=params, description='YAML file of node parameters.'
+            ),
             OpaqueFunction(function=_node),
         ]
     )
