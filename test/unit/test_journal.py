@@ -1,0 +1,98 @@
+"""The journal: what the ledger counted, line by line, and never an exception while frames flow."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from restore_node.errors import InputError
+from restore_node.journal import Journal
+from restore_node.ledger import REASONS, Fate, FrameLedger, Reason, Settlement
+
+FULL_DISK = Path('/dev/full')
+SETTLEMENT = Settlement(
+    '/camera/image_raw', 1_700_000_000_100_000_000, Fate.RESTORED, Reason.RESTORED, 71.23456
+)
+
+
+def lines_of(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text(encoding='utf-8').splitlines()]
+
+
+def test_line_of_a_frame(tmp_path: Path) -> None:
+    path = tmp_path / 'new' / 'folder' / 'journal.jsonl'
+    journal = Journal(str(path))
+    journal.record(SETTLEMENT)
+    assert lines_of(path) == [  # flushed, though the file is still open
+        {
+            'topic': '/camera/image_raw',
+            'stamp_ns': 1_700_000_000_100_000_000,
+            'fate': 'restored',
+            'reason': 'restored',
+            'latency_ms': 71.235,
+        }
+    ]
+    journal.close()
+    assert not journal.error
+
+
+def test_frame_without_stamp_and_latency(tmp_path: Path) -> None:
+    journal = Journal(str(tmp_path / 'journal.jsonl'))
+    journal.record(Settlement('/image_raw', None, Fate.DROPPED, Reason.MALFORMED, None))
+    (line,) = lines_of(tmp_path / 'journal.jsonl')
+    assert (line['stamp_ns'], line['latency_ms']) == (None, None)
+    journal.close()
+
+
+def test_lines_and_summary_equal_the_account(tmp_path: Path) -> None:
+    path = tmp_path / 'journal.jsonl'
+    journal = Journal(str(path))
+    ledger = FrameLedger(journal.record)
+    for fate, reasons in REASONS.items():
+        for reason in sorted(reasons):
+            ledger.settle(ledger.receive('/image_raw', 1), fate, reason)
+    ledger.receive('/image_raw', 2)
+    journal.summarise(ledger.account(), backend='onnxruntime', model='restore-first')
+    journal.close()
+    *frames, last = lines_of(path)
+    assert last == {'summary': ledger.account().as_dict(), 'backend': 'onnxruntime', 'model': 'restore-first'}
+    fates = Counter(frame['fate'] for frame in frames)
+    assert fates == {fate.value: last['summary'][fate.value] for fate in Fate}
+    assert last['summary']['received'] == len(frames) + last['summary']['in_flight']
+
+
+def test_what_the_file_held_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / 'journal.jsonl'
+    path.write_text('from an earlier run\n')
+    journal = Journal(str(path))
+    journal.record(SETTLEMENT)
+    journal.close()
+    assert len(lines_of(path)) == 1
+
+
+def test_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    (tmp_path / 'file').touch()
+    for path in (tmp_path, tmp_path / 'file' / 'journal.jsonl'):
+        with pytest.raises(InputError, match=f'journal {path} cannot be written: got .*; give a path'):
+            Journal(str(path))
+
+
+@pytest.mark.skipif(not FULL_DISK.exists(), reason='this system has no /dev/full')
+def test_full_disk_is_noted_and_not_raised() -> None:
+    journal = Journal(str(FULL_DISK))
+    for _ in range(3):
+        journal.record(SETTLEMENT)
+    assert 'No space left' in journal.error
+    journal.close()
+    assert 'No space left' in journal.error
+
+
+def test_line_after_closing_is_noted_and_not_raised(tmp_path: Path) -> None:
+    journal = Journal(str(tmp_path / 'journal.jsonl'))
+    journal.close()
+    journal.close()
+    journal.record(SETTLEMENT)
+    assert 'cannot be written' in journal.error
