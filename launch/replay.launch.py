@@ -51,6 +51,8 @@ def _replay(context: LaunchContext) -> list:
     topic = given['topic'].removesuffix('/compressed')
     namespace = topic.rpartition('/')[0]
     restored = f'{namespace}/image_restored'
+    if restored == topic:
+        raise ValueError(f'topic {topic} is what the node publishes; topic:= names what it is to restore')
 
     parameters = {
         'use_sim_time': True,

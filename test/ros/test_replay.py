@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -99,16 +100,34 @@ def bag(tmp_path_factory) -> Path:
     return write_bag(tmp_path_factory.mktemp('bags') / 'two_seconds')
 
 
+def run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    process = start(command)
+    try:
+        out, said = process.communicate(timeout=90)
+    finally:
+        end(process)
+    return subprocess.CompletedProcess(command, process.returncode, out, said)
+
+
+def start(command: list[str]) -> subprocess.Popen[str]:
+    """Start a process in a group of its own, so that nothing of it outlives a test."""
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
 def launch(**arguments: object) -> subprocess.CompletedProcess[str]:
     command = ['ros2', 'launch', 'restore_node', 'replay.launch.py']
     command += [f'{name}:={value}' for name, value in arguments.items()]
-    return subprocess.run(command, capture_output=True, text=True, timeout=90)
+    return run(command)
 
 
-def ros2_run(*arguments: object) -> subprocess.Popen[str]:
-    command = ['ros2', 'run', 'restore_node', *map(str, arguments)]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
+def ros2_run(*arguments: object) -> list[str]:
+    return ['ros2', 'run', 'restore_node', *map(str, arguments)]
 
 
 @pytest.mark.parametrize('topic', ['/camera/image_raw', '/front/cam/image_raw/compressed'])
@@ -186,9 +205,7 @@ def test_replay_test_reports_and_judges(tmp_path, bag, model, offset, code):
     pytest.importorskip('matplotlib', reason='matplotlib is not installed: no report')
     drive = write_drive(tmp_path / 'drive', bag, offset)
     command = [sys.executable, '-m', 'restore_node.tools.replay_test', str(drive), str(tmp_path / 'out')]
-    done = subprocess.run(
-        [*command, '--model', str(model), '--rate', '2'], capture_output=True, text=True, timeout=90
-    )
+    done = run([*command, '--model', str(model), '--rate', '2'])
     assert done.returncode == code, done.stdout + done.stderr
     report = json.loads((tmp_path / 'out' / 'report.json').read_text())
     assert report['frames_played'] == FRAMES == report['frames_in'] + report['frames_lost_in_transport']
@@ -214,6 +231,7 @@ def test_replay_test_reports_and_judges(tmp_path, bag, model, offset, code):
     [
         ({'bag': 'missing'}, 'error: no bag at missing'),
         ({'params_file': 'missing.yaml'}, 'no file missing.yaml'),
+        ({'topic': '/camera/image_restored'}, 'topic /camera/image_restored is what the node publishes'),
     ],
 )
 def test_a_replay_that_cannot_be_fails_at_once(tmp_path, bag, model, changes, words):
@@ -245,44 +263,42 @@ def test_a_node_that_dies_fails_the_replay(tmp_path, bag):
     ],
 )
 def test_player_refuses_in_one_line(bag, arguments, words):
-    player = ros2_run('player', bag, *arguments)
-    _, said = player.communicate(timeout=30)
-    assert player.returncode == 2
-    assert words in said
-    assert said.count('\n') == 1
+    done = run(ros2_run('player', bag, *arguments))
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert done.stderr.count('\n') == 1
 
 
 def test_player_refuses_a_damaged_bag(tmp_path, bag):
     shutil.copytree(bag, tmp_path / 'damaged')
     for file in (tmp_path / 'damaged').glob('*.mcap'):
         os.truncate(file, 1000)
-    player = ros2_run('player', tmp_path / 'damaged')
-    _, said = player.communicate(timeout=30)
-    assert player.returncode == 2
-    assert said.startswith(f'error: cannot read the bag {tmp_path / "damaged"}')
+    done = run(ros2_run('player', tmp_path / 'damaged'))
+    assert done.returncode == 2
+    assert done.stderr.startswith(f'error: cannot read the bag {tmp_path / "damaged"}')
 
 
 def test_player_and_recorder_stop_when_asked(tmp_path, bag):
-    player = ros2_run('player', bag, '--wait', '60', '--report', tmp_path / 'player.json')
-    recorder = ros2_run('recorder', tmp_path / 'recorded', '/camera/image_restored')
+    player = start(ros2_run('player', bag, '--wait', '60', '--report', tmp_path / 'player.json'))
+    recorder = start(ros2_run('recorder', tmp_path / 'recorded', '/camera/image_restored'))
     try:
         time.sleep(3)
-        assert player.poll() is None
-        assert recorder.poll() is None
         assert not (tmp_path / 'recorded').exists()
-    finally:
         for process in (player, recorder):
+            assert process.poll() is None
             # As a terminal's Ctrl-C does: to `ros2 run` and to what it runs.
             os.killpg(process.pid, signal.SIGINT)
-    for process in (player, recorder):
-        out, said = process.communicate(timeout=20)
-        assert process.returncode == 0, out + said
-        assert 'Traceback' not in said
+        for process in (player, recorder):
+            out, said = process.communicate(timeout=20)
+            assert process.returncode == 0, out + said
+            assert 'Traceback' not in said
+    finally:
+        end(player)
+        end(recorder)
     assert not (tmp_path / 'player.json').exists()
     with BagReader(tmp_path / 'recorded') as reader:
         assert reader.message_count == 0
 
-    again = ros2_run('recorder', tmp_path / 'recorded', '/camera/image_restored')
-    _, said = again.communicate(timeout=30)
+    again = run(ros2_run('recorder', tmp_path / 'recorded', '/camera/image_restored'))
     assert again.returncode == 2
-    assert 'exists already' in said
+    assert 'exists already' in again.stderr
