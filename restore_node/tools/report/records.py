@@ -131,7 +131,7 @@ def open_drive(path: Path, topic: str = '') -> Drive:
             Segment(entry['name'], tuple(stamps[entry['first'] : entry['first'] + entry['count']]))
             for entry in known.get('segments', [])
         )
-        source = known.get('source') or f'the bag {path.name}'
+        source = known.get('source') or f'bag {path}'
     except (AttributeError, KeyError, TypeError) as error:
         raise InputError(f'{description} is damaged', seen=repr(error), fix='make the drive again') from error
     with BagReader(bag) as reader:
