@@ -124,6 +124,7 @@ def test_what_is_no_picture_is_refused(data: bytes) -> None:
 @pytest.mark.parametrize('extension', ['.png', '.jpg'])
 def test_picture_cut_anywhere_is_refused(extension: str) -> None:
     data = packed(extension)
+    assert extension == '.png' or read_size(data[:-2]) is None  # an old OpenCV fills the rest with grey
     for end in range(0, len(data) - 2, 7):
         with pytest.raises(EncodingError):
             codec.decode_compressed(compressed_message(data[:end]))

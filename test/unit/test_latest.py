@@ -64,14 +64,15 @@ def test_every_item_is_taken_or_given_back_exactly_once() -> None:
         while (item := slot.take()) is not None:
             taken.append(item)
 
-    givers = [threading.Thread(target=put, args=(giver,)) for giver in range(3)]
-    taker = threading.Thread(target=take)
+    givers = [threading.Thread(target=put, args=(giver,), daemon=True) for giver in range(3)]
+    taker = threading.Thread(target=take, daemon=True)
     for thread in (*givers, taker):
         thread.start()
     for thread in givers:
-        thread.join()
+        thread.join(SOON)
     left = slot.close()
-    taker.join()
+    taker.join(SOON)
+    assert not taker.is_alive()
     accounted = [*taken, *itertools.chain(*given_back), *([] if left is None else [left])]
     assert sorted(accounted) == [giver * 10_000 + number for giver in range(3) for number in range(2000)]
     for giver in range(3):  # newer never before older
