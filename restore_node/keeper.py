@@ -126,9 +126,7 @@ class BackendKeeper:
                 model, self._pending = self._wanted, False
             try:
                 self._attempt(model)
-            except (
-                Exception
-            ) as error:  # whatever it was, without this thread nothing would ever restore again
+            except Exception as error:  # without this thread nothing would ever restore again
                 self._log(f'{error} (next attempt in {self._retry_s:g} s)', True)
 
     def _attempt(self, model: str) -> None:

@@ -117,6 +117,8 @@ def test_old_model_restores_until_the_new_one_is_ready(bench: Bench) -> None:
     with keeper.borrow() as backend:  # a frame at hand while the new one gets ready
         bench.may_open.set()
         assert backend is old
+        with pytest.raises(queue.Empty):
+            bench.lines.get(timeout=0.05)
         assert is_open(old)
     assert bench.next_line()[0].startswith('model second runs')
     assert running(keeper) == 'second'
