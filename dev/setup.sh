@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Sets up what a checkout needs, inside the checkout:
-#   dev/setup.sh [node] [train] [py310]      (default: node)
+#   dev/setup.sh [node] [train] [py310] [trt]      (default: node)
 # node   .venv/node, and the registry's ROS 2 in .ros/ unless a ROS 2 is sourced
 # train  .venv/train, PyTorch
 # py310  .venv/py310, the node's requirements under the Python of a Humble vehicle, where there is one
+# trt    .venv/trt, TensorRT's Python bindings without TensorRT, for tests; for the environments that are there already
 # Several are made side by side. A part whose requirements have not changed is left as it is.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -11,6 +12,8 @@ cd "$root"
 [[ $root != *[[:space:]]* ]] || fail "path of the checkout: got '$root', want one without spaces; colcon's setup files break on them"
 
 ROS_WHEEL='isaacsim-ros2==6.2.0.0'
+# JetPack 6's version, a strongly typed 10.x, and the newest major.
+TENSORRT_VERSIONS=(10.3.0 10.13.3.9 11.4.0.106)
 
 stamp_of() { sha256sum "$@" | sha256sum | cut -d' ' -f1; }
 
@@ -85,12 +88,38 @@ set_up_py310() {
     make_environment py310 "$python" '' requirements/node.txt requirements/py310.txt
 }
 
+# Some 1.3 MB a version and Python. They are linked to a stub, and where that cannot be had tests skip and say so.
+set_up_trt() {
+    local environment python folder version major library
+    type -P gcc > /dev/null || { say 'no gcc was found: the tests of TensorRT are left out'; return; }
+    for environment in node py310; do
+        python=.venv/$environment/bin/python
+        [[ -x $python ]] || continue
+        for version in "${TENSORRT_VERSIONS[@]}"; do
+            major=${version%%.*} folder=.venv/trt/$version-$environment
+            [[ ! -f $folder/.stamp || $(<"$folder/.stamp") != "$(stamp_of dev/tensorrt_stub.c)" ]] || continue
+            say "getting TensorRT's Python bindings $version into $folder"
+            rm -rf "$folder"
+            if ! pip_in "$python" install --no-deps --only-binary :all: --target "$folder" \
+                    "tensorrt-cu12-bindings==$version"; then
+                say "tensorrt-cu12-bindings $version cannot be had for $python: its tests are left out"
+                continue
+            fi
+            for library in libnvinfer libnvinfer_plugin libnvonnxparser; do
+                gcc -shared -fPIC -Wall -Wextra -Werror -Wl,-soname,"$library.so.$major" \
+                    -o "$folder/$library.so.$major" dev/tensorrt_stub.c
+            done
+            stamp_of dev/tensorrt_stub.c > "$folder/.stamp"
+        done
+    done
+}
+
 mkdir -p .venv
 exec 9> .venv/.lock
 flock 9
 parts=("${@:-node}")
 for part in "${parts[@]}"; do
-    [[ $part =~ ^(node|train|py310)$ ]] || fail "unknown part: got $part, want node, train or py310"
+    [[ $part =~ ^(node|train|py310|trt)$ ]] || fail "unknown part: got $part, want node, train, py310 or trt"
 done
 made=()
 trap 'kill 0' INT  # the jobs ignore it themselves

@@ -63,7 +63,7 @@ def test_only_a_users_own_ros_counts_as_sourced(variables: dict[str, str], expec
 @pytest.mark.parametrize(
     ('command', 'seen', 'wanted'),
     [
-        ('dev/setup.sh nodes', 'got nodes', 'want node, train or py310'),
+        ('dev/setup.sh nodes', 'got nodes', 'want node, train, py310 or trt'),
         ('dev/ros2_run.sh', 'got nothing', 'want a command'),
         ('dev/ros2_run.sh --distro', 'got nothing', 'want jazzy or humble'),
     ],

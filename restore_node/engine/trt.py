@@ -1,0 +1,148 @@
+"""The TensorRT library: imported when it is asked for, its log, its progress, and its failures as errors.
+
+The only file that imports tensorrt. Enumerations were renumbered between versions 10 and 11, so nothing in this
+package knows their integers; what a version lacks is found by `hasattr`.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
+
+from restore_node.engine.cuda import Cuda
+from restore_node.engine.progress import BuildProgress
+from restore_node.errors import EngineError
+
+#: Where TensorRT's own lines go.
+LOG = logging.getLogger('restore_node.tensorrt')
+#: Older ones lack calls that the backend makes.
+OLDEST = (10, 0)
+
+_LEVELS = {
+    'INTERNAL_ERROR': logging.ERROR,
+    'ERROR': logging.ERROR,
+    'WARNING': logging.WARNING,
+    'INFO': logging.INFO,
+    'VERBOSE': logging.DEBUG,
+}
+
+
+class TensorRT:
+    """The imported library with a logger of ours.
+
+    Attributes:
+        module: the `tensorrt` module.
+        version: all its parts, such as `10.3.0` or `11.4.0.106`.
+        number: the same as integers.
+        logger: an ILogger that passes lines on to `LOG`.
+    """
+
+    def __init__(self, module: Any) -> None:
+        self.module = module
+        self.version = str(module.__version__)
+        self.number = tuple(int(part) for part in re.findall(r'\d+', self.version)[:4])
+        self.logger = _make_logger(module)
+
+    def call(self, what: str, function: Callable[..., Any], *arguments: Any, fix: str = '') -> Any:
+        """Call a method of TensorRT that answers with an object or True.
+
+        Args:
+            what: what fails if it fails, for the error.
+            function: the method.
+            *arguments: its arguments.
+            fix: what the user can do, for the error.
+
+        Raises:
+            EngineError: it returned None or False or raised; with the last error of TensorRT's log.
+        """
+        with self.failures(what, fix):
+            result = function(*arguments)
+        if result is None or result is False:
+            raise self.failure(what, fix=fix)
+        return result
+
+    @contextmanager
+    def failures(self, what: str, fix: str = '') -> Iterator[None]:
+        """Turn what TensorRT's bindings raise inside the block into an EngineError."""
+        self.logger.last_error = ''
+        try:
+            yield
+        except (TypeError, RuntimeError, ValueError, MemoryError) as error:
+            raise self.failure(what, error, fix) from error
+
+    def failure(self, what: str, seen: object = None, fix: str = '') -> EngineError:
+        """Return an error that carries the last error of TensorRT's log, else `seen`."""
+        return EngineError(what, seen=self.logger.last_error or seen or 'no reason in its log', fix=fix)
+
+    def progress_monitor(self, progress: BuildProgress) -> Any:
+        """Return an IProgressMonitor that tells `progress`."""
+        return _make_monitor(self.module, progress)
+
+
+def load_tensorrt(cuda: Cuda) -> TensorRT:
+    """Import TensorRT, once per process.
+
+    Args:
+        cuda: the open CUDA adapter. It is proof that there is a driver: without one TensorRT's runtime does not
+            raise, it crashes the process.
+
+    Raises:
+        EngineError: it cannot be imported, or is too old.
+    """
+    cuda.check()
+    return _load()
+
+
+@lru_cache(maxsize=1)  # TensorRT keeps the first logger it is given for as long as the process lives
+def _load() -> TensorRT:
+    try:
+        import tensorrt
+    except (ImportError, OSError) as error:
+        raise EngineError(
+            'TensorRT cannot be imported',
+            seen=error,
+            fix='on a Jetson: apt install nvidia-jetpack; elsewhere: pip install tensorrt; see docs/install.md',
+        ) from error
+    library = TensorRT(tensorrt)
+    if library.number < OLDEST:
+        raise EngineError(
+            'TensorRT is too old', seen=library.version, wanted='10.0 or newer', fix='JetPack 6 has 10.3'
+        )
+    return library
+
+
+def _make_logger(trt: Any) -> Any:
+    class Relay(trt.ILogger):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            trt.ILogger.__init__(self)
+            self.last_error = ''
+
+        def log(self, severity: Any, msg: str) -> None:
+            level = _LEVELS.get(severity.name, logging.INFO)
+            if level == logging.ERROR:
+                self.last_error = msg
+            LOG.log(level, '%s', msg)
+
+    return Relay()
+
+
+def _make_monitor(trt: Any, progress: BuildProgress) -> Any:
+    class Monitor(trt.IProgressMonitor):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            trt.IProgressMonitor.__init__(self)
+
+        def phase_start(self, phase_name: str, parent_phase: str | None, num_steps: int) -> None:
+            progress.start(phase_name, parent_phase, num_steps)
+
+        def step_complete(self, phase_name: str, step: int) -> bool:
+            progress.step(phase_name, step)
+            return True  # False would cancel the build
+
+        def phase_finish(self, phase_name: str) -> None:
+            progress.finish(phase_name)
+
+    return Monitor()
