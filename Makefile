@@ -45,23 +45,28 @@ out/drive/%/drive.json: $(DRIVE_MAKERS) $(if $(VIDEO),always) | setup
 always:
 
 .PHONY: test
-test: setup-all test-unit test-train test-ros  ## all tests
+test: setup-all test-unit test-py310 test-train test-ros  ## all tests
 
 .PHONY: setup-all
 setup-all:
 	@dev/setup.sh node train py310
 
+# Tests that need neither ROS 2 nor PyTorch.
+WITHOUT_ROS := -m pytest --ignore=test/ros --ignore=test/training
+
 .PHONY: test-unit
-test-unit: setup  ## tests that need neither ROS 2 nor PyTorch; again under Python 3.10 where there is one
+test-unit: setup  ## tests that need neither ROS 2 nor PyTorch
+	@$(NODE) $(WITHOUT_ROS)
+
+.PHONY: test-py310
+test-py310:  ## the same under Python 3.10, a Humble vehicle's, where there is one
 	@dev/setup.sh py310
-	@$(NODE) -m pytest --ignore=test/ros --ignore=test/training
-	@[[ ! -x .venv/py310/bin/python ]] || \
-		$(PLAIN) .venv/py310/bin/python -m pytest --ignore=test/ros --ignore=test/training
+	@[[ ! -x .venv/py310/bin/python ]] || $(PLAIN) .venv/py310/bin/python $(WITHOUT_ROS)
 
 .PHONY: test-train
-test-train:  ## tests of the trainer, in .venv/train
+test-train:  ## tests of the trainer and its configs, in .venv/train
 	@dev/setup.sh train
-	@$(PLAIN) .venv/train/bin/python -m pytest test/training
+	@$(PLAIN) .venv/train/bin/python -m pytest test/training test/test_configs.py
 
 .PHONY: test-ros
 test-ros: build  ## tests of the node over real DDS
