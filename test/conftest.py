@@ -11,7 +11,7 @@ from model_files import write_card, write_model
 
 @pytest.fixture
 def make_model(tmp_path: Path) -> Callable[..., Path]:
-    """`make_model(name=..., gain=..., offset=..., size_multiple=..., work=...)` -> path of a .onnx with its card."""
+    """`make_model(**options)`, options as of `write_model` -> path of a .onnx with its card."""
     return lambda **options: write_model(tmp_path / 'models', **options)
 
 

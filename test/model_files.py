@@ -40,15 +40,25 @@ def write_model(
         return onnx.numpy_helper.from_array(values.astype(np.float32), label)
 
     nodes = [helper.make_node('Cast', ['degraded'], ['x'], to=tensor.FLOAT)]
-    weights = [constant(label, np.array(value)) for label, value in
-               (('gain', gain), ('offset', offset + 0.5), ('low', 0.0), ('high', 255.0), ('zero', 0.0))]
+    weights = [
+        constant(label, np.array(value))
+        for label, value in (
+            ('gain', gain),
+            ('offset', offset + 0.5),
+            ('low', 0.0),
+            ('high', 255.0),
+            ('zero', 0.0),
+        )
+    ]
     scaled = 'x'
     if work:
         nodes.append(helper.make_node('Transpose', ['x'], ['c0'], perm=[0, 3, 1, 2]))
         for index in range(work + 1):
             channels = (3, 32) if index == 0 else (32, 3) if index == work else (32, 32)
             weights.append(constant(f'w{index}', np.full((channels[1], channels[0], 3, 3), 1e-3)))
-            nodes.append(helper.make_node('Conv', [f'c{index}', f'w{index}'], [f'c{index + 1}'], pads=[1, 1, 1, 1]))
+            nodes.append(
+                helper.make_node('Conv', [f'c{index}', f'w{index}'], [f'c{index + 1}'], pads=[1, 1, 1, 1])
+            )
         nodes += [
             helper.make_node('Transpose', [f'c{work + 1}'], ['heavy'], perm=[0, 2, 3, 1]),
             helper.make_node('Mul', ['heavy', 'zero'], ['nothing']),
