@@ -74,7 +74,7 @@ def weights_terms(data: list[dict[str, Any]]) -> str:
     limited = [origin['name'] for origin in data if origin['terms'] not in FREE_TERMS]
     if not limited:
         return 'As this package, Apache-2.0.'
-    return f'Research and non-commercial use only: trained on photographs of {", ".join(limited)}, under their terms.'
+    return f'Research and non-commercial use only, by the terms of its photographs: {", ".join(limited)}.'
 
 
 def _make(

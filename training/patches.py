@@ -1,7 +1,7 @@
 """Pairs of degraded and sharp crops, without end.
 
-Degrading a patch takes about as long as a training step on a crop, so patches live in a pool: each new one is
-cut from a photograph and degraded once, and every draw takes a random crop of a random patch, flipped at random.
+Degrading a patch takes about as long as a training step, so patches live in a pool: each new one is cut from
+a photograph and degraded once, and every draw takes a random crop of a random patch, flipped at random.
 """
 
 from collections.abc import Iterator, Sequence

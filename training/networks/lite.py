@@ -1,15 +1,17 @@
 """Lite: our generator for live video on small machines.
 
-Plain convolutions on a folded picture, no normalisation: a 4x4 block of pixels becomes one position with 48
-channels, which keeps all detail while every convolution runs on a sixteenth of the positions. Blocks at half
-that scale, with dilations, let one output pixel see the whole of a long blur or a large drop. The network
-predicts only what must be added to its input (the paper's global skip, figure 4).
+Plain convolutions without normalisation, in the shape of a U: the picture is folded (2x2 pixels become 12
+channels) so that nothing runs at full resolution, then goes down to an eighth, where dilated blocks see the whole
+of a long blur or a large drop, and back up with skips. It predicts only what must be added to its input (the
+paper's global skip, figure 4).
 """
 
 from torch import Tensor, nn
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
-FOLD = 4
+FOLD = 2
+
+_BLOCK_GAIN = 0.1
 
 
 class ResidualBlock(nn.Module):
@@ -30,35 +32,48 @@ class Lite(nn.Module):
     """The generator; `size_multiple` is the multiple that H and W of its input must be.
 
     Args:
-        width: channels at a quarter of the resolution, a multiple of 16.
-        deep_width: channels at an eighth of the resolution, a multiple of 16.
-        blocks: residual blocks at a quarter, before going deep and after coming back.
+        widths: channels at a half, a quarter and an eighth of the resolution, multiples of 16.
+        blocks: residual blocks at a quarter, on the way up.
         dilations: one residual block at an eighth for each.
     """
 
-    size_multiple = 2 * FOLD
+    size_multiple = 4 * FOLD
 
-    def __init__(
-        self, width: int, deep_width: int, blocks: tuple[int, int], dilations: tuple[int, ...]
-    ) -> None:
+    def __init__(self, widths: tuple[int, int, int], blocks: int, dilations: tuple[int, ...]) -> None:
         super().__init__()
+        half, quarter, eighth = widths
         pixels = 3 * FOLD * FOLD
-        self.enter = nn.Conv2d(pixels, width, 3, padding=1)
-        self.before = nn.Sequential(*(ResidualBlock(width) for _ in range(blocks[0])))
-        self.down = nn.Conv2d(width, deep_width, 3, stride=2, padding=1)
-        self.deep = nn.Sequential(*(ResidualBlock(deep_width, dilation) for dilation in dilations))
-        self.up = nn.Conv2d(deep_width, 4 * width, 1)
-        self.after = nn.Sequential(*(ResidualBlock(width) for _ in range(blocks[1])))
-        self.leave = nn.Conv2d(width, pixels, 3, padding=1)
+        self.enter = nn.Conv2d(pixels, half, 3, padding=1)
+        self.down_to_quarter = nn.Conv2d(half, quarter, 3, stride=2, padding=1)
+        self.down_to_eighth = nn.Conv2d(quarter, eighth, 3, stride=2, padding=1)
+        self.deep = nn.Sequential(*(ResidualBlock(eighth, dilation) for dilation in dilations))
+        self.up_to_quarter = nn.Conv2d(eighth, 4 * quarter, 1)
+        self.middle = nn.Sequential(*(ResidualBlock(quarter) for _ in range(blocks)))
+        self.up_to_half = nn.Conv2d(quarter, 4 * half, 1)
+        self.leave = nn.Conv2d(half, pixels, 3, padding=1)
         self.activation = nn.ReLU(inplace=True)
-        # Starts as the identity: the first steps learn what to change, not how to copy.
-        nn.init.zeros_(self.leave.weight)
-        nn.init.zeros_(self.leave.bias)
+        self._initialise()
 
     def forward(self, degraded: Tensor) -> Tensor:
         """Restore frames, unclamped: float32 [N, 3, H, W] RGB, 0..1, H and W multiples of `size_multiple`."""
         folded = pixel_unshuffle(degraded, FOLD)
-        fine = self.before(self.activation(self.enter(folded)))
-        deep = self.deep(self.activation(self.down(fine)))
-        fine = self.after(fine + pixel_shuffle(self.up(deep), 2))
-        return pixel_shuffle(folded + self.leave(fine), FOLD)
+        half = self.activation(self.enter(folded))
+        quarter = self.activation(self.down_to_quarter(half))
+        eighth = self.deep(self.activation(self.down_to_eighth(quarter)))
+        quarter = self.middle(quarter + pixel_shuffle(self.up_to_quarter(eighth), 2))
+        half = self.activation(half + pixel_shuffle(self.up_to_half(quarter), 2))
+        return pixel_shuffle(folded + self.leave(half), FOLD)
+
+    def _initialise(self) -> None:
+        """Weights that keep the signal's size without normalisation, blocks that start near the identity.
+
+        The last layer starts at zero: the first steps learn what to change, not how to copy.
+        """
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, nonlinearity='relu')
+                nn.init.zeros_(module.bias)
+        for module in self.modules():
+            if isinstance(module, ResidualBlock):
+                module.second.weight.data *= _BLOCK_GAIN
+        nn.init.zeros_(self.leave.weight)

@@ -8,7 +8,7 @@ from restore_node.errors import ConfigError
 from training.networks.lite import Lite
 
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
-    'lite': lambda: Lite(width=48, deep_width=80, blocks=(1, 1), dilations=(1, 2, 4)),
+    'lite': lambda: Lite(widths=(32, 64, 96), blocks=1, dilations=(1, 2)),
 }
 
 
