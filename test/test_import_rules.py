@@ -39,7 +39,7 @@ MORE = {
 OPENED_BY = {
     'onnxruntime': {'restore_node/backends/onnxruntime.py'},
     'tensorrt': {'restore_node/backends/tensorrt.py', 'restore_node/engine/build.py'},
-    'cuda': {'restore_node/engine/cuda.py'},
+    'cuda': {'restore_node/engine/cuda_runtime.py'},
 }
 ROS_LIBRARIES = {
     'rclpy',
