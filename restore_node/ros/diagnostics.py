@@ -93,8 +93,8 @@ class Diagnostics:
             'rate in Hz': f'{rate_in:.1f}',
             'rate out Hz': f'{rate_out:.1f}',
         }
-        for name, value in (self._ledger.latency_ms() or {}).items():
-            values[f'latency {name} ms'] = f'{value:.1f}'
+        for name, milliseconds in (self._ledger.latency_ms() or {}).items():
+            values[f'latency {name} ms'] = f'{milliseconds:.1f}'
         if self._last_malformed():
             values['last malformed'] = self._last_malformed()
         for name, value in values.items():

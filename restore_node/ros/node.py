@@ -1,7 +1,7 @@
 """The node: a lifecycle node that restores camera images.
 
-`ros2 run restore_node restore_node`, or `ros2 launch restore_node restore.launch.py`. Topics, parameters and fates are
-those of docs/contracts.md, sections 2 and 3.
+`ros2 run restore_node restore_node`, or `ros2 launch restore_node restore.launch.py`. Topics, parameters and
+fates are those of docs/contracts.md, sections 2 and 3.
 """
 
 from __future__ import annotations
@@ -63,7 +63,11 @@ class RestoreNode(LifecycleNode):
         self._output: _Publishers | None = None
         self._subscriptions_in: list[rclpy.subscription.Subscription] = []
         self._diagnostics = Diagnostics(
-            self, self.ledger, lambda: self.state, self._level, lambda: self._stream.last_malformed if self._stream else ''
+            self,
+            self.ledger,
+            lambda: self.state,
+            self._level,
+            lambda: self._stream.last_malformed if self._stream else '',
         )
         self._refuse_unknown_parameters()
 
@@ -82,7 +86,9 @@ class RestoreNode(LifecycleNode):
         except RestoreError as error:
             if self.settings.on_failure == 'drop':
                 return self._fail(str(error))
-            self.get_logger().error(f'{error} (frames pass through; next attempt in {self.settings.retry_s:g} s)')
+            self.get_logger().error(
+                f'{error} (frames pass through; next attempt in {self.settings.retry_s:g} s)'
+            )
         try:
             self._output = _Publishers(self)
         except Exception as error:
@@ -91,7 +97,8 @@ class RestoreNode(LifecycleNode):
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe and start to restore."""
-        assert self._keeper and self._output  # the state machine comes here from on_configure only
+        assert self._keeper
+        assert self._output
         compressed = self.settings.transport == 'compressed'
         topic = self.resolve_topic_name(IMAGE_IN)
         image_topic = f'{topic}/compressed' if compressed else topic
@@ -139,9 +146,14 @@ class RestoreNode(LifecycleNode):
         Raises:
             ConfigError: a transition failed; its reason was logged.
         """
-        for transition, trigger in (('configure', self.trigger_configure), ('activate', self.trigger_activate)):
+        for transition, trigger in (
+            ('configure', self.trigger_configure),
+            ('activate', self.trigger_activate),
+        ):
             if trigger() != SUCCESS:
-                raise ConfigError(f'the node did not {transition}', fix='the line logged before this one says why')
+                raise ConfigError(
+                    f'the node did not {transition}', fix='the line logged before this one says why'
+                )
 
     def close(self) -> None:
         """Shut down and close the journal."""
@@ -186,7 +198,7 @@ class RestoreNode(LifecycleNode):
         return FAILURE
 
     def _subscribe(self, kind: type, topic: str, callback: Callable[[bytes], None]) -> None:
-        # Serialised bytes: building an Image object in Python costs more than moving its pixels (restore_node/cdr.py).
+        # Serialised bytes: building an Image object in Python costs more than moving its pixels (cdr.py).
         self._subscriptions_in.append(
             self.create_subscription(
                 kind, topic, callback, subscription_qos(), raw=True, qos_overriding_options=overridable()
@@ -195,10 +207,17 @@ class RestoreNode(LifecycleNode):
 
     def _open_backend(self, model: str) -> Backend:
         backend = create_backend(
-            self.settings.backend, load_model(model), device=self.settings.device, threads=self.settings.threads
+            self.settings.backend,
+            load_model(model),
+            device=self.settings.device,
+            threads=self.settings.threads,
         )
-        backend.open()
-        Pipeline(backend).warm_up()
+        try:
+            backend.open()
+            Pipeline(backend).warm_up()
+        except Exception:
+            backend.close()
+            raise
         return backend
 
     # Parameters.
@@ -224,7 +243,10 @@ class RestoreNode(LifecycleNode):
         if unknown:
             known = sorted(name for name in self._parameters if '.' not in name)
             raise ConfigError(
-                'unknown parameter', seen=', '.join(unknown), wanted=f'one of {", ".join(known)}', fix='check the spelling'
+                'unknown parameter',
+                seen=', '.join(unknown),
+                wanted=f'one of {", ".join(known)}',
+                fix='check the spelling',
             )
 
     def _level(self) -> Level:
@@ -246,9 +268,11 @@ class _Publishers:
         source = node.resolve_topic_name(IMAGE_IN)
         self.topic = node.resolve_topic_name(IMAGE_OUT)
         if self.topic == source:
-            raise ConfigError('input and output are the same topic', seen=source, fix=f'remap {IMAGE_OUT} elsewhere')
+            raise ConfigError(
+                'input and output are the same topic', seen=source, fix=f'remap {IMAGE_OUT} elsewhere'
+            )
         self._image = self._publisher(Image, self.topic)
-        # Where both images lie beside each other their camera_info is one topic: republishing it would be a loop.
+        # Where both images lie side by side their camera_info is one topic: republishing it would be a loop.
         self._info = None
         self.relay = None
         if camera_info_of(self.topic) != camera_info_of(source):
@@ -294,8 +318,7 @@ def main(args: list[str] | None = None) -> int:
         executor.add_node(node)
         while not stop.is_set():
             executor.spin_once(timeout_sec=0.2)
-    except RestoreError as error:
-        print(f'error: {error}', file=sys.stderr, flush=True)
+    except RestoreError:
         return 2
     except ExternalShutdownException:
         pass

@@ -1,7 +1,8 @@
 """Quality of service, overridable by parameters.
 
-REP-2003: sensor data is subscribed best effort, so that a lossy link never blocks a camera, and published reliably,
-which serves subscribers of both kinds. `qos_overrides.<topic>.<subscription|publisher>.<policy>` changes either.
+REP-2003: sensor data is subscribed best effort, so that a lossy link never blocks a camera, and published
+reliably, which serves subscribers of both kinds. `qos_overrides.<topic>.<subscription|publisher>.<policy>`
+changes either.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """CameraStream: one camera's way through the node, from the subscription to the restored image.
 
-The subscription's callback only moves the serialised message into the LatestSlot. One worker thread takes the newest,
-decodes, restores, publishes. Every frame is settled in the ledger exactly once, whatever happens to it.
+The subscription's callback only moves the serialised message into the LatestSlot. One worker thread takes the
+newest, decodes, restores, publishes. Every frame is settled in the ledger exactly once, whatever happens to it.
 """
 
 from __future__ import annotations

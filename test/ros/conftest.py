@@ -1,4 +1,4 @@
-"""Fixtures of the tests over real DDS. Where no ROS 2 is in the environment they are not collected (make test-ros)."""
+"""Fixtures of the tests over real DDS; without a ROS 2 in the environment they are not collected."""
 
 from __future__ import annotations
 

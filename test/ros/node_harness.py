@@ -1,4 +1,4 @@
-"""Drives the real node over real DDS: the node is a process of its own, this one publishes, listens and asks."""
+"""Drives the real node over real DDS: the node is a process of its own, this one publishes and listens."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ BEST_EFFORT = QoSProfile(depth=200, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
 def wait_for(condition: Callable[[], object], what: str, patience: float = PATIENCE) -> None:
-    """Return once the condition holds; fail the test with `what` when it does not within `patience` seconds."""
+    """Return once the condition holds; fail the test with `what` when it does not in `patience` seconds."""
     end = time.monotonic() + patience
     while not condition():
         if time.monotonic() > end:
@@ -47,7 +47,11 @@ def picture(height: int = 24, width: int = 32, channels: int = 3, seed: int = 0)
 
 
 def image_message(
-    pixels: np.ndarray, stamp: tuple[int, int], encoding: str = 'rgb8', frame_id: str = 'front_optical', padding: int = 0
+    pixels: np.ndarray,
+    stamp: tuple[int, int],
+    encoding: str = 'rgb8',
+    frame_id: str = 'front_optical',
+    padding: int = 0,
 ) -> Image:
     """A `sensor_msgs/Image` of `[H, W, C]` pixels, each row followed by `padding` bytes."""
     height, width, channels = pixels.shape
@@ -103,7 +107,7 @@ class NodeProcess:
         return self.output
 
     def end(self) -> None:
-        """Interrupt it if it still runs. Killing is the last resort: it leaves Fast DDS's shared memory locked."""
+        """Interrupt it if it still runs. Killing, the last resort, leaves shared memory of Fast DDS locked."""
         try:
             self.stop()
         except subprocess.TimeoutExpired:
@@ -111,11 +115,25 @@ class NodeProcess:
             self._process.wait()
 
 
-def node_command(parameters: dict[str, object], remaps: dict[str, str], name: str = 'restore_node') -> list[str]:
+def node_command(
+    parameters: dict[str, object], remaps: dict[str, str], name: str = 'restore_node'
+) -> list[str]:
     """The command line that starts the node of this Python's package."""
-    command = [sys.executable, '-X', 'faulthandler', '-m', 'restore_node.ros.node', '--ros-args', '-r', f'__node:={name}']
+    command = [
+        sys.executable,
+        '-X',
+        'faulthandler',
+        '-m',
+        'restore_node.ros.node',
+        '--ros-args',
+        '-r',
+        f'__node:={name}',
+    ]
     for key, value in parameters.items():
-        command += ['-p', f'{key}:={json.dumps(value) if not isinstance(value, str) else value or repr(value)}']
+        command += [
+            '-p',
+            f'{key}:={json.dumps(value) if not isinstance(value, str) else value or repr(value)}',
+        ]
     for source, target in remaps.items():
         command += ['-r', f'{source}:={target}']
     return command
@@ -174,7 +192,9 @@ class Bench:
         time.sleep(SETTLE)
         return publisher
 
-    def detector(self, topic: str = '/image_restored', kind: type = Image, qos: QoSProfile = RELIABLE) -> list:
+    def detector(
+        self, topic: str = '/image_restored', kind: type = Image, qos: QoSProfile = RELIABLE
+    ) -> list:
         """A list that fills with what is published; returns once the node's publisher is matched."""
         received: list = []
         self.node.create_subscription(kind, topic, received.append, qos)
@@ -196,7 +216,9 @@ class Bench:
     def transition(self, name: str) -> bool:
         """Ask for a lifecycle transition by name, such as `configure`; whether it succeeded."""
         transition = Transition(id=getattr(Transition, f'TRANSITION_{name.upper()}'))
-        return self.call(ChangeState, '/restore_node/change_state', ChangeState.Request(transition=transition)).success
+        return self.call(
+            ChangeState, '/restore_node/change_state', ChangeState.Request(transition=transition)
+        ).success
 
     def lifecycle_state(self) -> str:
         """Label of the lifecycle state."""
@@ -216,7 +238,9 @@ class Bench:
     def wait_for_diagnostics(self, condition: Callable[[dict[str, str]], bool], what: str) -> dict[str, str]:
         """The first status that fits, from now on."""
         start = len(self.diagnostics)
-        wait_for(lambda: any(condition(status) for status in self.diagnostics[start:]), f'diagnostics with {what}')
+        wait_for(
+            lambda: any(condition(status) for status in self.diagnostics[start:]), f'diagnostics with {what}'
+        )
         return next(status for status in self.diagnostics[start:] if condition(status))
 
     def now(self) -> tuple[int, int]:
@@ -241,4 +265,13 @@ def read_journal(path: Path) -> tuple[list[dict], dict]:
     return frames, summary
 
 
-__all__ = ['BEST_EFFORT', 'RELIABLE', 'Bench', 'CameraInfo', 'Image', 'NodeProcess', 'image_message', 'picture']
+__all__ = [
+    'BEST_EFFORT',
+    'RELIABLE',
+    'Bench',
+    'CameraInfo',
+    'Image',
+    'NodeProcess',
+    'image_message',
+    'picture',
+]

@@ -11,7 +11,15 @@ import pytest
 pytestmark = pytest.mark.ros
 
 ROOT = Path(__file__).resolve().parents[2]
-ROS = ('AMENT_PREFIX_PATH', 'COLCON_PREFIX_PATH', 'LD_LIBRARY_PATH', 'PYTHONPATH', 'ROS_', 'RESTORE_NODE_', 'RMW_')
+ROS = (
+    'AMENT_PREFIX_PATH',
+    'COLCON_PREFIX_PATH',
+    'LD_LIBRARY_PATH',
+    'PYTHONPATH',
+    'ROS_',
+    'RESTORE_NODE_',
+    'RMW_',
+)
 
 
 @pytest.mark.parametrize('rmw', ['rmw_fastrtps_cpp', 'rmw_cyclonedds_cpp'])
@@ -21,7 +29,14 @@ def test_starts_restores_and_stops(distro, rmw, tmp_path):
         pytest.skip('a ROS 2 of the user is sourced: the other distributions are not at hand')
     environment = {key: value for key, value in os.environ.items() if not key.startswith(ROS)}
     run = subprocess.run(
-        [ROOT / 'dev' / 'ros2_run.sh', '--distro', distro, 'python', ROOT / 'test/ros/first_light.py', tmp_path],
+        [
+            ROOT / 'dev' / 'ros2_run.sh',
+            '--distro',
+            distro,
+            'python',
+            ROOT / 'test/ros/first_light.py',
+            tmp_path,
+        ],
         env=environment | {'RMW_IMPLEMENTATION': rmw},
         capture_output=True,
         text=True,

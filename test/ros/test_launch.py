@@ -1,4 +1,4 @@
-"""The commands that users type: ros2 launch, ros2 run, remapping, and what the parameters are generated from."""
+"""The commands that users type: ros2 launch, ros2 run, remapping; and the module of generated parameters."""
 
 from __future__ import annotations
 
@@ -48,7 +48,14 @@ def test_ros2_launch_takes_a_parameter_file(bench, make_model, tmp_path):
 
 
 def test_ros2_run_with_remapping(bench, make_model):
-    remaps = ['-r', 'image_raw:=/cam/image', '-r', 'image_restored:=/cam/clean', '-p', f'model:={make_model()}']
+    remaps = [
+        '-r',
+        'image_raw:=/cam/image',
+        '-r',
+        'image_restored:=/cam/clean',
+        '-p',
+        f'model:={make_model()}',
+    ]
     node = bench.start(['ros2', 'run', 'restore_node', 'restore_node', '--ros-args', *remaps])
     assert_restores(bench, '/cam/image', '/cam/clean')
     assert node.stop() == 0, node.output
@@ -58,7 +65,13 @@ def test_parameters_module_is_generated_from_the_yaml(tmp_path):
     folder = ROOT / 'restore_node' / 'ros'
     made = tmp_path / 'parameters.py'
     subprocess.run(
-        [sys.executable, '-m', 'generate_parameter_library_py.generate_python_module', made, folder / 'parameters.yaml'],
+        [
+            sys.executable,
+            '-m',
+            'generate_parameter_library_py.generate_python_module',
+            made,
+            folder / 'parameters.yaml',
+        ],
         check=True,
         capture_output=True,
     )

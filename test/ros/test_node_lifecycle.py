@@ -40,8 +40,8 @@ class TestTransitions(unittest.TestCase):
         FOLDER.cleanup()
 
     def go(self, transition: str, state: str, success: bool = True):
-        self.assertEqual(self.bench.transition(transition), success, transition)
-        self.assertEqual(self.bench.lifecycle_state(), state)
+        assert self.bench.transition(transition) == success, transition
+        assert self.bench.lifecycle_state() == state
 
     def restore_one(self):
         camera, received = self.bench.camera(), self.bench.detector()
@@ -49,7 +49,7 @@ class TestTransitions(unittest.TestCase):
         wait_for(lambda: received, 'a restored frame')
 
     def test_1_starts_unconfigured(self):
-        self.assertEqual(self.bench.lifecycle_state(), 'unconfigured')
+        assert self.bench.lifecycle_state() == 'unconfigured'
 
     def test_2_configure_fails_without_a_model(self):
         self.go('configure', 'unconfigured', success=False)
@@ -58,12 +58,14 @@ class TestTransitions(unittest.TestCase):
         write_model(MODEL.parent)
         for _ in range(2):
             self.go('configure', 'inactive')
-            self.assertEqual(self.bench.node.count_subscribers('/image_raw'), 0)
+            assert self.bench.node.count_subscribers('/image_raw') == 0
             for _ in range(2):
                 self.go('activate', 'active')
                 self.restore_one()
                 self.go('deactivate', 'inactive')
-                wait_for(lambda: self.bench.node.count_subscribers('/image_raw') == 0, 'the subscription to go')
+                wait_for(
+                    lambda: self.bench.node.count_subscribers('/image_raw') == 0, 'the subscription to go'
+                )
             self.go('cleanup', 'unconfigured')
             wait_for(lambda: self.bench.node.count_publishers('/image_restored') == 0, 'the publisher to go')
 

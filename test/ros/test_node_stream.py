@@ -1,4 +1,4 @@
-"""What the node makes of good frames: same header, size and encoding out, camera_info beside them, newest first."""
+"""Good frames: same header, size and encoding out, camera_info beside them, newest first."""
 
 from __future__ import annotations
 
@@ -45,7 +45,9 @@ def test_header_size_and_encoding_are_kept(bench, make_model):
 
 @pytest.mark.parametrize('suffix', ['.png', '.jpg'])
 def test_compressed_in_raw_out(bench, make_model, suffix):
-    bench.start_node(model=str(make_model()), transport='compressed', remaps={'image_raw': '/front/image_raw'})
+    bench.start_node(
+        model=str(make_model()), transport='compressed', remaps={'image_raw': '/front/image_raw'}
+    )
     camera, received = bench.camera('/front/image_raw/compressed', CompressedImage), bench.detector()
     data = cv2.imencode(suffix, picture(40, 56))[1]
     message = CompressedImage(format=suffix[1:])
@@ -54,7 +56,8 @@ def test_compressed_in_raw_out(bench, make_model, suffix):
     message.data.frombytes(data.tobytes())
     camera.publish(message)
     wait_for(lambda: received, 'the restored frame')
-    assert received[0].encoding == 'bgr8' and received[0].header == message.header
+    assert received[0].encoding == 'bgr8'
+    assert received[0].header == message.header
     np.testing.assert_array_equal(
         pixels_of(received[0]), cv2.add(cv2.imdecode(data, cv2.IMREAD_COLOR), (10, 10, 10, 0))
     )
@@ -80,7 +83,9 @@ def test_output_encoding_changes_live_for_restored_and_bypassed_frames(bench, ma
 
 
 def camera_info(stamp: tuple[int, int], height: int = 24, width: int = 32) -> CameraInfo:
-    message = CameraInfo(height=height, width=width, distortion_model='plumb_bob', d=[0.1, 0.2, 0.0, 0.0, 0.0])
+    message = CameraInfo(
+        height=height, width=width, distortion_model='plumb_bob', d=[0.1, 0.2, 0.0, 0.0, 0.0]
+    )
     message.k = [500.0, 0.0, 16.0, 0.0, 501.0, 12.0, 0.0, 0.0, 1.0]
     message.header.stamp.sec, message.header.stamp.nanosec = stamp
     message.header.frame_id = 'front_optical'
@@ -88,9 +93,14 @@ def camera_info(stamp: tuple[int, int], height: int = 24, width: int = 32) -> Ca
 
 
 def test_camera_info_follows_the_restored_image(bench, make_model):
-    bench.start_node(model=str(make_model()), remaps={'image_raw': '/raw/image_raw', 'image_restored': '/clean/image'})
+    bench.start_node(
+        model=str(make_model()), remaps={'image_raw': '/raw/image_raw', 'image_restored': '/clean/image'}
+    )
     camera, received = bench.camera('/raw/image_raw'), bench.detector('/clean/image')
-    calibration, infos = bench.camera('/raw/camera_info', CameraInfo), bench.detector('/clean/camera_info', CameraInfo)
+    calibration, infos = (
+        bench.camera('/raw/camera_info', CameraInfo),
+        bench.detector('/clean/camera_info', CameraInfo),
+    )
 
     early = bench.now()  # the image comes first, and waits for any camera_info
     camera.publish(image_message(picture(), early))
@@ -114,7 +124,8 @@ def test_camera_info_follows_the_restored_image(bench, make_model):
 
 def test_camera_info_of_neighbouring_topics_is_left_alone(bench, make_model):
     bench.start_node(
-        model=str(make_model()), remaps={'image_raw': '/front/image_raw', 'image_restored': '/front/image_restored'}
+        model=str(make_model()),
+        remaps={'image_raw': '/front/image_raw', 'image_restored': '/front/image_restored'},
     )
     bench.detector('/front/image_restored')
     assert bench.node.count_publishers('/front/camera_info') == 0
@@ -134,7 +145,9 @@ def test_quality_of_service_suits_every_peer(bench, make_model):
 
 
 def test_quality_of_service_is_overridden_by_parameters(bench, make_model):
-    bench.start_node(**{'model': str(make_model()), 'qos_overrides./image_raw.subscription.reliability': 'reliable'})
+    bench.start_node(
+        **{'model': str(make_model()), 'qos_overrides./image_raw.subscription.reliability': 'reliable'}
+    )
     (subscription,) = bench.node.get_subscriptions_info_by_topic('/image_raw')
     assert subscription.qos_profile.reliability == ReliabilityPolicy.RELIABLE
 
@@ -175,7 +188,9 @@ def test_age_decides_staleness(bench, make_model):
     sec, nanosec = bench.now()
     camera.publish(image_message(picture(), (sec - 5, nanosec)))
     bench.wait_for_diagnostics(lambda status: status.get('reason stale') == '1', 'one stale frame')
-    for count, stamp in enumerate([(0, 0), (sec + 3600, 0)], start=1):  # unknown age, and a clock that is ahead
+    for count, stamp in enumerate(
+        [(0, 0), (sec + 3600, 0)], start=1
+    ):  # unknown age, and a clock that is ahead
         camera.publish(image_message(picture(), stamp))
         wait_for(lambda count=count: len(received) == count, 'a frame of unknown age')
     assert bench.set_parameter('max_age_ms', 0.0).successful
@@ -189,5 +204,8 @@ def test_nobody_listens_nothing_is_done(bench, make_model):
     for _ in range(3):
         camera.publish(image_message(picture(), bench.now()))
         time.sleep(0.05)
-    status = bench.wait_for_diagnostics(lambda status: status.get('reason unwatched') == '3', 'three unwatched frames')
-    assert status['restored'] == '0' and status['received'] == '3'
+    status = bench.wait_for_diagnostics(
+        lambda status: status.get('reason unwatched') == '3', 'three unwatched frames'
+    )
+    assert status['restored'] == '0'
+    assert status['received'] == '3'
