@@ -33,7 +33,6 @@ build: setup  ## build the ROS 2 package with colcon into install/
 .PHONY: demo
 demo: build $(if $(BAG),,$(DRIVE)/drive.json)  ## a camera stream in, a restored stream out; VIDEO=, BAG= or SIZE= to choose
 	@$(ROS) ros2 run restore_node replay_test "$(DRIVE)" out/demo
-	@echo 'pictures and plots: out/demo/report.html'
 
 DRIVE_MAKERS := $(wildcard training/*drive*.py training/degradation/*.py)
 out/drive/%/drive.json: $(DRIVE_MAKERS) $(if $(VIDEO),always) | setup
