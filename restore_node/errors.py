@@ -4,6 +4,8 @@ Each one says in a single line what was seen, what is wanted and what to do, bec
 engineer with a vehicle in front of them and no debugger. Programming mistakes are not in this family.
 """
 
+from typing import Any
+
 
 class RestoreError(Exception):
     """Base of every error that input, files or the environment can cause.
@@ -38,6 +40,26 @@ class BackendError(RestoreError):
 
 class EngineError(BackendError):
     """A TensorRT engine that cannot be built, loaded or run."""
+
+
+class UnavailableError(BackendError):
+    """A library or a device that this machine does not have; the next best is used without further ado."""
+
+
+class LostDeviceError(EngineError):
+    """A GPU that this process can never use again, though another process may."""
+
+
+class EngineMissingError(EngineError):
+    """A TensorRT engine that is not in the cache yet.
+
+    Attributes:
+        spec: what to build, a `restore_node.engine.spec.EngineSpec`.
+    """
+
+    def __init__(self, what: str, *, spec: Any, fix: str = '') -> None:
+        super().__init__(what, fix=fix)
+        self.spec = spec
 
 
 class BagError(RestoreError):

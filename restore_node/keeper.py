@@ -1,18 +1,57 @@
 """BackendKeeper: sees to it that a working backend is at hand, and says so when none is.
 
-Loading, warming up and reopening happen on the keeper's own thread; frames pass through meanwhile. A new
-model takes the place of the old one between two frames.
+Backends stand on a ladder: the fastest first, the one that always works last. The keeper opens the highest rung that
+holds, on its own thread, while frames pass through; a new model takes the place of the old one between two frames. A
+rung that breaks is opened again, or left for the one below where this process can no longer use it.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 from restore_node.backends.base import Backend
-from restore_node.errors import RestoreError
+from restore_node.errors import (
+    BackendError,
+    EngineMissingError,
+    LostDeviceError,
+    ModelError,
+    RestoreError,
+    UnavailableError,
+)
+
+
+class Build(Protocol):
+    """An engine's build under way."""
+
+    def progress(self) -> str:
+        """Where it stands, such as `42 %`."""
+
+    def cancel(self) -> None:
+        """End it; harmless when it has ended."""
+
+
+#: Starts the build of a missing engine; calls back, from a thread of its own, with its complaint at the end,
+#: empty if it was built.
+StartBuild = Callable[[EngineMissingError, Callable[[str], None]], Build]
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One way of running a model.
+
+    Attributes:
+        name: as diagnostics show it, such as `onnxruntime cuda`.
+        open: loads a model by name or path; returns an open, warm backend; raises RestoreError.
+        on_gpu: it needs CUDA in this process, and is lost with it.
+    """
+
+    name: str
+    open: Callable[[str], Backend]
+    on_gpu: bool = False
 
 
 @dataclass(frozen=True)
@@ -26,6 +65,9 @@ class KeeperState:
         running: the name of the model that restores frames; empty when none does.
         backend: name of the backend that runs it; empty when none does.
         device: what really runs the graph.
+        building: how far the engine is that frames wait for; empty when none is being built.
+        degraded: why no higher rung of the ladder runs it; empty when the highest that this machine has does.
+        restart: why only a new process will have the GPU again; empty while it is not lost.
     """
 
     wanted: str = ''
@@ -34,28 +76,50 @@ class KeeperState:
     running: str = ''
     backend: str = ''
     device: str = ''
+    building: str = ''
+    degraded: str = ''
+    restart: str = ''
+
+
+class _Lease:
+    """A backend, and the lock that whoever uses or closes it holds."""
+
+    def __init__(self, backend: Backend, rung: Rung) -> None:
+        self.backend, self.rung = backend, rung
+        self.lock = threading.Lock()
+        self.is_over = False
+
+    def end(self) -> None:
+        """Close the backend once no frame uses it."""
+        with self.lock:
+            self.is_over = True
+            self.backend.close()
 
 
 class BackendKeeper:
     """Opens, swaps, and after a failure reopens the backend.
 
     Args:
-        open_backend: loads a model by name or path and returns an open, warm backend; raises RestoreError.
+        ladder: ways of running the model, best first.
         retry_s: seconds between attempts after a failure.
         log: called with one line at each change, with True where it is bad news.
+        start_build: starts the build of an engine that a backend misses; without it such a backend has failed.
     """
 
     def __init__(
-        self, open_backend: Callable[[str], Backend], retry_s: float, log: Callable[[str, bool], None]
-    ):
-        self._open_backend, self._retry_s, self._log = open_backend, retry_s, log
-        self._use = (
-            threading.Lock()
-        )  # held while a frame is being restored and while the backend is exchanged
+        self,
+        ladder: Sequence[Rung],
+        retry_s: float,
+        log: Callable[[str, bool], None],
+        start_build: StartBuild | None = None,
+    ) -> None:
+        self._ladder, self._retry_s, self._log, self._start_build = ladder, retry_s, log, start_build
         self._changed = threading.Condition()
-        self._backend: Backend | None = None
-        self._wanted, self._error = '', ''
+        self._lease: _Lease | None = None
+        self._wanted = self._error = self._degraded = self._restart = ''
         self._pending = self._loading = self._closed = False
+        self._broken: dict[str, str] = {}  # rungs that are not tried again for this model, and why
+        self._build: Build | None = None
         self._thread: threading.Thread | None = None
 
     def start(self, model: str) -> None:
@@ -76,24 +140,39 @@ class BackendKeeper:
         """Ask for another model; the present one restores until the new one is ready."""
         with self._changed:
             self._wanted, self._pending = model, True
+            self._broken.clear()
             self._changed.notify()
 
     @contextmanager
     def borrow(self) -> Iterator[Backend | None]:
-        """The working backend for one frame, or None. A RestoreError raised inside has it reopened."""
-        with self._use:
-            backend = self._backend
+        """The working backend for one frame, or None. A RestoreError raised inside has it mended."""
+        lease = self._lease
+        if lease is None:
+            yield None
+            return
+        with lease.lock:
             try:
-                yield backend
-            except RestoreError as error:
-                self._give_up(backend, error)
+                yield None if lease.is_over else lease.backend
+            except EngineMissingError as error:
+                self._await_engine(lease, error)
                 raise
+            except RestoreError as error:
+                self._give_up(lease, error)
+                raise
+
+    def abandon(self, reason: str) -> None:
+        """Leave a backend that hangs to its fate: it is not closed, for it may never answer, but replaced."""
+        with self._changed:
+            lease, self._lease, self._error = self._lease, None, reason
+            if lease and lease.rung.on_gpu:
+                self._broken[lease.rung.name] = reason
+            self._changed.notify()
 
     @property
     def state(self) -> KeeperState:
         """Where it stands now."""
         with self._changed:
-            backend = self._backend
+            backend = self._lease.backend if self._lease else None
             return KeeperState(
                 wanted=self._wanted,
                 loading=self._loading,
@@ -101,19 +180,25 @@ class BackendKeeper:
                 running=backend.model.card.name if backend else '',
                 backend=backend.name if backend else '',
                 device=backend.device if backend else '',
+                building=self._build.progress() if self._build else '',
+                degraded=self._degraded,
+                restart=self._restart,
             )
 
     def close(self) -> None:
-        """Stop the thread and close the backend; waits for a model that is being loaded."""
+        """Stop the thread, cancel a build, close the backend; waits for a model that is being loaded."""
         with self._changed:
             self._closed = True
+            build, self._build = self._build, None
             self._changed.notify()
+        if build:
+            build.cancel()
         if self._thread:
             self._thread.join()
-        with self._use:
-            backend, self._backend = self._backend, None
-        if backend:
-            backend.close()
+        with self._changed:
+            lease, self._lease = self._lease, None
+        if lease:
+            lease.end()
 
     def _keep(self) -> None:
         while True:
@@ -126,29 +211,83 @@ class BackendKeeper:
                 model, self._pending = self._wanted, False
             try:
                 self._attempt(model)
-            except Exception as error:  # without this thread nothing would ever restore again
+            except Exception as error:  # whatever it was, without this thread nothing would be restored again
                 self._log(f'{error} (next attempt in {self._retry_s:g} s)', True)
 
     def _attempt(self, model: str) -> None:
         with self._changed:
             self._loading = True
         try:
-            backend = self._open_backend(model)
+            lease, degraded = self._climb(model)
         except Exception as error:
             with self._changed:
                 self._loading, self._error = False, str(error) or type(error).__name__
             raise
-        with self._use, self._changed:
-            old, self._backend = self._backend, backend
-            self._loading, self._error = False, ''
-        if old:
-            old.close()
-        self._log(f'model {backend.model.card.name} runs on {backend.name} ({backend.device})', False)
-
-    def _give_up(self, backend: Backend | None, error: RestoreError) -> None:
-        """Close a backend that failed and have it opened again; called with `_use` held."""
         with self._changed:
-            self._backend, self._error = None, str(error)
+            old, self._lease = self._lease, lease
+            self._loading, self._error, self._degraded = False, '', degraded
+        if old:
+            old.end()
+        backend = lease.backend
+        self._log(f'model {backend.model.card.name} runs on {backend.name} ({backend.device})', False)
+        if degraded:
+            self._log(degraded, True)
+
+    def _climb(self, model: str) -> tuple[_Lease, str]:
+        """The highest rung that holds, and what went wrong above it. What a machine does not have is not wrong."""
+        faults: list[RestoreError] = []
+        complaints: list[str] = []
+        for rung in self._ladder:
+            if rung.name in self._broken:
+                complaints.append(f'{rung.name}: {self._broken[rung.name]}')
+                continue
+            try:
+                return _Lease(rung.open(model), rung), '; '.join(complaints)
+            except ModelError:  # no rung can run what is not a model
+                raise
+            except UnavailableError as error:
+                faults.append(error)
+            except RestoreError as error:
+                self._note_loss(error)
+                faults.append(error)
+                complaints.append(f'{rung.name}: {error}')
+        if len(faults) == 1 and not complaints[1:]:
+            raise faults[0]
+        lines = [*complaints, *(str(fault) for fault in faults if isinstance(fault, UnavailableError))]
+        raise BackendError('no backend can run the model', seen='; '.join(lines))
+
+    def _give_up(self, lease: _Lease, error: RestoreError) -> None:
+        """Close a backend that failed and have the model opened again; called with its lock held."""
+        with self._changed:
+            self._note_loss(error)
+            if self._lease is lease:
+                self._lease, self._error = None, str(error)
             self._changed.notify()
-        if backend:
-            backend.close()
+        if not lease.is_over:
+            lease.is_over = True
+            lease.backend.close()
+
+    def _note_loss(self, error: RestoreError) -> None:
+        if isinstance(error, LostDeviceError):
+            self._restart = str(error)
+            self._broken.update({rung.name: 'the GPU is lost' for rung in self._ladder if rung.on_gpu})
+
+    def _await_engine(self, lease: _Lease, error: EngineMissingError) -> None:
+        """Have an engine built, once; its backend finds it by itself. Called with the lease's lock held."""
+        if self._start_build is None:
+            self._give_up(lease, error)
+            return
+        with self._changed:
+            if self._build or self._closed:
+                return
+            self._log(f'{error}: building it, frames pass through', False)
+            self._build = self._start_build(error, lambda complaint: self._build_ended(lease, complaint))
+
+    def _build_ended(self, lease: _Lease, complaint: str) -> None:
+        with self._changed:
+            self._build = None
+            if not complaint or self._closed:
+                return
+            self._broken[lease.rung.name] = complaint
+        with lease.lock:
+            self._give_up(lease, BackendError(f'{lease.rung.name} cannot be used', seen=complaint))
