@@ -1,7 +1,7 @@
 """Calls of the CUDA runtime, every return code checked, and the latch behind errors that nothing mends.
 
 After a *sticky* error (an illegal address, a lost GPU) CUDA answers nothing else until the process ends. It
-sets the latch: from then on every call raises `CudaLostError` without touching CUDA, in all threads and through
+sets the latch: from then on every call raises `CudaLostError` without touching CUDA, in all threads and by
 whichever runtime.
 """
 
@@ -74,6 +74,10 @@ class CheckedCalls:
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
+
+    def check(self) -> None:
+        """Raise CudaLostError if CUDA is lost to this process; for users that call CUDA by other ways."""
+        refuse_if_lost('using CUDA')
 
     def call(self, function: str, *arguments: int) -> tuple[Any, ...]:
         """Call one function of `cuda_runtime.SIGNATURES`.

@@ -1,0 +1,107 @@
+"""What an engine is to be built for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from restore_node.errors import EngineError
+from restore_node.model import Model
+
+PRECISIONS = ('fp16', 'fp32')
+#: TensorRT counts a tensor's elements in 31 bits.
+MAX_ELEMENTS = 2**31 - 1
+
+Shape = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class EngineSpec:
+    """One model, one precision and one range of shapes (docs/contracts.md, section 8).
+
+    Attributes:
+        model: the model.
+        precision: `fp16` or `fp32`; what is asked for, the manifest says what was obtained.
+        min_shape: the smallest batch, as `(N, H, W)`; H and W multiples of the model's `size_multiple`.
+        opt_shape: the one that the engine is fastest for.
+        max_shape: the largest batch.
+        optimization_level: TensorRT's effort, 0 (quick build) to 5.
+        workspace_mib: GPU memory that a layer may use to work in.
+
+    Raises:
+        EngineError: an impossible value.
+    """
+
+    model: Model
+    precision: str
+    min_shape: Shape
+    opt_shape: Shape
+    max_shape: Shape
+    optimization_level: int = 3
+    workspace_mib: int = 1024
+
+    def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise _impossible('precision', self.precision, ' or '.join(PRECISIONS))
+        multiple = self.model.card.size_multiple
+        for name in ('min_shape', 'opt_shape', 'max_shape'):
+            shape = getattr(self, name)
+            if len(shape) != 3 or min(shape) < 1 or shape[1] % multiple or shape[2] % multiple:
+                wanted = f'(N, H, W) of 1 or more, H and W multiples of {multiple}'
+                raise _impossible(name, shape, wanted)
+        for smaller, larger in (('min_shape', 'opt_shape'), ('opt_shape', 'max_shape')):
+            low, high = getattr(self, smaller), getattr(self, larger)
+            if any(a > b for a, b in zip(low, high, strict=True)):
+                raise _impossible(smaller, low, f'nowhere above {larger} {high}')
+        batch, height, width = self.max_shape
+        if batch * height * width * 3 > MAX_ELEMENTS:
+            raise _impossible('max_shape', self.max_shape, f'at most {MAX_ELEMENTS} values')
+        if not 0 <= self.optimization_level <= 5:
+            raise _impossible('optimization level', self.optimization_level, '0 to 5')
+        if self.workspace_mib < 1:
+            raise _impossible('workspace', f'{self.workspace_mib} MiB', '1 MiB or more')
+
+    @classmethod
+    def for_cameras(
+        cls, model: Model, width: int, height: int, cameras: int = 1, precision: str = 'fp16', **effort: int
+    ) -> EngineSpec:
+        """Choose the shapes for a number of cameras of one size.
+
+        Args:
+            model: the model.
+            width: of the images, in pixels; rounded up to the model's `size_multiple`, as images are padded.
+            height: likewise.
+            cameras: how many frames may come as one batch.
+            precision: `fp16` or `fp32`.
+            **effort: `optimization_level`, `workspace_mib`.
+
+        Raises:
+            EngineError: an impossible value.
+        """
+        multiple = model.card.size_multiple
+        size = -(-height // multiple) * multiple, -(-width // multiple) * multiple
+        most = (cameras, *size)
+        return cls(model, precision, (1, *size), most, most, **effort)
+
+    def covers(self, batch: int, height: int, width: int) -> bool:
+        """Whether an engine built for this can run a batch of uint8 `[batch, height, width, 3]`."""
+        shapes = zip(self.min_shape, (batch, height, width), self.max_shape, strict=True)
+        return all(low <= size <= high for low, size, high in shapes)
+
+    def fields(self) -> dict[str, Any]:
+        """Its part of an engine's key; the model's graph is the builder's part, which chooses it."""
+        return {
+            'precision': self.precision,
+            'shapes': [list(shape) for shape in (self.min_shape, self.opt_shape, self.max_shape)],
+            'optimization_level': self.optimization_level,
+            'workspace_mib': self.workspace_mib,
+        }
+
+    def __str__(self) -> str:
+        shapes = dict.fromkeys((self.min_shape, self.opt_shape, self.max_shape))
+        sizes = ' to '.join('x'.join(map(str, shape)) for shape in shapes)
+        return f'{self.model.card.name} {self.precision} {sizes}'
+
+
+def _impossible(what: str, seen: object, wanted: str) -> EngineError:
+    return EngineError(f'impossible {what} for an engine', seen=seen, wanted=wanted, fix='change it')
