@@ -115,10 +115,8 @@ def test_a_drop_shows_the_scene_upside_down_and_nothing_changes_beside_it():
 
 def test_drops_may_hang_over_the_border(rng):
     drops = draw_drops(rng, 40, 50, count=60, radius_px=(4.0, 24.0))
-    edge = [
-        dataclasses.replace(drop, x=x, y=y)
-        for drop, x, y in zip(drops, (-90, 0, 50), (0, 40, 90), strict=False)
-    ]
+    corners = ((-90, 0), (0, 40), (50, 90))
+    edge = [dataclasses.replace(drop, x=x, y=y) for drop, (x, y) in zip(drops, corners, strict=False)]
     wet = add_drops(to_linear(picture(40, 50)), render_drops([*drops, *edge], 40, 50))
     assert wet.shape == (40, 50, 3)
     assert wet.dtype == np.float32

@@ -1,9 +1,9 @@
 """Lite: our generator for live video on small machines.
 
 Plain convolutions without normalisation, in the shape of a U: the picture is folded (2x2 pixels become 12
-channels) so that nothing runs at full resolution, then goes down to an eighth, where dilated blocks see the whole
-of a long blur or a large drop, and back up with skips. It predicts only what must be added to its input (the
-paper's global skip, figure 4).
+channels) so that nothing runs at full resolution, then goes down to an eighth, where dilated blocks see the
+whole of a long blur or a large drop, and back up with skips. It predicts only what must be added to its input
+(the paper's global skip, figure 4).
 """
 
 from torch import Tensor, nn

@@ -1,0 +1,134 @@
+import itertools
+import json
+import os
+import signal
+import threading
+
+import numpy as np
+import pytest
+import yaml
+
+torch = pytest.importorskip('torch', reason='the training environment is not set up')
+
+pytest.importorskip('lightning_fabric')
+
+from lightning_fabric import Fabric
+
+from restore_node.errors import ConfigError, InputError
+from training import checkpoint
+from training.config import LossConfig, parse_config
+from training.losses import charbonnier, content_loss, frequency
+from training.train import main, train
+from training.trainer import Trainer, learning_rate, progress
+
+pytestmark = pytest.mark.train
+
+
+def lines(run):
+    return [json.loads(line) for line in (run / 'metrics.jsonl').read_text().splitlines()]
+
+
+def test_a_run_leaves_everything_that_made_it(run_values, tmp_path):
+    run = tmp_path / 'run'
+    train(parse_config(run_values, 'test'), 'test.yaml', run)
+    saved = checkpoint.load(run / 'checkpoint.pt')
+    assert saved.step == 4
+    assert saved.provenance == json.loads((run / 'run.json').read_text())
+    assert saved.provenance['data'] == [{'name': 'scikit-image', 'images': 2, 'terms': 'public domain'}]
+    assert saved.provenance['seed'] == 3
+    assert saved.provenance['config'] == 'test.yaml'
+    assert parse_config(yaml.safe_load((run / 'config.yaml').read_text()), 'run') == parse_config(
+        run_values, 'test'
+    )
+    assert set(lines(run)[-1]['quality']) == {'clean', 'blur'}
+
+
+def test_a_run_goes_on_where_it_stopped(run_values, tmp_path):
+    run = tmp_path / 'run'
+    train(parse_config(run_values, 'test'), 'test.yaml', run)
+    before = checkpoint.load(run / 'checkpoint.pt')
+    longer = run_values | {'schedule': run_values['schedule'] | {'steps': 7}}
+    train(parse_config(longer, 'test'), 'test.yaml', run, resume=True)
+    after = checkpoint.load(run / 'checkpoint.pt')
+    assert [line['step'] for line in lines(run) if 'loss' in line] == [1, 2, 3, 4, 5, 6, 7]
+    assert after.elapsed_s > before.elapsed_s
+    assert after.optimizer['state'][0]['step'] == 7
+    assert not torch.equal(after.network['leave.weight'], before.network['leave.weight'])
+
+
+def test_training_learns_one_batch_by_heart(run_values, tmp_path):
+    values = run_values | {'schedule': {'batch': 2, 'steps': 40, 'first_rate': 2e-3, 'warmup_steps': 0}}
+    sharp = torch.randint(60, 200, (2, 3, 64, 64), dtype=torch.uint8)
+    batch = (sharp + 40, sharp)
+    trainer = Trainer(Fabric(accelerator='cpu', devices=1), parse_config(values, 'test'), {}, tmp_path)
+    trainer.fit(lambda _: itertools.repeat(batch), {})
+    losses = [line['loss'] for line in lines(tmp_path) if 'loss' in line]
+    assert np.mean(losses[-5:]) < 0.3 * losses[0]
+
+
+def test_two_processes_train_one_network(run_values, tmp_path):
+    run = tmp_path / 'run'
+    train(parse_config(run_values | {'devices': 2}, 'test'), 'test.yaml', run)
+    assert checkpoint.load(run / 'checkpoint.pt').step == 4
+
+
+def test_a_signal_ends_a_run_with_a_checkpoint(run_values, tmp_path):
+    run = tmp_path / 'run'
+    endless = run_values | {'schedule': run_values['schedule'] | {'steps': 10_000}}
+    timer = threading.Timer(2.0, os.kill, (os.getpid(), signal.SIGTERM))
+    timer.start()
+    try:
+        train(parse_config(endless, 'test'), 'test.yaml', run)
+    finally:
+        timer.cancel()
+    assert 1 <= checkpoint.load(run / 'checkpoint.pt').step < 10_000
+
+
+def test_rate_warms_up_then_falls_with_steps_or_time_whichever_is_farther(run_values):
+    schedule = parse_config(
+        run_values | {'schedule': {'steps': 100, 'max_minutes': 1.0, 'warmup_steps': 9, 'first_rate': 1e-2}},
+        'test',
+    ).schedule
+    assert progress(schedule, step=25, elapsed_s=6.0) == 0.25
+    assert progress(schedule, step=25, elapsed_s=45.0) == 0.75
+    assert progress(schedule, step=25, elapsed_s=90.0) == 1.0
+    assert learning_rate(schedule, 0, 0.0) == pytest.approx(1e-3)
+    assert learning_rate(schedule, 50, 0.5) == pytest.approx((1e-2 + schedule.last_rate) / 2)
+    assert learning_rate(schedule, 100, 1.0) == pytest.approx(schedule.last_rate)
+
+
+def test_losses_by_hand():
+    sharp = torch.zeros(1, 1, 2, 2)
+    restored = torch.full((1, 1, 2, 2), 0.5)
+    assert charbonnier(restored, sharp).item() == pytest.approx(0.5, abs=1e-5)
+    # All energy in the constant: 0.5 * sqrt(4) in one of the 2x2 coefficients' real parts, of 8 numbers.
+    assert frequency(restored, sharp).item() == pytest.approx(1.0 / 8)
+    both = content_loss(restored, sharp, LossConfig(charbonnier=2.0, frequency=4.0))
+    assert both.item() == pytest.approx(1.5, abs=1e-4)
+
+
+def test_an_existing_run_is_not_overwritten(run_values, tmp_path, capsys):
+    config = parse_config(run_values, 'test')
+    with pytest.raises(ConfigError, match='--resume'):
+        train(config, 'test.yaml', tmp_path)
+    path = tmp_path / 'config.yaml'
+    path.write_text(yaml.safe_dump(run_values))
+    assert main([str(path), '--run', str(tmp_path)]) == 2
+    assert capsys.readouterr().err.startswith('error: run folder')
+    assert main([str(path), 'network=nonesuch', '--run', str(tmp_path / 'new')]) == 2
+    assert not (tmp_path / 'new').exists()
+
+
+@pytest.mark.parametrize('content', [b'', b'not a checkpoint', None])
+def test_a_broken_checkpoint_is_named(tmp_path, content):
+    path = tmp_path / 'checkpoint.pt'
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=r'checkpoint\.pt'):
+        checkpoint.load(path)
+
+
+def test_a_file_with_other_tensors_is_no_checkpoint(tmp_path):
+    torch.save({'weights': torch.zeros(2)}, tmp_path / 'other.pt')
+    with pytest.raises(InputError, match='not a checkpoint'):
+        checkpoint.load(tmp_path / 'other.pt')
