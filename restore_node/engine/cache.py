@@ -1,8 +1,8 @@
 """The engine cache: plans with their manifests, one writer at a time, none served that is not whole and ours.
 
 A plan is native code. It comes from this folder alone, which belongs to the user who runs, mode 0700, and its
-hash is compared with the manifest before it is handed out. A hash finds accidents, not attackers: those are kept
-out by owner and mode. Files and manifest are described in docs/contracts.md, section 8.
+hash is compared with the manifest before it is handed out. A hash finds accidents, not attackers: owner and
+mode keep those out. Files and manifest are described in docs/contracts.md, section 8.
 """
 
 from __future__ import annotations
