@@ -14,7 +14,7 @@ import numpy as np
 
 from restore_node import cdr, compressed
 from restore_node.errors import EncodingError
-from restore_node.frame import Frame, Header
+from restore_node.frame import Frame
 
 # A camera beyond this does not exist on a vehicle; a message that claims it is broken or hostile.
 MAX_SIDE = 16384
@@ -203,11 +203,6 @@ def _add_residual_16(rgb: np.ndarray, frame: Frame, layout: _Layout) -> np.ndarr
     elif layout.from_rgb is not None:
         change = change[..., ::-1]
     return np.clip(frame.pixels.astype(np.int32) + change * 257, 0, 65535).astype('<u2')
-
-
-def empty_frame(height: int, width: int) -> Frame:
-    """A black rgb8 frame, for warming a backend up."""
-    return Frame(np.zeros((height, width, 3), np.uint8), 'rgb8', Header(0, 0, ''))
 
 
 def convert(frame: Frame, encoding: str) -> bytes:

@@ -1,8 +1,8 @@
 """BackendKeeper: sees to it that a working backend is at hand, and says so when none is.
 
-Backends stand on a ladder: the fastest first, the one that always works last. The keeper opens the highest rung that
-holds, on its own thread, while frames pass through; a new model takes the place of the old one between two frames. A
-rung that breaks is opened again, or left for the one below where this process can no longer use it.
+Backends stand on a ladder: the fastest first, the one that always works last. The keeper opens the highest
+rung that holds, on its own thread, while frames pass through; a new model takes the place of the old one
+between two frames. A rung that breaks is opened again, or left for the one below where it can no longer be used.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class KeeperState:
         backend: name of the backend that runs it; empty when none does.
         device: what really runs the graph.
         building: how far the engine is that frames wait for; empty when none is being built.
-        degraded: why no higher rung of the ladder runs it; empty when the highest that this machine has does.
+        degraded: why no higher rung runs it; empty when the highest that this machine has does.
         restart: why only a new process will have the GPU again; empty while it is not lost.
     """
 
@@ -103,7 +103,7 @@ class BackendKeeper:
         ladder: ways of running the model, best first.
         retry_s: seconds between attempts after a failure.
         log: called with one line at each change, with True where it is bad news.
-        start_build: starts the build of an engine that a backend misses; without it such a backend has failed.
+        start_build: starts the build of an engine that is missing; without it such a backend has failed.
     """
 
     def __init__(
@@ -234,7 +234,7 @@ class BackendKeeper:
             self._log(degraded, True)
 
     def _climb(self, model: str) -> tuple[_Lease, str]:
-        """The highest rung that holds, and what went wrong above it. What a machine does not have is not wrong."""
+        """The highest rung that holds, and what went wrong above it; what a machine does not have is not."""
         faults: list[RestoreError] = []
         complaints: list[str] = []
         for rung in self._ladder:

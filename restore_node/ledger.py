@@ -30,6 +30,7 @@ class Reason(str, Enum):
     GATE = 'gate'
     BYPASS = 'bypass'
     FAILURE = 'failure'
+    DEADLINE = 'deadline'
     SUPERSEDED = 'superseded'
     STALE = 'stale'
     MALFORMED = 'malformed'
@@ -40,7 +41,7 @@ class Reason(str, Enum):
 #: The reasons that each fate can have.
 REASONS: dict[Fate, frozenset[Reason]] = {
     Fate.RESTORED: frozenset({Reason.RESTORED}),
-    Fate.PASSED_THROUGH: frozenset({Reason.GATE, Reason.FAILURE, Reason.BYPASS}),
+    Fate.PASSED_THROUGH: frozenset({Reason.GATE, Reason.FAILURE, Reason.DEADLINE, Reason.BYPASS}),
     Fate.DROPPED: frozenset(
         {Reason.SUPERSEDED, Reason.STALE, Reason.MALFORMED, Reason.UNWATCHED, Reason.FAILURE, Reason.INACTIVE}
     ),

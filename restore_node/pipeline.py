@@ -64,10 +64,6 @@ class Pipeline:
             clean = self.gate.is_clean(batch[0, :height, :width], rgb)
         return Restored(frame, rgb, clean, timer.stages_ms)
 
-    def warm_up(self, height: int = 64, width: int = 64) -> None:
-        """Run one black frame, so that the first real one does not pay for what a backend sets up lazily."""
-        self.process(codec.empty_frame(height, width))
-
 
 def _round_up(value: int, multiple: int) -> int:
     return -(-value // multiple) * multiple

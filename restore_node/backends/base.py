@@ -69,6 +69,17 @@ class Backend(ABC):
             BackendError: the device or the library failed; the backend is to be closed and opened again.
         """
 
+    def warm_up(self) -> None:
+        """Run one small black batch, so that the first frame does not pay for what a library sets up lazily.
+
+        Raises:
+            BackendError: as `restore`.
+        """
+        side = self.size_multiple * -(-64 // self.size_multiple)
+        batch = self.staging(1, side, side)
+        batch[:] = 0
+        self.restore(batch)
+
     def close(self) -> None:
         """Free what `open` took; closing twice is harmless."""
         self._staging = None

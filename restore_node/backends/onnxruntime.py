@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from restore_node.backends.base import Backend
-from restore_node.errors import BackendError, RestoreError
+from restore_node.errors import BackendError, RestoreError, UnavailableError
 from restore_node.model import INPUT_NAME, OUTPUT_NAME, Model, Tensor
 
 CPU, CUDA = 'CPUExecutionProvider', 'CUDAExecutionProvider'
@@ -69,7 +69,7 @@ class OnnxRuntimeBackend(Backend):
         try:
             import onnxruntime
         except ImportError as error:
-            raise BackendError(
+            raise UnavailableError(
                 'ONNX Runtime cannot be imported',
                 seen=error,
                 fix='pip install onnxruntime (or onnxruntime-gpu)',
@@ -77,7 +77,7 @@ class OnnxRuntimeBackend(Backend):
         known = onnxruntime.get_available_providers()
         providers = [name for name in self._wanted if name in known]
         if not providers:
-            raise BackendError(
+            raise UnavailableError(
                 'this ONNX Runtime has no such provider',
                 seen=', '.join(known),
                 wanted=self._wanted[0],

@@ -17,8 +17,8 @@ KEPT = 40
 class CameraInfoRelay:
     """Pairs serialised `sensor_msgs/CameraInfo` with published images.
 
-    An image's own camera_info (same stamp) is published as it is. Where it has not come yet, the newest one of
-    the image's size is published with the image's stamp, and where there is none at all the next one that comes.
+    An image's own camera_info (same stamp) is published as it is. Where it has not come yet, the newest one
+    of the image's size is published with the image's stamp; where there is none at all, the next that comes.
 
     Args:
         publish: takes the serialised message.

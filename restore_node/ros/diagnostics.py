@@ -21,6 +21,12 @@ def judge(state: KeeperState, active: bool, bypass: bool, on_failure: str) -> Le
         return DiagnosticStatus.OK, 'inactive'
     if bypass:
         return DiagnosticStatus.WARN, 'bypassed by parameter'
+    if state.restart:
+        return DiagnosticStatus.ERROR, f'restart this node: {state.restart}'
+    if state.running and state.building:
+        return DiagnosticStatus.WARN, f'frames pass through: building the engine, {state.building}'
+    if state.running and state.degraded:
+        return DiagnosticStatus.WARN, f'restoring with {state.running} on {state.device}; {state.degraded}'
     if state.running and state.error:
         return DiagnosticStatus.WARN, f'restoring with {state.running}; {state.error}'
     if state.running:

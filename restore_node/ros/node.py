@@ -19,22 +19,19 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import get_rmw_implementation_identifier
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from restore_node.backends.base import Backend
-from restore_node.backends.registry import create_backend
 from restore_node.errors import ConfigError, RestoreError
-from restore_node.frame import Header
 from restore_node.journal import Journal
 from restore_node.keeper import BackendKeeper, KeeperState
+from restore_node.ladder import LadderOptions, make_ladder
 from restore_node.ledger import FrameLedger
 from restore_node.model import load_model
-from restore_node.pipeline import Pipeline
-from restore_node.ros.camera_info import CameraInfoRelay
 from restore_node.ros.diagnostics import Diagnostics, Level, judge
+from restore_node.ros.output import Output
 from restore_node.ros.parameters import restore_parameters
-from restore_node.ros.qos import overridable, publisher_qos, subscription_qos
+from restore_node.ros.qos import overridable, subscription_qos
 from restore_node.ros.stopping import stop_on_signals
 from restore_node.ros.stream import CameraStream, StreamContext
-from restore_node.ros.topics import IMAGE_IN, IMAGE_OUT, camera_info_of
+from restore_node.ros.topics import IMAGE_IN, camera_info_of
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
@@ -60,7 +57,7 @@ class RestoreNode(LifecycleNode):
         self.ledger = FrameLedger(self._journal.record if self._journal else None)
         self._keeper: BackendKeeper | None = None
         self._stream: CameraStream | None = None
-        self._output: _Publishers | None = None
+        self._output: Output | None = None
         self._subscriptions_in: list[rclpy.subscription.Subscription] = []
         self._diagnostics = Diagnostics(
             self,
@@ -80,7 +77,12 @@ class RestoreNode(LifecycleNode):
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load and warm the model, create the publishers."""
-        self._keeper = BackendKeeper(self._open_backend, self.settings.retry_s, self._log_keeper)
+        settings = self.settings
+        try:
+            ladder = make_ladder(LadderOptions(settings.backend, settings.device, settings.threads))
+        except RestoreError as error:
+            return self._fail(str(error))
+        self._keeper = BackendKeeper(ladder, settings.retry_s, self._log_keeper)
         try:
             self._keeper.start(self.settings.model)
         except RestoreError as error:
@@ -90,7 +92,7 @@ class RestoreNode(LifecycleNode):
                 f'{error} (frames pass through; next attempt in {self.settings.retry_s:g} s)'
             )
         try:
-            self._output = _Publishers(self)
+            self._output = Output(self)
         except Exception as error:
             return self._fail(str(error))
         return super().on_configure(state)
@@ -108,6 +110,7 @@ class RestoreNode(LifecycleNode):
             settings=lambda: self.settings,
             now_ns=lambda: self.get_clock().now().nanoseconds,
             log=lambda line: self.get_logger().error(line, throttle_duration_sec=5.0),
+            hang_timeout_s=self.settings.hang_timeout_s,
         )
         self._stream = CameraStream(image_topic, compressed, self._output, context)
         result = super().on_activate(state)
@@ -205,21 +208,6 @@ class RestoreNode(LifecycleNode):
             )
         )
 
-    def _open_backend(self, model: str) -> Backend:
-        backend = create_backend(
-            self.settings.backend,
-            load_model(model),
-            device=self.settings.device,
-            threads=self.settings.threads,
-        )
-        try:
-            backend.open()
-            Pipeline(backend).warm_up()
-        except Exception:
-            backend.close()
-            raise
-        return backend
-
     # Parameters.
 
     def _take_settings(self, settings: restore_parameters.Params) -> None:
@@ -254,51 +242,6 @@ class RestoreNode(LifecycleNode):
 
     def _log_keeper(self, line: str, bad: bool) -> None:
         (self.get_logger().error if bad else self.get_logger().info)(line)
-
-
-class _Publishers:
-    """The node's output: the restored image and, where it has a topic of its own, its camera_info.
-
-    Raises:
-        ConfigError: input and output are the same topic.
-    """
-
-    def __init__(self, node: LifecycleNode) -> None:
-        self._node = node
-        source = node.resolve_topic_name(IMAGE_IN)
-        self.topic = node.resolve_topic_name(IMAGE_OUT)
-        if self.topic == source:
-            raise ConfigError(
-                'input and output are the same topic', seen=source, fix=f'remap {IMAGE_OUT} elsewhere'
-            )
-        self._image = self._publisher(Image, self.topic)
-        # Where both images lie side by side their camera_info is one topic: republishing it would be a loop.
-        self._info = None
-        self.relay = None
-        if camera_info_of(self.topic) != camera_info_of(source):
-            self._info = self._publisher(CameraInfo, camera_info_of(self.topic))
-            self.relay = CameraInfoRelay(self._info.publish)
-
-    def _publisher(self, kind: type, topic: str) -> rclpy.publisher.Publisher:
-        return self._node.create_lifecycle_publisher(
-            kind, topic, publisher_qos(), qos_overriding_options=overridable()
-        )
-
-    def is_watched(self) -> bool:
-        """Whether anyone subscribes to the restored image."""
-        return self._image.get_subscription_count() > 0
-
-    def publish(self, image: bytes, header: Header, height: int, width: int) -> None:
-        """Publish a serialised image and the camera_info that belongs to it."""
-        self._image.publish(image)
-        if self.relay:
-            self.relay.accompany(header, height, width)
-
-    def destroy(self) -> None:
-        """Take the topics off the graph."""
-        for publisher in (self._image, self._info):
-            if publisher is not None:
-                self._node.destroy_lifecycle_publisher(publisher)
 
 
 def main(args: list[str] | None = None) -> int:

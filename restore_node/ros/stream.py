@@ -1,7 +1,7 @@
 """CameraStream: one camera's way through the node, from the subscription to the restored image.
 
 The subscription's callback only moves the serialised message into the LatestSlot. One worker thread takes the
-newest, decodes, restores, publishes. Every frame is settled in the ledger exactly once, whatever happens to it.
+newest, decodes, restores, publishes. Every frame is settled in the ledger exactly once, whatever it meets.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from typing import NamedTuple, Protocol
 
 from restore_node import codec
 from restore_node.cdr import read_stamp_ns
-from restore_node.errors import EncodingError, RestoreError
+from restore_node.errors import EncodingError, EngineMissingError, RestoreError
 from restore_node.frame import Frame, Header
 from restore_node.gate import Gate
 from restore_node.keeper import BackendKeeper
 from restore_node.latest import LatestSlot
 from restore_node.ledger import Fate, FrameLedger, Reason, Ticket
 from restore_node.pipeline import Pipeline
+from restore_node.watchdog import Watchdog
 
 
 class Settings(Protocol):
@@ -47,6 +48,15 @@ class _Received(NamedTuple):
     message: bytes
 
 
+@dataclass(frozen=True, eq=False)
+class _Job:
+    """A frame in the backend's hands."""
+
+    received: _Received
+    frame: Frame
+    settings: Settings
+
+
 @dataclass(frozen=True)
 class StreamContext:
     """What a stream shares with its node.
@@ -57,6 +67,7 @@ class StreamContext:
         settings: returns the parameters as they are now.
         now_ns: the node's clock, which may be simulated.
         log: takes one line about something that went wrong with one frame.
+        hang_timeout_s: how long the backend may take for one frame, seconds; 0 waits for ever.
     """
 
     ledger: FrameLedger
@@ -64,6 +75,7 @@ class StreamContext:
     settings: Callable[[], Settings]
     now_ns: Callable[[], int]
     log: Callable[[str], None]
+    hang_timeout_s: float
 
 
 class CameraStream:
@@ -80,7 +92,8 @@ class CameraStream:
         self._topic, self._output, self._context = topic, output, context
         self._decode = codec.decode_compressed if compressed else codec.decode
         self._slot: LatestSlot[_Received] = LatestSlot()
-        self._worker = threading.Thread(target=self._work, name=f'restore {topic}', daemon=True)
+        self._watchdog: Watchdog[_Job] = Watchdog(context.hang_timeout_s, self._take_over)
+        self._worker = self._new_worker()
         self.last_malformed = ''
 
     def start(self) -> None:
@@ -92,7 +105,9 @@ class CameraStream:
         left = self._slot.close()
         if left:
             self._drop(left.ticket, Reason.INACTIVE)
-        self._worker.join()
+        while self._worker.is_alive():  # one that hangs is replaced, and then the replacement is joined
+            self._worker.join(0.05)
+        self._watchdog.close()
 
     def receive(self, message: bytes) -> None:
         """Take a serialised message; the subscription's callback."""
@@ -104,10 +119,14 @@ class CameraStream:
         if left_over is not None:
             self._drop(left_over.ticket, Reason.INACTIVE if left_over.ticket is ticket else Reason.SUPERSEDED)
 
+    def _new_worker(self) -> threading.Thread:
+        return threading.Thread(target=self._work, name=f'restore {self._topic}', daemon=True)
+
     def _work(self) -> None:
         while (received := self._slot.take()) is not None:
             try:
-                self._handle(received)
+                if not self._handle(received):
+                    return  # another worker has taken this one's place
             except EncodingError as error:
                 self._drop(received.ticket, Reason.MALFORMED)
                 self.last_malformed = str(error)
@@ -116,18 +135,46 @@ class CameraStream:
                 self._drop(received.ticket, Reason.FAILURE)
                 self._context.log(f'{self._topic}: frame dropped: {type(error).__name__}: {error}')
 
-    def _handle(self, received: _Received) -> None:
+    def _handle(self, received: _Received) -> bool:
+        """Give one frame its fate; False where the watchdog did so meanwhile."""
         settings = self._context.settings()
         if self._is_stale(received.ticket.stamp_ns, settings.max_age_ms):
             self._drop(received.ticket, Reason.STALE)
-            return
-        frame = self._decode(received.message)
-        image, fate, reason = self._restore(frame, settings)
+            return True
+        job = _Job(received, self._decode(received.message), settings)
+        self._watchdog.begin(job)
+        try:
+            outcome = self._restore(job.frame, settings)
+        except Exception:
+            if self._watchdog.end(job):
+                raise
+            return False
+        if not self._watchdog.end(job):
+            return False
+        self._publish(job, *outcome)
+        return True
+
+    def _take_over(self, job: _Job) -> None:
+        """The backend hangs: leave it and its thread, let the frame through, go on with a new worker."""
+        reason = f'the backend did not answer within {self._context.hang_timeout_s:g} s'
+        self._context.keeper.abandon(reason)
+        self._context.log(f'{self._topic}: {reason}')
+        self._worker = self._new_worker()
+        self._worker.start()
+        try:
+            self._publish(job, None, Fate.PASSED_THROUGH, Reason.DEADLINE)
+        except Exception as error:  # as above
+            self._drop(job.received.ticket, Reason.FAILURE)
+            self._context.log(f'{self._topic}: frame dropped: {type(error).__name__}: {error}')
+
+    def _publish(self, job: _Job, image: bytes | None, fate: Fate, reason: Reason) -> None:
+        """Publish what the fate asks for, then settle the frame."""
+        frame = job.frame
         if fate is Fate.PASSED_THROUGH:
-            image = self._original(frame, received.message, settings.output_encoding)
+            image = self._original(frame, job.received.message, job.settings.output_encoding)
         if image is not None:
             self._output.publish(image, frame.header, frame.height, frame.width)
-        self._context.ledger.settle(received.ticket, fate, reason)
+        self._context.ledger.settle(job.received.ticket, fate, reason)
 
     def _restore(self, frame: Frame, settings: Settings) -> tuple[bytes | None, Fate, Reason]:
         """The restored message, or None and the reason why there is none."""
@@ -140,6 +187,8 @@ class CameraStream:
                     if result.clean:
                         return None, Fate.PASSED_THROUGH, Reason.GATE
                     return result.message(settings.output_encoding), Fate.RESTORED, Reason.RESTORED
+        except EngineMissingError:
+            pass  # it is being built, and diagnostics say how far
         except RestoreError as error:
             self._context.log(f'{self._topic}: {error}')
         fate = Fate.DROPPED if settings.on_failure == 'drop' else Fate.PASSED_THROUGH

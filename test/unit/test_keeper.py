@@ -13,7 +13,7 @@ import pytest
 from restore_node.backends.base import Backend
 from restore_node.backends.registry import create_backend
 from restore_node.errors import BackendError, ModelError
-from restore_node.keeper import BackendKeeper, KeeperState
+from restore_node.keeper import BackendKeeper, KeeperState, Rung, StartBuild
 from restore_node.model import load_model
 
 SOON = 5.0  # seconds that a thread is given to do what it ought to do at once
@@ -33,7 +33,13 @@ class Bench:
         self.keepers: list[BackendKeeper] = []
 
     def keeper(self, retry_s: float = NEVER) -> BackendKeeper:
-        self.keepers.append(BackendKeeper(self.open, retry_s, lambda line, bad: self.lines.put((line, bad))))
+        return self.keeper_on([Rung('only', self.open)], retry_s)
+
+    def keeper_on(
+        self, ladder: list[Rung], retry_s: float = NEVER, start_build: StartBuild | None = None
+    ) -> BackendKeeper:
+        log = self.lines.put
+        self.keepers.append(BackendKeeper(ladder, retry_s, lambda line, bad: log((line, bad)), start_build))
         return self.keepers[-1]
 
     def open(self, name: str) -> Backend:

@@ -91,11 +91,3 @@ def test_failure_of_the_backend_reaches_the_caller(plus_ten: Backend) -> None:
     plus_ten.close()
     with pytest.raises(BackendError):
         Pipeline(plus_ten).process(codec.decode(image_message(picture(8, 8), 'rgb8')))
-
-
-def test_warming_up_runs_a_black_frame(make_model: Callable[..., Path]) -> None:
-    with create_backend('passthrough', load_model(str(make_model()))) as backend:
-        seen = backend.staging(1, 24, 32)
-        seen[:] = 77
-        Pipeline(backend).warm_up(20, 30)
-    assert not seen.any()

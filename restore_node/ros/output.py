@@ -1,0 +1,58 @@
+"""Output: what the node publishes for one camera."""
+
+from __future__ import annotations
+
+import rclpy
+from rclpy.lifecycle import LifecycleNode
+from sensor_msgs.msg import CameraInfo, Image
+
+from restore_node.errors import ConfigError
+from restore_node.frame import Header
+from restore_node.ros.camera_info import CameraInfoRelay
+from restore_node.ros.qos import overridable, publisher_qos
+from restore_node.ros.topics import IMAGE_IN, IMAGE_OUT, camera_info_of
+
+
+class Output:
+    """The restored image and, where it has a topic of its own, its camera_info.
+
+    Raises:
+        ConfigError: input and output are the same topic.
+    """
+
+    def __init__(self, node: LifecycleNode) -> None:
+        self._node = node
+        source = node.resolve_topic_name(IMAGE_IN)
+        self.topic = node.resolve_topic_name(IMAGE_OUT)
+        if self.topic == source:
+            raise ConfigError(
+                'input and output are the same topic', seen=source, fix=f'remap {IMAGE_OUT} elsewhere'
+            )
+        self._image = self._publisher(Image, self.topic)
+        # Where both images lie side by side their camera_info is one topic: republishing it would be a loop.
+        self._info = None
+        self.relay = None
+        if camera_info_of(self.topic) != camera_info_of(source):
+            self._info = self._publisher(CameraInfo, camera_info_of(self.topic))
+            self.relay = CameraInfoRelay(self._info.publish)
+
+    def _publisher(self, kind: type, topic: str) -> rclpy.publisher.Publisher:
+        return self._node.create_lifecycle_publisher(
+            kind, topic, publisher_qos(), qos_overriding_options=overridable()
+        )
+
+    def is_watched(self) -> bool:
+        """Whether anyone subscribes to the restored image."""
+        return self._image.get_subscription_count() > 0
+
+    def publish(self, image: bytes, header: Header, height: int, width: int) -> None:
+        """Publish a serialised image and the camera_info that belongs to it."""
+        self._image.publish(image)
+        if self.relay:
+            self.relay.accompany(header, height, width)
+
+    def destroy(self) -> None:
+        """Take the topics off the graph."""
+        for publisher in (self._image, self._info):
+            if publisher is not None:
+                self._node.destroy_lifecycle_publisher(publisher)
