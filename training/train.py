@@ -54,7 +54,7 @@ def train(config: TrainConfig, source: str, run: Path, *, resume: bool = False) 
     build(config.network)
     photographs = find_photographs(config.data.roots)
     sharp, apart = split(photographs, config.data)
-    provenance = previous.provenance if previous else _provenance(config, source, sharp, apart)
+    provenance = _provenance(config, source, sharp, apart, previous)
 
     run.mkdir(parents=True, exist_ok=True)
     (run / 'config.yaml').write_text(yaml.safe_dump(config_values(config), sort_keys=False), encoding='utf-8')
@@ -123,12 +123,18 @@ def _set_up_log() -> None:
 
 
 def _provenance(
-    config: TrainConfig, source: str, sharp: list[Photograph], apart: list[Photograph]
+    config: TrainConfig,
+    source: str,
+    sharp: list[Photograph],
+    apart: list[Photograph],
+    previous: Checkpoint | None,
 ) -> dict[str, Any]:
     """Where a model comes from, for its card."""
+    before = previous.provenance if previous else None
     return {
         'config': source,
         'commit': _commit(),
+        'earlier_commits': [*before['earlier_commits'], before['commit']] if before else [],
         'seed': config.seed,
         'data': data_list(sharp, config.data.sets),
         'held_apart': data_list(apart, config.data.sets),

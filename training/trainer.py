@@ -1,8 +1,8 @@
 """The training loop.
 
 Lightning Fabric places tensors, mixes precision and joins processes, so the same loop runs on CPU cores and
-on GPUs; the loop itself stays ours and visible. Every process of a run ("rank") executes it; rank 0 reports and
-saves.
+on GPUs; the loop itself stays ours and visible. Every process of a run ("rank") executes it; rank 0 reports
+and saves.
 """
 
 import json

@@ -99,13 +99,10 @@ def test_a_veil_pulls_towards_grey(rng):
 
 
 def test_a_drop_shows_the_scene_upside_down_and_nothing_changes_beside_it():
-    light = np.repeat(np.linspace(0.0, 1.0, 81, dtype=np.float32)[:, None, None], 81, axis=1).repeat(
-        3, axis=2
-    )
-    drop = Drop(
-        x=40, y=40, radius_px=10, stretch=1.0, ripples=(0, 0), phases=(0, 0), shrink=3, softness=0.2, opacity=1,
-        shade=0,
-    )  # fmt: skip
+    column = np.linspace(0.0, 1.0, 81, dtype=np.float32)
+    light = np.broadcast_to(column[:, None, None], (81, 81, 3))
+    shape = {'stretch': 1.0, 'ripples': (0.0, 0.0), 'phases': (0.0, 0.0), 'softness': 0.2}
+    drop = Drop(x=40, y=40, radius_px=10, shrink=3, opacity=1, shade=0, **shape)
     wet = add_drops(light, render_drops([drop], 81, 81, defocus_px=0.5))
     assert wet[34, 40, 0] > light[34, 40, 0] + 0.1
     assert wet[46, 40, 0] < light[46, 40, 0] - 0.1
