@@ -261,7 +261,8 @@ def main(args: list[str] | None = None) -> int:
         executor.add_node(node)
         while not stop.is_set():
             executor.spin_once(timeout_sec=0.2)
-    except RestoreError:
+    except RestoreError as error:
+        sys.stderr.write(f'error: {error}\n')
         return 2
     except ExternalShutdownException:
         pass

@@ -6,6 +6,7 @@ distribution and RMW at hand.
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -31,7 +32,9 @@ def main() -> int:
         bench.wait_for_diagnostics(lambda status: status['restored'] == '1', 'one restored frame')
         code = node.stop()
         if code != 0 or 'Traceback' in node.output:
+            print(f'the node ended with {code}:\n{node.output}')
             return 1
+        print(f'restored under {os.environ["ROS_DISTRO"]} and {os.environ["RMW_IMPLEMENTATION"]}')
         return 0
     finally:
         bench.close()

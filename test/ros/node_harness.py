@@ -107,7 +107,7 @@ class NodeProcess:
         return self.output
 
     def end(self) -> None:
-        """Interrupt it if it still runs. Killing, the last resort, leaves shared memory of Fast DDS locked."""
+        """Interrupt it if it still runs. Killing is the last resort: Fast DDS leaves shared memory locked."""
         try:
             self.stop()
         except subprocess.TimeoutExpired:
