@@ -38,7 +38,7 @@ MORE = {
 # Libraries that one file imports, and only when it is opened.
 OPENED_BY = {
     'onnxruntime': {'restore_node/backends/onnxruntime.py'},
-    'tensorrt': {'restore_node/backends/tensorrt.py', 'restore_node/engine/build.py'},
+    'tensorrt': {'restore_node/engine/trt.py'},
     'cuda': {'restore_node/engine/cuda_runtime.py'},
 }
 ROS_LIBRARIES = {

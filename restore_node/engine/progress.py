@@ -9,8 +9,8 @@ from collections.abc import Callable
 class BuildProgress:
     """Turns nested phases into one percentage of the outermost phase at work.
 
-    TensorRT does not say how many outermost phases there will be, so each one counts from 0 to 100 under its own
-    name; within one the percentage never falls. May be called from several threads.
+    TensorRT does not say how many outermost phases there will be, so each one counts from 0 to 100 under its
+    own name; within one the percentage never falls. May be called from several threads.
 
     Args:
         report: called with the outermost phase's name and its percentage, 0..100, once per whole percent.

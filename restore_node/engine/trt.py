@@ -1,7 +1,7 @@
 """The TensorRT library: imported when it is asked for, its log, its progress, and its failures as errors.
 
-The only file that imports tensorrt. Enumerations were renumbered between versions 10 and 11, so nothing in this
-package knows their integers; what a version lacks is found by `hasattr`.
+The only file that imports tensorrt. Enumerations were renumbered between versions 10 and 11, so nothing here
+knows their integers; what a version lacks is found by `hasattr`.
 """
 
 from __future__ import annotations
@@ -87,13 +87,13 @@ def load_tensorrt(cuda: Cuda) -> TensorRT:
     """Import TensorRT, once per process.
 
     Args:
-        cuda: the open CUDA adapter. It is proof that there is a driver: without one TensorRT's runtime does not
-            raise, it crashes the process.
+        cuda: an open GPU, the proof that there is a driver: without one TensorRT's runtime does not raise, it
+            crashes the process.
 
     Raises:
-        EngineError: it cannot be imported, or is too old.
+        EngineError: it cannot be imported, or is too old; or CUDA was lost.
     """
-    cuda.check()
+    cuda.call('cudaGetDeviceCount')
     return _load()
 
 
@@ -105,7 +105,7 @@ def _load() -> TensorRT:
         raise EngineError(
             'TensorRT cannot be imported',
             seen=error,
-            fix='on a Jetson: apt install nvidia-jetpack; elsewhere: pip install tensorrt; see docs/install.md',
+            fix='on a Jetson: apt install nvidia-jetpack; elsewhere: pip install tensorrt (docs/install.md)',
         ) from error
     library = TensorRT(tensorrt)
     if library.number < OLDEST:

@@ -1,0 +1,56 @@
+"""These tests run in one process a TensorRT version, started by `test/unit/test_tensorrt_versions.py`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from bindings import CHOICE, load
+from simulated_gpu import SimulatedGpu
+from trt_doubles import DOUBLES, Double, World
+
+from restore_node.model import Model, load_model
+
+# Only one version's bindings fit into a process, so these tests are not for the process that runs all others.
+collect_ignore_glob = [] if CHOICE in os.environ else ['test_*.py']
+
+
+@pytest.fixture(scope='session')
+def bindings() -> ModuleType:
+    """The true bindings of the version under test."""
+    pytest.importorskip('onnx', reason='onnx is not installed: no test model can be made')
+    pytest.importorskip('onnxruntime', reason='onnxruntime is not installed')
+    module = load(os.environ[CHOICE])
+    for double in DOUBLES:
+        setattr(module, f'_real_{double.__name__}', getattr(module, double.__name__))
+    return module
+
+
+@pytest.fixture
+def world(bindings: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[World]:
+    """TensorRT with doubles of its native objects, on a simulated GPU, with a cache of its own."""
+    world = World(bindings, SimulatedGpu())
+    monkeypatch.setattr(Double, 'world', world, raising=False)
+    for double in DOUBLES:
+        monkeypatch.setattr(bindings, double.__name__, double)
+    monkeypatch.setattr('restore_node.engine.cuda.candidates', lambda: iter([lambda: world.gpu]))
+    monkeypatch.setattr('restore_node.engine.cuda_calls._lost', None)
+    monkeypatch.setattr('restore_node.engine.slot._abandoned', [])
+    monkeypatch.setattr('restore_node.backends.tensorrt._given_back', set())
+    monkeypatch.setenv('RESTORE_NODE_CACHE', str(tmp_path / 'cache'))
+    return world
+
+
+@pytest.fixture
+def model(make_model: Callable[..., Path]) -> Model:
+    """A small model with both graphs; adds ten to every value."""
+    from half_graph import add_half_graph
+
+    return load_model(str(add_half_graph(make_model(size_multiple=8))))
