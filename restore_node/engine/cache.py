@@ -238,7 +238,7 @@ class EngineCache:
         return self._engines / f'{key[:KEY_DIGITS]}.lock'
 
     def _timing_of(self, gpu: str, tensorrt: str) -> Path:
-        name = re.sub(r'[^\w.]+', '_', f'{gpu}-{tensorrt}', flags=re.ASCII)
+        name = re.sub(r'[^\w.-]+', '_', f'{gpu}-{tensorrt}', flags=re.ASCII)
         return self._timing / f'{name}.cache'
 
 
