@@ -75,10 +75,6 @@ class CheckedCalls:
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
 
-    def check(self) -> None:
-        """Raise CudaLostError if CUDA is lost to this process; for users that call CUDA by other ways."""
-        refuse_if_lost('using CUDA')
-
     def call(self, function: str, *arguments: int) -> tuple[Any, ...]:
         """Call one function of `cuda_runtime.SIGNATURES`.
 

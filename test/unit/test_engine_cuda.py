@@ -312,7 +312,6 @@ def test_after_a_sticky_error_cuda_is_never_touched_again(cuda, runtime):
     count = len(runtime.calls)
     other = Cuda(RecordingRuntime())
     attempts: list[Callable[[], object]] = [
-        cuda.check,
         cuda.facts,
         cuda.device_name,
         cuda.free_bytes,
