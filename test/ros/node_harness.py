@@ -238,10 +238,11 @@ class Bench:
     def wait_for_diagnostics(self, condition: Callable[[dict[str, str]], bool], what: str) -> dict[str, str]:
         """The first status that fits, from now on."""
         start = len(self.diagnostics)
-        wait_for(
-            lambda: any(condition(status) for status in self.diagnostics[start:]), f'diagnostics with {what}'
-        )
-        return next(status for status in self.diagnostics[start:] if condition(status))
+        try:
+            wait_for(lambda: any(map(condition, self.diagnostics[start:])), f'diagnostics with {what}')
+        except AssertionError as error:
+            raise AssertionError(f'{error}; the last said {self.diagnostics[-1:]}') from None
+        return next(filter(condition, self.diagnostics[start:]))
 
     def now(self) -> tuple[int, int]:
         """The time as a stamp."""

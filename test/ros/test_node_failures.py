@@ -88,6 +88,23 @@ def test_a_backend_that_breaks_is_opened_again(bench, make_model, on_failure):
     assert_restored(bench, camera, received)
 
 
+def test_a_backend_that_hangs_is_given_up(bench, make_model):
+    """A model that needs many seconds for a large frame, watched by a dog that waits for two."""
+    model = make_model(name='plus-ten', work=300)
+    node = bench.start_node(model=str(model), hang_timeout_s=2.0, retry_s=0.2, max_age_ms=0.0, threads=1)
+    camera, received = bench.camera(), bench.detector()
+    huge = image_message(picture(240, 320), bench.now())
+    camera.publish(huge)
+    status = bench.wait_for_diagnostics(
+        lambda status: status.get('reason deadline') == '1', 'one frame past its deadline'
+    )
+    assert received == [huge]
+    assert status['in_flight'] == '0'
+    bench.wait_for_diagnostics(lambda status: status['level'] == '0', 'all well')
+    assert_restored(bench, camera, received)
+    assert node.stop() == 0
+
+
 def test_model_changes_live_between_two_frames(bench, make_model):
     bench.start_node(model=str(make_model()))
     camera, received = bench.camera(), bench.detector()
