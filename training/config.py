@@ -65,10 +65,11 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class LossConfig:
-    """Weights of the content loss's terms, see losses.py."""
+    """The content loss, see losses.py: weights of its terms, and whether images count by their ratio."""
 
-    charbonnier: Annotated[float, Field(ge=0.0)] = 1.0
+    charbonnier: Positive = 1.0
     frequency: Annotated[float, Field(ge=0.0)] = 0.0
+    relative: bool = False
 
 
 @dataclass(frozen=True)

@@ -11,23 +11,27 @@ _CHARBONNIER_EPSILON = 1e-3
 def charbonnier(restored: Tensor, sharp: Tensor) -> Tensor:
     """Mean of sqrt(d^2 + eps^2), eps 0.001 (Charbonnier et al. 1994): an L1 loss that is smooth at zero.
 
-    Both are float32 [N, C, H, W], 0..1; the result is a scalar.
+    Both are float32 [N, C, H, W], 0..1; the result is [N], one for each image.
     """
-    return torch.sqrt((restored - sharp) ** 2 + _CHARBONNIER_EPSILON**2).mean()
+    return torch.sqrt((restored - sharp) ** 2 + _CHARBONNIER_EPSILON**2).mean(dim=(1, 2, 3))
 
 
 def frequency(restored: Tensor, sharp: Tensor) -> Tensor:
     """Mean L1 distance of the orthonormal 2-D Fourier transforms (Cho et al. 2021): favours detail.
 
-    Both are float32 [N, C, H, W], 0..1; the result is a scalar.
+    Both are float32 [N, C, H, W], 0..1; the result is [N], one for each image.
     """
     difference = torch.view_as_real(torch.fft.rfft2(restored - sharp, norm='ortho'))
-    return difference.abs().mean()
+    return difference.abs().mean(dim=(1, 2, 3, 4))
 
 
 def content_loss(restored: Tensor, sharp: Tensor, config: LossConfig) -> Tensor:
-    """The weighted sum of the terms that the config turns on: a scalar."""
-    loss = config.charbonnier * charbonnier(restored, sharp)
+    """The weighted sum of the terms that the config turns on, a scalar.
+
+    With `config.relative` it is the mean of the logarithms, as in the PSNR loss of Chen et al. 2022: an
+    image counts by the ratio that its error shrinks by, so strong degradations do not drown the slight ones.
+    """
+    errors = config.charbonnier * charbonnier(restored, sharp)
     if config.frequency > 0.0:
-        loss = loss + config.frequency * frequency(restored, sharp)
-    return loss
+        errors = errors + config.frequency * frequency(restored, sharp)
+    return torch.log(errors).mean() if config.relative else errors.mean()

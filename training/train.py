@@ -35,7 +35,9 @@ from training.trainer import CHECKPOINT, Trainer
 log = logging.getLogger('training')
 
 
-def train(config: TrainConfig, source: str, run: Path, *, resume: bool = False) -> None:
+def train(
+    config: TrainConfig, source: str, run: Path, *, resume: bool = False, weights: Path | None = None
+) -> None:
     """Train as configured, in a run folder.
 
     Args:
@@ -43,13 +45,15 @@ def train(config: TrainConfig, source: str, run: Path, *, resume: bool = False) 
         source: path of the configuration file, for the model card.
         run: folder for everything the run writes; new, unless `resume`.
         resume: go on from the checkpoint in `run`.
+        weights: checkpoint whose averaged weights a new run starts from (transfer learning).
 
     Raises:
         ConfigError: impossible configuration, or a run folder that is in the way.
         InputError: unreadable photographs or checkpoint.
     """
-    previous = checkpoint.load(run / CHECKPOINT) if resume else None
-    if previous is None and run.exists():
+    started = run / CHECKPOINT if resume else weights
+    previous = checkpoint.load(started) if started else None
+    if not resume and run.exists():
         raise ConfigError(f'run folder {run} exists', fix='name another with --run, or go on with --resume')
     build(config.network)
     photographs = find_photographs(config.data.roots)
@@ -76,6 +80,7 @@ def train(config: TrainConfig, source: str, run: Path, *, resume: bool = False) 
         sharp=sharp,
         apart=apart,
         previous=previous,
+        resume=resume,
     )
     fabric.launch(rank)
 
@@ -89,6 +94,7 @@ def _train_rank(
     sharp: list[Photograph],
     apart: list[Photograph],
     previous: Checkpoint | None,
+    resume: bool,
 ) -> None:
     """What every process of a run does."""
     _set_up_log()
@@ -98,8 +104,10 @@ def _train_rank(
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // fabric.world_size))
         cv2.setNumThreads(1)
     trainer = Trainer(fabric, config, provenance, run)
-    if previous:
+    if previous and resume:
         trainer.resume(previous)
+    elif previous:
+        trainer.start_from(previous.average)
     validation = validation_pairs(apart, config) if fabric.is_global_zero else {}
     trainer.fit(lambda step: _batches(sharp, config, step, fabric), validation)
 
@@ -163,12 +171,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('config', help='a YAML file such as config/train/restore_lite.yaml')
     parser.add_argument('overrides', nargs='*', metavar='key=value', help='such as schedule.batch=4')
     parser.add_argument('--run', type=Path, help='run folder (default: runs/NAME)')
-    parser.add_argument('--resume', action='store_true', help='go on from the checkpoint in the run folder')
+    start = parser.add_mutually_exclusive_group()
+    start.add_argument('--resume', action='store_true', help='go on from the checkpoint in the run folder')
+    start.add_argument(
+        '--weights', type=Path, metavar='CHECKPOINT', help='start from the weights of another run'
+    )
     options = parser.parse_args(arguments)
     _set_up_log()
     try:
         config = load_config(options.config, options.overrides)
-        train(config, options.config, options.run or Path('runs', config.name), resume=options.resume)
+        run = options.run or Path('runs', config.name)
+        train(config, options.config, run, resume=options.resume, weights=options.weights)
     except RestoreError as error:
         return report_errors(error)
     return 0

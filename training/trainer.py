@@ -75,6 +75,11 @@ class Trainer:
         torch.set_rng_state(checkpoint.random_state)
         self._step, self._elapsed_s = checkpoint.step, checkpoint.elapsed_s
 
+    def start_from(self, weights: dict[str, Tensor]) -> None:
+        """Begin with trained weights and nothing else of their run (the paper's transfer learning)."""
+        self._network.module.load_state_dict(weights)
+        self._average.module.load_state_dict(weights)
+
     def fit(self, batches: Batches, validation: dict[str, list[Pair]]) -> None:
         """Train to the end of the schedule, or to a SIGTERM or SIGINT; either way a checkpoint is saved.
 

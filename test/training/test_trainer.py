@@ -56,6 +56,22 @@ def test_a_run_goes_on_where_it_stopped(run_values, tmp_path):
     assert not torch.equal(after.network['leave.weight'], before.network['leave.weight'])
 
 
+def test_a_new_run_starts_from_trained_weights(run_values, tmp_path):
+    train(parse_config(run_values, 'test'), 'test.yaml', tmp_path / 'first')
+    first = checkpoint.load(tmp_path / 'first' / 'checkpoint.pt')
+    short = run_values | {'schedule': {'batch': 2, 'steps': 1, 'first_rate': 1e-9, 'last_rate': 1e-9}}
+    train(
+        parse_config(short, 'test'),
+        'b.yaml',
+        tmp_path / 'second',
+        weights=tmp_path / 'first' / 'checkpoint.pt',
+    )
+    second = checkpoint.load(tmp_path / 'second' / 'checkpoint.pt')
+    assert second.step == 1
+    assert second.provenance['earlier_commits'] == [first.provenance['commit']]
+    assert torch.allclose(second.network['enter.weight'], first.average['enter.weight'], atol=1e-6)
+
+
 def test_training_learns_one_batch_by_heart(run_values, tmp_path):
     values = run_values | {'schedule': {'batch': 2, 'steps': 40, 'first_rate': 2e-3, 'warmup_steps': 0}}
     sharp = torch.randint(60, 200, (2, 3, 64, 64), dtype=torch.uint8)
@@ -105,6 +121,8 @@ def test_losses_by_hand():
     assert frequency(restored, sharp).item() == pytest.approx(1.0 / 8)
     both = content_loss(restored, sharp, LossConfig(charbonnier=2.0, frequency=4.0))
     assert both.item() == pytest.approx(1.5, abs=1e-4)
+    ratios = content_loss(torch.stack((sharp[0] + 0.5, sharp[0] + 0.05)), sharp, LossConfig(relative=True))
+    assert ratios.item() == pytest.approx((np.log(0.5) + np.log(0.05)) / 2, abs=1e-3)
 
 
 def test_an_existing_run_is_not_overwritten(run_values, tmp_path, capsys):
