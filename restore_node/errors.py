@@ -39,15 +39,17 @@ class BackendError(RestoreError):
 
 
 class EngineError(BackendError):
-    """A TensorRT engine that cannot be built, loaded or run."""
+    """A TensorRT engine that cannot be built, loaded or run.
+
+    Attributes:
+        sticky: this process can never use the GPU again, though another process may.
+    """
+
+    sticky: bool = False
 
 
 class UnavailableError(BackendError):
     """A library or a device that this machine does not have; the next best is used without further ado."""
-
-
-class LostDeviceError(EngineError):
-    """A GPU that this process can never use again, though another process may."""
 
 
 class EngineMissingError(EngineError):

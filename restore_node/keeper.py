@@ -2,7 +2,7 @@
 
 Backends stand on a ladder: the fastest first, the one that always works last. The keeper opens the highest
 rung that holds, on its own thread, while frames pass through; a new model takes the place of the old one
-between two frames. A rung that breaks is opened again, or left for the one below where it can no longer be used.
+between two frames. A rung that breaks is opened again, or left for the one below where it cannot be.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ from typing import Protocol
 from restore_node.backends.base import Backend
 from restore_node.errors import (
     BackendError,
+    EngineError,
     EngineMissingError,
-    LostDeviceError,
-    ModelError,
     RestoreError,
     UnavailableError,
 )
@@ -235,25 +234,26 @@ class BackendKeeper:
 
     def _climb(self, model: str) -> tuple[_Lease, str]:
         """The highest rung that holds, and what went wrong above it; what a machine does not have is not."""
-        faults: list[RestoreError] = []
-        complaints: list[str] = []
+        absent: list[RestoreError] = []
+        faults: dict[str, RestoreError] = {}  # by their text: a model that is none fails on every rung alike
+        complaints = []
         for rung in self._ladder:
             if rung.name in self._broken:
                 complaints.append(f'{rung.name}: {self._broken[rung.name]}')
                 continue
             try:
                 return _Lease(rung.open(model), rung), '; '.join(complaints)
-            except ModelError:  # no rung can run what is not a model
-                raise
             except UnavailableError as error:
-                faults.append(error)
+                absent.append(error)
             except RestoreError as error:
                 self._note_loss(error)
-                faults.append(error)
+                faults[str(error)] = error
                 complaints.append(f'{rung.name}: {error}')
-        if len(faults) == 1 and not complaints[1:]:
-            raise faults[0]
-        lines = [*complaints, *(str(fault) for fault in faults if isinstance(fault, UnavailableError))]
+        if len(faults) == 1 and not self._broken:
+            raise next(iter(faults.values()))
+        if len(absent) == 1 and not complaints:
+            raise absent[0]
+        lines = [*complaints, *(str(error) for error in absent)]
         raise BackendError('no backend can run the model', seen='; '.join(lines))
 
     def _give_up(self, lease: _Lease, error: RestoreError) -> None:
@@ -268,7 +268,7 @@ class BackendKeeper:
             lease.backend.close()
 
     def _note_loss(self, error: RestoreError) -> None:
-        if isinstance(error, LostDeviceError):
+        if isinstance(error, EngineError) and error.sticky:
             self._restart = str(error)
             self._broken.update({rung.name: 'the GPU is lost' for rung in self._ladder if rung.on_gpu})
 

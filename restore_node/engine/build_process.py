@@ -1,4 +1,4 @@
-"""BuildProcess: the build command as a child, so that a crash or a full GPU in TensorRT's builder stays there."""
+"""BuildProcess: the build command as a child, so that a crash or a full GPU in the builder stays there."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from restore_node.engine.cuda_calls import (
 )
 from restore_node.engine.cuda_resources import DeviceBuffer, Event, Graph, HostBuffer, Resource, Stream
 from restore_node.engine.cuda_runtime import Runtime, candidates
-from restore_node.errors import EngineError
+from restore_node.errors import EngineError, UnavailableError
 
 __all__ = [
     'Cuda',
@@ -49,7 +49,7 @@ _SM_COUNT, _INTEGRATED, _MAJOR, _MINOR = 16, 18, 75, 76
 AnyResource = TypeVar('AnyResource', bound=Resource)
 
 
-class CudaMissingError(EngineError):
+class CudaMissingError(EngineError, UnavailableError):
     """No CUDA here: no driver, no GPU, no runtime, or versions that do not fit together."""
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from restore_node.engine.cuda import Cuda
 from restore_node.engine.progress import BuildProgress
-from restore_node.errors import EngineError
+from restore_node.errors import EngineError, UnavailableError
 
 #: Where TensorRT's own lines go.
 LOG = logging.getLogger('restore_node.tensorrt')
@@ -29,6 +29,10 @@ _LEVELS = {
     'INFO': logging.INFO,
     'VERBOSE': logging.DEBUG,
 }
+
+
+class TensorRTMissingError(EngineError, UnavailableError):
+    """No TensorRT here."""
 
 
 class TensorRT:
@@ -102,7 +106,7 @@ def _load() -> TensorRT:
     try:
         import tensorrt
     except (ImportError, OSError) as error:
-        raise EngineError(
+        raise TensorRTMissingError(
             'TensorRT cannot be imported',
             seen=error,
             fix='on a Jetson: apt install nvidia-jetpack; elsewhere: pip install tensorrt (docs/install.md)',

@@ -19,10 +19,11 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import get_rmw_implementation_identifier
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from restore_node.errors import ConfigError, RestoreError
+from restore_node.backends.ladder import LadderOptions, make_ladder
+from restore_node.engine.build_process import BuildProcess, build_arguments
+from restore_node.errors import ConfigError, EngineMissingError, RestoreError
 from restore_node.journal import Journal
 from restore_node.keeper import BackendKeeper, KeeperState
-from restore_node.ladder import LadderOptions, make_ladder
 from restore_node.ledger import FrameLedger
 from restore_node.model import load_model
 from restore_node.ros.diagnostics import Diagnostics, Level, judge
@@ -79,10 +80,10 @@ class RestoreNode(LifecycleNode):
         """Load and warm the model, create the publishers."""
         settings = self.settings
         try:
-            ladder = make_ladder(LadderOptions(settings.backend, settings.device, settings.threads))
+            ladder = make_ladder(self._ladder_options())
         except RestoreError as error:
             return self._fail(str(error))
-        self._keeper = BackendKeeper(ladder, settings.retry_s, self._log_keeper)
+        self._keeper = BackendKeeper(ladder, settings.retry_s, self._log_keeper, self._start_build)
         try:
             self._keeper.start(self.settings.model)
         except RestoreError as error:
@@ -207,6 +208,19 @@ class RestoreNode(LifecycleNode):
                 kind, topic, callback, subscription_qos(), raw=True, qos_overriding_options=overridable()
             )
         )
+
+    def _ladder_options(self) -> LadderOptions:
+        settings, engine = self.settings, self.settings.engine
+        options = {
+            'precision': engine.precision,
+            'optimization_level': engine.optimization_level,
+            'workspace_mib': engine.workspace_mib,
+            'zero_copy': engine.zero_copy,
+        }
+        return LadderOptions(settings.backend, settings.device, settings.threads, options)
+
+    def _start_build(self, missing: EngineMissingError, on_end: Callable[[str], None]) -> BuildProcess:
+        return BuildProcess(build_arguments(missing.spec), on_end, self.get_logger().info)
 
     # Parameters.
 

@@ -15,32 +15,42 @@ import rclpy.parameter
 from generate_parameter_library_py.python_validators import ParameterValidators
 
 
+
 class restore_parameters:
+
     class Params:
         # for detecting if the parameter struct has been updated
         stamp_ = Time()
 
-        model = 'restore-first'
-        backend = 'auto'
-        device = 'auto'
+        model = "restore-first"
+        backend = "auto"
+        device = "auto"
         threads = 0
-        transport = 'raw'
-        output_encoding = ''
+        transport = "raw"
+        output_encoding = ""
         max_age_ms = 500.0
         gate_threshold = 0.0
         bypass = False
-        on_failure = 'passthrough'
+        on_failure = "passthrough"
         retry_s = 5.0
         hang_timeout_s = 10.0
         autostart = True
-        journal = ''
+        journal = ""
+        class __Engine:
+            precision = "fp16"
+            optimization_level = 3
+            workspace_mib = 1024
+            zero_copy = False
+        engine = __Engine()
+
+
 
     class ParamListener:
-        def __init__(self, node, prefix=''):
+        def __init__(self, node, prefix=""):
             self.prefix_ = prefix
             self.params_ = restore_parameters.Params()
             self.node_ = node
-            self.logger_ = rclpy.logging.get_logger('restore_parameters.' + prefix)
+            self.logger_ = rclpy.logging.get_logger("restore_parameters." + prefix)
 
             self.declare_params()
 
@@ -73,9 +83,8 @@ class restore_parameters:
                 # Unroll nested parameters
                 if isinstance(param_value, dict):
                     nested_params = self.unpack_parameter_dict(
-                        namespace=full_param_name + rclpy.parameter.PARAMETER_SEPARATOR_STRING,
-                        parameter_dict=param_value,
-                    )
+                            namespace=full_param_name + rclpy.parameter.PARAMETER_SEPARATOR_STRING,
+                            parameter_dict=param_value)
                     parameters.extend(nested_params)
                 else:
                     parameters.append(rclpy.parameter.Parameter(full_param_name, value=param_value))
@@ -97,102 +106,126 @@ class restore_parameters:
 
             # declare any new dynamic parameters
 
+
         def update(self, parameters):
             updated_params = self.get_params()
 
             for param in parameters:
-                if param.name == self.prefix_ + 'model':
+                if param.name == self.prefix_ + "model":
                     validation_result = ParameterValidators.not_empty(param)
                     if validation_result:
                         return SetParametersResult(successful=False, reason=validation_result)
                     updated_params.model = param.value
-                    self.logger_.debug(param.name + ': ' + param.type_.name + ' = ' + str(param.value))
+                    self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
 
-                if param.name == self.prefix_ + 'backend':
-                    validation_result = ParameterValidators.one_of(
-                        param, ['auto', 'tensorrt', 'onnxruntime', 'passthrough']
-                    )
+                if param.name == self.prefix_ + "backend":
+                    validation_result = ParameterValidators.one_of(param, ["auto", "tensorrt", "onnxruntime", "passthrough"])
                     if validation_result:
                         return SetParametersResult(successful=False, reason=validation_result)
                     updated_params.backend = param.value
-                    self.logger_.debug(param.name + ': ' + param.type_.name + ' = ' + str(param.value))
+                    self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
 
-                if param.name == self.prefix_ + 'device':
-                    validation_result = ParameterValidators.one_of(param, ['auto', 'cuda', 'cpu'])
+                if param.name == self.prefix_ + "device":
+                    validation_result = ParameterValidators.one_of(param, ["auto", "cuda", "cpu"])
                     if validation_result:
                         return SetParametersResult(successful=False, reason=validation_result)
                     updated_params.device = param.value
-                    self.logger_.debug(param.name + ': ' + param.type_.name + ' = ' + str(param.value))
+                    self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
 
-                if param.name == self.prefix_ + 'threads':
+                if param.name == self.prefix_ + "threads":
                     validation_result = ParameterValidators.bounds(param, 0, 256)
                     if validation_result:
                         return SetParametersResult(successful=False, reason=validation_result)
                     updated_params.threads = param.value
-                    self.logger_.debug(param.name + ': ' + param.type_.name + ' = ' + str(param.value))
+                    self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
 
-                if param.name == self.prefix_ + 'transport':
-                    validation_result = ParameterValidators.one_of(param, ['raw', 'compressed'])
+                if param.name == self.prefix_ + "engine.precision":
+                    validation_result = ParameterValidators.one_of(param, ["fp16", "fp32"])
+                    if validation_result:
+                        return SetParametersResult(successful=False, reason=validation_result)
+                    updated_params.engine.precision = param.value
+                    self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
+
+                if param.name == self.prefix_ + "engine.optimization_level":
+                    validation_result = ParameterValidators.bounds(param, 0, 5)
+                    if validation_result:
+                        return SetParametersResult(successful=False, reason=validation_result)
+                    updated_params.engine.optimization_level = param.value
+                    self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
+
+                if param.name == self.prefix_ + "engine.workspace_mib":
+                    validation_result = ParameterValidators.bounds(param, 1, 1048576)
+                    if validation_result:
+                        return SetParametersResult(successful=False, reason=validation_result)
+                    updated_params.engine.workspace_mib = param.value
+                    self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
+
+                if param.name == self.prefix_ + "engine.zero_copy":
+                    updated_params.engine.zero_copy = param.value
+                    self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
+
+                if param.name == self.prefix_ + "transport":
+                    validation_result = ParameterValidators.one_of(param, ["raw", "compressed"])
                     if validation_result:
                         return SetParametersResult(successful=False, reason=validation_result)
                     updated_params.transport = param.value
-                    self.logger_.debug(param.name + ': ' + param.type_.name + ' = ' + str(param.value))
+                    self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
 
-                if param.name == self.prefix_ + 'output_encoding':
-                    validation_result = ParameterValidators.one_of(
-                        param, ['', 'rgb8', 'bgr8', 'rgba8', 'bgra8', 'mono8']
-                    )
+                if param.name == self.prefix_ + "output_encoding":
+                    validation_result = ParameterValidators.one_of(param, ["", "rgb8", "bgr8", "rgba8", "bgra8", "mono8"])
                     if validation_result:
                         return SetParametersResult(successful=False, reason=validation_result)
                     updated_params.output_encoding = param.value
-                    self.logger_.debug(param.name + ': ' + param.type_.name + ' = ' + str(param.value))
+                    self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
 
-                if param.name == self.prefix_ + 'max_age_ms':
+                if param.name == self.prefix_ + "max_age_ms":
                     validation_result = ParameterValidators.bounds(param, 0.0, 600000.0)
                     if validation_result:
                         return SetParametersResult(successful=False, reason=validation_result)
                     updated_params.max_age_ms = param.value
-                    self.logger_.debug(param.name + ': ' + param.type_.name + ' = ' + str(param.value))
+                    self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
 
-                if param.name == self.prefix_ + 'gate_threshold':
+                if param.name == self.prefix_ + "gate_threshold":
                     validation_result = ParameterValidators.bounds(param, 0.0, 255.0)
                     if validation_result:
                         return SetParametersResult(successful=False, reason=validation_result)
                     updated_params.gate_threshold = param.value
-                    self.logger_.debug(param.name + ': ' + param.type_.name + ' = ' + str(param.value))
+                    self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
 
-                if param.name == self.prefix_ + 'bypass':
+                if param.name == self.prefix_ + "bypass":
                     updated_params.bypass = param.value
-                    self.logger_.debug(param.name + ': ' + param.type_.name + ' = ' + str(param.value))
+                    self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
 
-                if param.name == self.prefix_ + 'on_failure':
-                    validation_result = ParameterValidators.one_of(param, ['passthrough', 'drop'])
+                if param.name == self.prefix_ + "on_failure":
+                    validation_result = ParameterValidators.one_of(param, ["passthrough", "drop"])
                     if validation_result:
                         return SetParametersResult(successful=False, reason=validation_result)
                     updated_params.on_failure = param.value
-                    self.logger_.debug(param.name + ': ' + param.type_.name + ' = ' + str(param.value))
+                    self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
 
-                if param.name == self.prefix_ + 'retry_s':
+                if param.name == self.prefix_ + "retry_s":
                     validation_result = ParameterValidators.bounds(param, 0.1, 3600.0)
                     if validation_result:
                         return SetParametersResult(successful=False, reason=validation_result)
                     updated_params.retry_s = param.value
-                    self.logger_.debug(param.name + ': ' + param.type_.name + ' = ' + str(param.value))
+                    self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
 
-                if param.name == self.prefix_ + 'hang_timeout_s':
+                if param.name == self.prefix_ + "hang_timeout_s":
                     validation_result = ParameterValidators.bounds(param, 0.0, 3600.0)
                     if validation_result:
                         return SetParametersResult(successful=False, reason=validation_result)
                     updated_params.hang_timeout_s = param.value
-                    self.logger_.debug(param.name + ': ' + param.type_.name + ' = ' + str(param.value))
+                    self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
 
-                if param.name == self.prefix_ + 'autostart':
+                if param.name == self.prefix_ + "autostart":
                     updated_params.autostart = param.value
-                    self.logger_.debug(param.name + ': ' + param.type_.name + ' = ' + str(param.value))
+                    self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
 
-                if param.name == self.prefix_ + 'journal':
+                if param.name == self.prefix_ + "journal":
                     updated_params.journal = param.value
-                    self.logger_.debug(param.name + ': ' + param.type_.name + ' = ' + str(param.value))
+                    self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
+
+
 
             updated_params.stamp_ = self.clock_.now()
             self.update_internal_params(updated_params)
@@ -206,257 +239,215 @@ class restore_parameters:
         def declare_params(self):
             updated_params = self.get_params()
             # declare all parameters and give default values to non-required ones
-            if not self.node_.has_parameter(self.prefix_ + 'model'):
-                descriptor = ParameterDescriptor(
-                    description=r'Model to run: the name of an installed one, or the path of a .onnx file with its .json card beside it. May change while running: the new one is loaded in the background and takes over between two frames.',
-                    read_only=False,
-                )
+            if not self.node_.has_parameter(self.prefix_ + "model"):
+                descriptor = ParameterDescriptor(description=r"Model to run: the name of an installed one, or the path of a .onnx file with its .json card beside it. May change while running: the new one is loaded in the background and takes over between two frames.", read_only = False)
                 parameter = updated_params.model
-                self.node_.declare_parameter(self.prefix_ + 'model', parameter, descriptor)
+                self.node_.declare_parameter(self.prefix_ + "model", parameter, descriptor)
 
-            if not self.node_.has_parameter(self.prefix_ + 'backend'):
-                descriptor = ParameterDescriptor(
-                    description=r'What runs the model: auto (the best that works on this machine: TensorRT, else ONNX Runtime), tensorrt, onnxruntime, or passthrough (publishes every frame as it came).',
-                    read_only=True,
-                )
+            if not self.node_.has_parameter(self.prefix_ + "backend"):
+                descriptor = ParameterDescriptor(description=r"What runs the model: auto (the best that works on this machine: TensorRT, else ONNX Runtime), tensorrt, onnxruntime, or passthrough (publishes every frame as it came).", read_only = True)
                 parameter = updated_params.backend
-                self.node_.declare_parameter(self.prefix_ + 'backend', parameter, descriptor)
+                self.node_.declare_parameter(self.prefix_ + "backend", parameter, descriptor)
 
-            if not self.node_.has_parameter(self.prefix_ + 'device'):
-                descriptor = ParameterDescriptor(
-                    description=r'auto (CUDA where its provider really loads, else the CPU), cuda, or cpu. Diagnostics say which one runs.',
-                    read_only=True,
-                )
+            if not self.node_.has_parameter(self.prefix_ + "device"):
+                descriptor = ParameterDescriptor(description=r"auto (CUDA where its provider really loads, else the CPU), cuda, or cpu. Diagnostics say which one runs.", read_only = True)
                 parameter = updated_params.device
-                self.node_.declare_parameter(self.prefix_ + 'device', parameter, descriptor)
+                self.node_.declare_parameter(self.prefix_ + "device", parameter, descriptor)
 
-            if not self.node_.has_parameter(self.prefix_ + 'threads'):
-                descriptor = ParameterDescriptor(
-                    description=r'CPU threads of the backend; 0 takes one per core.', read_only=True
-                )
+            if not self.node_.has_parameter(self.prefix_ + "threads"):
+                descriptor = ParameterDescriptor(description=r"CPU threads of the backend; 0 takes one per core.", read_only = True)
                 descriptor.integer_range.append(IntegerRange())
                 descriptor.integer_range[-1].from_value = 0
                 descriptor.integer_range[-1].to_value = 256
                 parameter = updated_params.threads
-                self.node_.declare_parameter(self.prefix_ + 'threads', parameter, descriptor)
+                self.node_.declare_parameter(self.prefix_ + "threads", parameter, descriptor)
 
-            if not self.node_.has_parameter(self.prefix_ + 'transport'):
-                descriptor = ParameterDescriptor(
-                    description=r'raw subscribes image_raw; compressed subscribes image_raw/compressed (jpeg, png). Restored images are raw.',
-                    read_only=True,
-                )
+            if not self.node_.has_parameter(self.prefix_ + "engine.precision"):
+                descriptor = ParameterDescriptor(description=r"Precision of TensorRT engines: fp16 or fp32.", read_only = True)
+                parameter = updated_params.engine.precision
+                self.node_.declare_parameter(self.prefix_ + "engine.precision", parameter, descriptor)
+
+            if not self.node_.has_parameter(self.prefix_ + "engine.optimization_level"):
+                descriptor = ParameterDescriptor(description=r"Effort of the TensorRT builder, 0 (quick build) to 5.", read_only = True)
+                descriptor.integer_range.append(IntegerRange())
+                descriptor.integer_range[-1].from_value = 0
+                descriptor.integer_range[-1].to_value = 5
+                parameter = updated_params.engine.optimization_level
+                self.node_.declare_parameter(self.prefix_ + "engine.optimization_level", parameter, descriptor)
+
+            if not self.node_.has_parameter(self.prefix_ + "engine.workspace_mib"):
+                descriptor = ParameterDescriptor(description=r"GPU memory that a layer may use to work in, MiB; it is also what the builder may take. Lower it where it runs out.", read_only = True)
+                descriptor.integer_range.append(IntegerRange())
+                descriptor.integer_range[-1].from_value = 1
+                descriptor.integer_range[-1].to_value = 1048576
+                parameter = updated_params.engine.workspace_mib
+                self.node_.declare_parameter(self.prefix_ + "engine.workspace_mib", parameter, descriptor)
+
+            if not self.node_.has_parameter(self.prefix_ + "engine.zero_copy"):
+                descriptor = ParameterDescriptor(description=r"Where GPU and CPU share their memory (Jetson), let the GPU use the image buffers in place. Measure before you keep it.", read_only = True)
+                parameter = updated_params.engine.zero_copy
+                self.node_.declare_parameter(self.prefix_ + "engine.zero_copy", parameter, descriptor)
+
+            if not self.node_.has_parameter(self.prefix_ + "transport"):
+                descriptor = ParameterDescriptor(description=r"raw subscribes image_raw; compressed subscribes image_raw/compressed (jpeg, png). Restored images are raw.", read_only = True)
                 parameter = updated_params.transport
-                self.node_.declare_parameter(self.prefix_ + 'transport', parameter, descriptor)
+                self.node_.declare_parameter(self.prefix_ + "transport", parameter, descriptor)
 
-            if not self.node_.has_parameter(self.prefix_ + 'output_encoding'):
-                descriptor = ParameterDescriptor(
-                    description=r'Encoding of published images; empty keeps that of the input (Bayer, 4:2:2 and compressed become bgr8). May change while running.',
-                    read_only=False,
-                )
+            if not self.node_.has_parameter(self.prefix_ + "output_encoding"):
+                descriptor = ParameterDescriptor(description=r"Encoding of published images; empty keeps that of the input (Bayer, 4:2:2 and compressed become bgr8). May change while running.", read_only = False)
                 parameter = updated_params.output_encoding
-                self.node_.declare_parameter(self.prefix_ + 'output_encoding', parameter, descriptor)
+                self.node_.declare_parameter(self.prefix_ + "output_encoding", parameter, descriptor)
 
-            if not self.node_.has_parameter(self.prefix_ + 'max_age_ms'):
-                descriptor = ParameterDescriptor(
-                    description=r'A frame whose stamp is older than this when its turn comes is dropped as stale, milliseconds; 0 never drops. Zero and future stamps are never stale. May change while running.',
-                    read_only=False,
-                )
+            if not self.node_.has_parameter(self.prefix_ + "max_age_ms"):
+                descriptor = ParameterDescriptor(description=r"A frame whose stamp is older than this when its turn comes is dropped as stale, milliseconds; 0 never drops. Zero and future stamps are never stale. May change while running.", read_only = False)
                 descriptor.floating_point_range.append(FloatingPointRange())
                 descriptor.floating_point_range[-1].from_value = 0.0
                 descriptor.floating_point_range[-1].to_value = 600000.0
                 parameter = updated_params.max_age_ms
-                self.node_.declare_parameter(self.prefix_ + 'max_age_ms', parameter, descriptor)
+                self.node_.declare_parameter(self.prefix_ + "max_age_ms", parameter, descriptor)
 
-            if not self.node_.has_parameter(self.prefix_ + 'gate_threshold'):
-                descriptor = ParameterDescriptor(
-                    description=r'A frame that the model changes by less than this anywhere, mean grey levels 0..255 in a 16 pixel block, counts as clean and its original is published; 0 restores every frame. May change while running.',
-                    read_only=False,
-                )
+            if not self.node_.has_parameter(self.prefix_ + "gate_threshold"):
+                descriptor = ParameterDescriptor(description=r"A frame that the model changes by less than this anywhere, mean grey levels 0..255 in a 16 pixel block, counts as clean and its original is published; 0 restores every frame. May change while running.", read_only = False)
                 descriptor.floating_point_range.append(FloatingPointRange())
                 descriptor.floating_point_range[-1].from_value = 0.0
                 descriptor.floating_point_range[-1].to_value = 255.0
                 parameter = updated_params.gate_threshold
-                self.node_.declare_parameter(self.prefix_ + 'gate_threshold', parameter, descriptor)
+                self.node_.declare_parameter(self.prefix_ + "gate_threshold", parameter, descriptor)
 
-            if not self.node_.has_parameter(self.prefix_ + 'bypass'):
-                descriptor = ParameterDescriptor(
-                    description=r'Publish every frame as it came. May change while running.', read_only=False
-                )
+            if not self.node_.has_parameter(self.prefix_ + "bypass"):
+                descriptor = ParameterDescriptor(description=r"Publish every frame as it came. May change while running.", read_only = False)
                 parameter = updated_params.bypass
-                self.node_.declare_parameter(self.prefix_ + 'bypass', parameter, descriptor)
+                self.node_.declare_parameter(self.prefix_ + "bypass", parameter, descriptor)
 
-            if not self.node_.has_parameter(self.prefix_ + 'on_failure'):
-                descriptor = ParameterDescriptor(
-                    description=r'What becomes of frames while no model works: passthrough publishes the originals (the detector never goes blind), drop publishes nothing and makes configure fail. May change while running.',
-                    read_only=False,
-                )
+            if not self.node_.has_parameter(self.prefix_ + "on_failure"):
+                descriptor = ParameterDescriptor(description=r"What becomes of frames while no model works: passthrough publishes the originals (the detector never goes blind), drop publishes nothing and makes configure fail. May change while running.", read_only = False)
                 parameter = updated_params.on_failure
-                self.node_.declare_parameter(self.prefix_ + 'on_failure', parameter, descriptor)
+                self.node_.declare_parameter(self.prefix_ + "on_failure", parameter, descriptor)
 
-            if not self.node_.has_parameter(self.prefix_ + 'retry_s'):
-                descriptor = ParameterDescriptor(
-                    description=r'Seconds between attempts to open a model that failed.', read_only=True
-                )
+            if not self.node_.has_parameter(self.prefix_ + "retry_s"):
+                descriptor = ParameterDescriptor(description=r"Seconds between attempts to open a model that failed.", read_only = True)
                 descriptor.floating_point_range.append(FloatingPointRange())
                 descriptor.floating_point_range[-1].from_value = 0.1
                 descriptor.floating_point_range[-1].to_value = 3600.0
                 parameter = updated_params.retry_s
-                self.node_.declare_parameter(self.prefix_ + 'retry_s', parameter, descriptor)
+                self.node_.declare_parameter(self.prefix_ + "retry_s", parameter, descriptor)
 
-            if not self.node_.has_parameter(self.prefix_ + 'hang_timeout_s'):
-                descriptor = ParameterDescriptor(
-                    description=r'A backend that takes longer than this for one frame hangs: it is given up, the frame passes through, and the model is opened again. 0 waits for ever.',
-                    read_only=True,
-                )
+            if not self.node_.has_parameter(self.prefix_ + "hang_timeout_s"):
+                descriptor = ParameterDescriptor(description=r"A backend that takes longer than this for one frame hangs: it is given up, the frame passes through, and the model is opened again. 0 waits for ever.", read_only = True)
                 descriptor.floating_point_range.append(FloatingPointRange())
                 descriptor.floating_point_range[-1].from_value = 0.0
                 descriptor.floating_point_range[-1].to_value = 3600.0
                 parameter = updated_params.hang_timeout_s
-                self.node_.declare_parameter(self.prefix_ + 'hang_timeout_s', parameter, descriptor)
+                self.node_.declare_parameter(self.prefix_ + "hang_timeout_s", parameter, descriptor)
 
-            if not self.node_.has_parameter(self.prefix_ + 'autostart'):
-                descriptor = ParameterDescriptor(
-                    description=r'Configure and activate at start. Set it to false where a lifecycle manager does that.',
-                    read_only=True,
-                )
+            if not self.node_.has_parameter(self.prefix_ + "autostart"):
+                descriptor = ParameterDescriptor(description=r"Configure and activate at start. Set it to false where a lifecycle manager does that.", read_only = True)
                 parameter = updated_params.autostart
-                self.node_.declare_parameter(self.prefix_ + 'autostart', parameter, descriptor)
+                self.node_.declare_parameter(self.prefix_ + "autostart", parameter, descriptor)
 
-            if not self.node_.has_parameter(self.prefix_ + 'journal'):
-                descriptor = ParameterDescriptor(
-                    description=r'File that gets one line of JSON for each frame and its fate; empty writes none.',
-                    read_only=True,
-                )
+            if not self.node_.has_parameter(self.prefix_ + "journal"):
+                descriptor = ParameterDescriptor(description=r"File that gets one line of JSON for each frame and its fate; empty writes none.", read_only = True)
                 parameter = updated_params.journal
-                self.node_.declare_parameter(self.prefix_ + 'journal', parameter, descriptor)
+                self.node_.declare_parameter(self.prefix_ + "journal", parameter, descriptor)
 
             # TODO: need validation
             # get parameters and fill struct fields
-            param = self.node_.get_parameter(self.prefix_ + 'model')
-            self.logger_.debug(param.name + ': ' + param.type_.name + ' = ' + str(param.value))
+            param = self.node_.get_parameter(self.prefix_ + "model")
+            self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
             validation_result = ParameterValidators.not_empty(param)
             if validation_result:
-                raise InvalidParameterValueException(
-                    'model',
-                    param.value,
-                    'Invalid value set during initialization for parameter model: ' + validation_result,
-                )
+                raise InvalidParameterValueException('model',param.value, 'Invalid value set during initialization for parameter model: ' + validation_result)
             updated_params.model = param.value
-            param = self.node_.get_parameter(self.prefix_ + 'backend')
-            self.logger_.debug(param.name + ': ' + param.type_.name + ' = ' + str(param.value))
-            validation_result = ParameterValidators.one_of(
-                param, ['auto', 'tensorrt', 'onnxruntime', 'passthrough']
-            )
+            param = self.node_.get_parameter(self.prefix_ + "backend")
+            self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
+            validation_result = ParameterValidators.one_of(param, ["auto", "tensorrt", "onnxruntime", "passthrough"])
             if validation_result:
-                raise InvalidParameterValueException(
-                    'backend',
-                    param.value,
-                    'Invalid value set during initialization for parameter backend: ' + validation_result,
-                )
+                raise InvalidParameterValueException('backend',param.value, 'Invalid value set during initialization for parameter backend: ' + validation_result)
             updated_params.backend = param.value
-            param = self.node_.get_parameter(self.prefix_ + 'device')
-            self.logger_.debug(param.name + ': ' + param.type_.name + ' = ' + str(param.value))
-            validation_result = ParameterValidators.one_of(param, ['auto', 'cuda', 'cpu'])
+            param = self.node_.get_parameter(self.prefix_ + "device")
+            self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
+            validation_result = ParameterValidators.one_of(param, ["auto", "cuda", "cpu"])
             if validation_result:
-                raise InvalidParameterValueException(
-                    'device',
-                    param.value,
-                    'Invalid value set during initialization for parameter device: ' + validation_result,
-                )
+                raise InvalidParameterValueException('device',param.value, 'Invalid value set during initialization for parameter device: ' + validation_result)
             updated_params.device = param.value
-            param = self.node_.get_parameter(self.prefix_ + 'threads')
-            self.logger_.debug(param.name + ': ' + param.type_.name + ' = ' + str(param.value))
+            param = self.node_.get_parameter(self.prefix_ + "threads")
+            self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
             validation_result = ParameterValidators.bounds(param, 0, 256)
             if validation_result:
-                raise InvalidParameterValueException(
-                    'threads',
-                    param.value,
-                    'Invalid value set during initialization for parameter threads: ' + validation_result,
-                )
+                raise InvalidParameterValueException('threads',param.value, 'Invalid value set during initialization for parameter threads: ' + validation_result)
             updated_params.threads = param.value
-            param = self.node_.get_parameter(self.prefix_ + 'transport')
-            self.logger_.debug(param.name + ': ' + param.type_.name + ' = ' + str(param.value))
-            validation_result = ParameterValidators.one_of(param, ['raw', 'compressed'])
+            param = self.node_.get_parameter(self.prefix_ + "engine.precision")
+            self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
+            validation_result = ParameterValidators.one_of(param, ["fp16", "fp32"])
             if validation_result:
-                raise InvalidParameterValueException(
-                    'transport',
-                    param.value,
-                    'Invalid value set during initialization for parameter transport: ' + validation_result,
-                )
+                raise InvalidParameterValueException('engine.precision',param.value, 'Invalid value set during initialization for parameter engine.precision: ' + validation_result)
+            updated_params.engine.precision = param.value
+            param = self.node_.get_parameter(self.prefix_ + "engine.optimization_level")
+            self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
+            validation_result = ParameterValidators.bounds(param, 0, 5)
+            if validation_result:
+                raise InvalidParameterValueException('engine.optimization_level',param.value, 'Invalid value set during initialization for parameter engine.optimization_level: ' + validation_result)
+            updated_params.engine.optimization_level = param.value
+            param = self.node_.get_parameter(self.prefix_ + "engine.workspace_mib")
+            self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
+            validation_result = ParameterValidators.bounds(param, 1, 1048576)
+            if validation_result:
+                raise InvalidParameterValueException('engine.workspace_mib',param.value, 'Invalid value set during initialization for parameter engine.workspace_mib: ' + validation_result)
+            updated_params.engine.workspace_mib = param.value
+            param = self.node_.get_parameter(self.prefix_ + "engine.zero_copy")
+            self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
+            updated_params.engine.zero_copy = param.value
+            param = self.node_.get_parameter(self.prefix_ + "transport")
+            self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
+            validation_result = ParameterValidators.one_of(param, ["raw", "compressed"])
+            if validation_result:
+                raise InvalidParameterValueException('transport',param.value, 'Invalid value set during initialization for parameter transport: ' + validation_result)
             updated_params.transport = param.value
-            param = self.node_.get_parameter(self.prefix_ + 'output_encoding')
-            self.logger_.debug(param.name + ': ' + param.type_.name + ' = ' + str(param.value))
-            validation_result = ParameterValidators.one_of(
-                param, ['', 'rgb8', 'bgr8', 'rgba8', 'bgra8', 'mono8']
-            )
+            param = self.node_.get_parameter(self.prefix_ + "output_encoding")
+            self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
+            validation_result = ParameterValidators.one_of(param, ["", "rgb8", "bgr8", "rgba8", "bgra8", "mono8"])
             if validation_result:
-                raise InvalidParameterValueException(
-                    'output_encoding',
-                    param.value,
-                    'Invalid value set during initialization for parameter output_encoding: '
-                    + validation_result,
-                )
+                raise InvalidParameterValueException('output_encoding',param.value, 'Invalid value set during initialization for parameter output_encoding: ' + validation_result)
             updated_params.output_encoding = param.value
-            param = self.node_.get_parameter(self.prefix_ + 'max_age_ms')
-            self.logger_.debug(param.name + ': ' + param.type_.name + ' = ' + str(param.value))
+            param = self.node_.get_parameter(self.prefix_ + "max_age_ms")
+            self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
             validation_result = ParameterValidators.bounds(param, 0.0, 600000.0)
             if validation_result:
-                raise InvalidParameterValueException(
-                    'max_age_ms',
-                    param.value,
-                    'Invalid value set during initialization for parameter max_age_ms: ' + validation_result,
-                )
+                raise InvalidParameterValueException('max_age_ms',param.value, 'Invalid value set during initialization for parameter max_age_ms: ' + validation_result)
             updated_params.max_age_ms = param.value
-            param = self.node_.get_parameter(self.prefix_ + 'gate_threshold')
-            self.logger_.debug(param.name + ': ' + param.type_.name + ' = ' + str(param.value))
+            param = self.node_.get_parameter(self.prefix_ + "gate_threshold")
+            self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
             validation_result = ParameterValidators.bounds(param, 0.0, 255.0)
             if validation_result:
-                raise InvalidParameterValueException(
-                    'gate_threshold',
-                    param.value,
-                    'Invalid value set during initialization for parameter gate_threshold: '
-                    + validation_result,
-                )
+                raise InvalidParameterValueException('gate_threshold',param.value, 'Invalid value set during initialization for parameter gate_threshold: ' + validation_result)
             updated_params.gate_threshold = param.value
-            param = self.node_.get_parameter(self.prefix_ + 'bypass')
-            self.logger_.debug(param.name + ': ' + param.type_.name + ' = ' + str(param.value))
+            param = self.node_.get_parameter(self.prefix_ + "bypass")
+            self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
             updated_params.bypass = param.value
-            param = self.node_.get_parameter(self.prefix_ + 'on_failure')
-            self.logger_.debug(param.name + ': ' + param.type_.name + ' = ' + str(param.value))
-            validation_result = ParameterValidators.one_of(param, ['passthrough', 'drop'])
+            param = self.node_.get_parameter(self.prefix_ + "on_failure")
+            self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
+            validation_result = ParameterValidators.one_of(param, ["passthrough", "drop"])
             if validation_result:
-                raise InvalidParameterValueException(
-                    'on_failure',
-                    param.value,
-                    'Invalid value set during initialization for parameter on_failure: ' + validation_result,
-                )
+                raise InvalidParameterValueException('on_failure',param.value, 'Invalid value set during initialization for parameter on_failure: ' + validation_result)
             updated_params.on_failure = param.value
-            param = self.node_.get_parameter(self.prefix_ + 'retry_s')
-            self.logger_.debug(param.name + ': ' + param.type_.name + ' = ' + str(param.value))
+            param = self.node_.get_parameter(self.prefix_ + "retry_s")
+            self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
             validation_result = ParameterValidators.bounds(param, 0.1, 3600.0)
             if validation_result:
-                raise InvalidParameterValueException(
-                    'retry_s',
-                    param.value,
-                    'Invalid value set during initialization for parameter retry_s: ' + validation_result,
-                )
+                raise InvalidParameterValueException('retry_s',param.value, 'Invalid value set during initialization for parameter retry_s: ' + validation_result)
             updated_params.retry_s = param.value
-            param = self.node_.get_parameter(self.prefix_ + 'hang_timeout_s')
-            self.logger_.debug(param.name + ': ' + param.type_.name + ' = ' + str(param.value))
+            param = self.node_.get_parameter(self.prefix_ + "hang_timeout_s")
+            self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
             validation_result = ParameterValidators.bounds(param, 0.0, 3600.0)
             if validation_result:
-                raise InvalidParameterValueException(
-                    'hang_timeout_s',
-                    param.value,
-                    'Invalid value set during initialization for parameter hang_timeout_s: '
-                    + validation_result,
-                )
+                raise InvalidParameterValueException('hang_timeout_s',param.value, 'Invalid value set during initialization for parameter hang_timeout_s: ' + validation_result)
             updated_params.hang_timeout_s = param.value
-            param = self.node_.get_parameter(self.prefix_ + 'autostart')
-            self.logger_.debug(param.name + ': ' + param.type_.name + ' = ' + str(param.value))
+            param = self.node_.get_parameter(self.prefix_ + "autostart")
+            self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
             updated_params.autostart = param.value
-            param = self.node_.get_parameter(self.prefix_ + 'journal')
-            self.logger_.debug(param.name + ': ' + param.type_.name + ' = ' + str(param.value))
+            param = self.node_.get_parameter(self.prefix_ + "journal")
+            self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
             updated_params.journal = param.value
+
 
             self.update_internal_params(updated_params)

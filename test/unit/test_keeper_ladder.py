@@ -14,7 +14,6 @@ from restore_node.errors import (
     BackendError,
     EngineError,
     EngineMissingError,
-    LostDeviceError,
     ModelError,
     RestoreError,
     UnavailableError,
@@ -122,21 +121,31 @@ def test_no_rung_holds(bench: Bench) -> None:
     bench.faults = {
         'engine': UnavailableError('no TensorRT'),
         'cuda': EngineError('broken CUDA'),
-        'cpu': UnavailableError('no ONNX Runtime'),
+        'cpu': BackendError('no memory'),
     }
-    with pytest.raises(BackendError, match=r'cuda: broken CUDA; no TensorRT; no ONNX Runtime'):
+    with pytest.raises(BackendError, match='cuda: broken CUDA; cpu: no memory; no TensorRT'):
         bench.keeper.start(bench.model)
 
 
-def test_what_is_no_model_is_not_tried_on_every_rung(bench: Bench) -> None:
-    bench.faults['engine'] = ModelError('not a model')
-    with pytest.raises(ModelError):
+def test_what_is_no_model_is_said_once(bench: Bench) -> None:
+    for rung in ('engine', 'cuda', 'cpu'):
+        bench.faults[rung] = ModelError('not a model')
+    with pytest.raises(ModelError, match=r'^not a model$'):
         bench.keeper.start(bench.model)
+
+
+def test_a_rung_that_cannot_run_this_model_is_passed(bench: Bench) -> None:
+    bench.faults['engine'] = ModelError('no fp16 graph')
+    bench.keeper.start(bench.model)
+    assert bench.keeper.state.backend == 'cuda'
+    assert 'no fp16 graph' in bench.keeper.state.degraded
 
 
 def test_a_lost_gpu_is_never_touched_again(bench: Bench) -> None:
     bench.keeper.start(bench.model)
-    bench.fail(LostDeviceError('illegal address'))
+    lost = EngineError('illegal address')
+    lost.sticky = True
+    bench.fail(lost)
     bench.wait_for_backend('cpu')
     assert bench.keeper.state.restart == 'illegal address'
     bench.fail(BackendError('a hiccup'))  # whatever comes later, the GPU stays lost

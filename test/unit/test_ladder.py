@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from restore_node.backends.ladder import LadderOptions, make_ladder
 from restore_node.errors import BackendError
-from restore_node.ladder import LadderOptions, make_ladder
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_order(backend, device, rungs):
 @pytest.mark.parametrize(
     ('backend', 'device', 'complaint'),
     [
-        ('openvino', 'auto', "got 'openvino', want one of auto, onnxruntime"),
+        ('openvino', 'auto', "got 'openvino', want one of auto, tensorrt, onnxruntime"),
         ('auto', 'gpu', "got 'gpu', want one of auto, cuda, cpu"),
         ('tensorrt', 'cpu', 'tensorrt does not run on device cpu'),
     ],
