@@ -33,6 +33,7 @@ setup(
             'recorder = restore_node.ros.recorder:main',
             'restore_bag = restore_node.tools.restore_bag:main',
             'restore_image = restore_node.tools.restore_image:main',
+            'build_engine = restore_node.tools.build_engine:main',
             'replay_test = restore_node.tools.replay_test:main',
         ],
     },

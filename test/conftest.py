@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from model_files import write_card, write_model
 
+pytest.register_assert_rewrite('backend_contract')
+
 
 @pytest.fixture
 def make_model(tmp_path: Path) -> Callable[..., Path]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
+from typing import Any
 
 from restore_node.backends.base import Backend
 from restore_node.errors import BackendError
@@ -16,13 +17,20 @@ def _onnxruntime(model: Model, device: str, threads: int) -> Backend:
     return backend
 
 
+def _tensorrt(model: Model, device: str, threads: int, **engine: Any) -> Backend:
+    module = import_module('restore_node.backends.tensorrt')
+    backend: Backend = module.TensorRTBackend(model, device, **engine)
+    return backend
+
+
 def _passthrough(model: Model, device: str, threads: int) -> Backend:
     module = import_module('restore_node.backends.passthrough')
     backend: Backend = module.PassthroughBackend(model)
     return backend
 
 
-_REGISTRY: dict[str, Callable[[Model, str, int], Backend]] = {
+_REGISTRY: dict[str, Callable[..., Backend]] = {
+    'tensorrt': _tensorrt,
     'onnxruntime': _onnxruntime,
     'passthrough': _passthrough,
 }
@@ -31,7 +39,7 @@ _REGISTRY: dict[str, Callable[[Model, str, int], Backend]] = {
 BACKENDS = tuple(_REGISTRY)
 
 
-def create_backend(name: str, model: Model, device: str = 'auto', threads: int = 0) -> Backend:
+def create_backend(name: str, model: Model, device: str = 'auto', threads: int = 0, **engine: Any) -> Backend:
     """A backend that is not open yet.
 
     Args:
@@ -39,10 +47,11 @@ def create_backend(name: str, model: Model, device: str = 'auto', threads: int =
         model: a loaded model.
         device: `auto`, `cuda` or `cpu`, for backends that run on several.
         threads: CPU threads, 0 for one per core.
+        **engine: options of `TensorRTBackend`, for that one only.
 
     Raises:
         BackendError: unknown name or device.
     """
     if name not in _REGISTRY:
         raise BackendError('unknown backend', seen=repr(name), wanted=f'one of {", ".join(BACKENDS)}')
-    return _REGISTRY[name](model, device, threads)
+    return _REGISTRY[name](model, device, threads, **engine)

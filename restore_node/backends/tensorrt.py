@@ -14,29 +14,11 @@ from restore_node.engine.runner import EngineRunner, PlanError
 from restore_node.engine.slot import Slot
 from restore_node.engine.spec import EngineSpec
 from restore_node.engine.trt import LOG
-from restore_node.errors import BackendError, EngineError
+from restore_node.errors import BackendError, EngineError, EngineMissingError
 from restore_node.model import Model
 
 #: Keys of engines that did not load and were given back to be built again, which helps once if at all.
 _given_back: set[str] = set()
-
-
-class EngineMissingError(EngineError):
-    """There is no engine for what is asked; it can be built.
-
-    Attributes:
-        spec: what to build.
-    """
-
-    def __init__(self, spec: EngineSpec, why: str = 'none is in the cache') -> None:
-        batch, height, width = spec.max_shape
-        super().__init__(
-            f'no engine for {spec}',
-            seen=why,
-            fix=f'python -m restore_node.tools.build_engine {spec.model.card.name} --size {width}x{height}'
-            f' --batch {batch} --precision {spec.precision}',
-        )
-        self.spec = spec
 
 
 class TensorRTBackend(Backend):
@@ -99,10 +81,9 @@ class TensorRTBackend(Backend):
     def open(self) -> None:
         """Look for driver, GPU, TensorRT and the cache folder.
 
-        Engines are opened by `staging`, for only frames have a size.
-
         Raises:
-            EngineError: one of them is missing or refuses.
+            UnavailableError: one of them is missing.
+            EngineError: the GPU or the cache folder refuses.
             ModelError: the model has no graph that this TensorRT can use.
         """
         self.close()
@@ -136,6 +117,10 @@ class TensorRTBackend(Backend):
 
     def restore(self, batch: np.ndarray) -> np.ndarray:
         """Run the generator; arguments, result and errors are those of `Backend.restore`."""
+        if not self._is_staging(batch):
+            staged = self.staging(*batch.shape[:3])
+            staged[:] = batch
+            batch = staged
         self.submit(batch)
         return self.collect(batch)
 
@@ -157,6 +142,9 @@ class TensorRTBackend(Backend):
         """
         return self._slot_of(batch).collect()
 
+    def warm_up(self) -> None:
+        """Nothing to do: `staging` warms an engine up as it opens it, for only frames have a size."""
+
     def close(self) -> None:
         """Free engines, buffers and the GPU."""
         super().close()
@@ -172,10 +160,13 @@ class TensorRTBackend(Backend):
     def _slot_of(self, batch: np.ndarray) -> Slot:
         if self._machine is None:
             raise BackendError('backend is closed', fix='open it first')
-        slot = self._slots.get(batch.ctypes.data)
-        if slot is None or slot.input.shape != batch.shape:
+        if not self._is_staging(batch):
             raise BackendError(f'batch of shape {batch.shape} is not a staging buffer', fix='fill `staging`')
-        return slot
+        return self._slots[batch.ctypes.data]
+
+    def _is_staging(self, batch: np.ndarray) -> bool:
+        slot = self._slots.get(batch.ctypes.data)
+        return slot is not None and slot.input.shape == batch.shape
 
     def _runner(self, batch: int, height: int, width: int) -> EngineRunner:
         if self._machine is None or self._cache is None:
@@ -193,7 +184,7 @@ class TensorRTBackend(Backend):
         key = key_of(machine.fields(spec, choose_recipe(machine.library, self.model, self._precision)))
         engine = cache.find(key)
         if engine is None:
-            raise EngineMissingError(spec)
+            raise _missing(spec, 'no engine in the cache')
         try:
             return EngineRunner(
                 machine.cuda,
@@ -210,4 +201,14 @@ class TensorRTBackend(Backend):
                     fix='run doctor',
                 ) from error
             _given_back.add(key)
-            raise EngineMissingError(spec, f'it did not load: {error.seen}') from error
+            raise _missing(spec, f'no engine that loads ({error.seen})') from error
+
+
+def _missing(spec: EngineSpec, what: str) -> EngineMissingError:
+    batch, height, width = spec.max_shape
+    command = f'build_engine {spec.model.card.name} --size {width}x{height} --batch {batch}'
+    return EngineMissingError(
+        f'{what} for {spec}',
+        spec=spec,
+        fix=f'ros2 run restore_node {command} --precision {spec.precision}',
+    )

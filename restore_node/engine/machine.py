@@ -10,7 +10,7 @@ from restore_node.engine.build import BUILDER_REVISION, Recipe
 from restore_node.engine.cuda import Cuda, open_cuda
 from restore_node.engine.spec import EngineSpec
 from restore_node.engine.trt import load_tensorrt
-from restore_node.errors import EngineError
+from restore_node.errors import RestoreError
 from restore_node.model import INPUT_NAME, OUTPUT_NAME
 
 
@@ -23,7 +23,8 @@ class Machine:
         library: TensorRT.
 
     Raises:
-        EngineError: one of them is missing or refuses; nothing is left open.
+        UnavailableError: one of them is missing; nothing is left open.
+        CudaError: the GPU is there and refuses; likewise.
     """
 
     def __init__(self) -> None:
@@ -31,7 +32,7 @@ class Machine:
         try:
             self.gpu = self.cuda.facts()
             self.library = load_tensorrt(self.cuda)
-        except EngineError:
+        except RestoreError:
             self.cuda.close()
             raise
 

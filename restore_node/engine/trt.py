@@ -95,7 +95,8 @@ def load_tensorrt(cuda: Cuda) -> TensorRT:
             crashes the process.
 
     Raises:
-        EngineError: it cannot be imported, or is too old; or CUDA was lost.
+        UnavailableError: it cannot be imported, or is too old.
+        CudaLostError: an earlier error was sticky.
     """
     cuda.call('cudaGetDeviceCount')
     return _load()
@@ -113,7 +114,7 @@ def _load() -> TensorRT:
         ) from error
     library = TensorRT(tensorrt)
     if library.number < OLDEST:
-        raise EngineError(
+        raise UnavailableError(
             'TensorRT is too old', seen=library.version, wanted='10.0 or newer', fix='JetPack 6 has 10.3'
         )
     return library

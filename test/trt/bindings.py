@@ -47,7 +47,7 @@ def has(real: type, name: str) -> bool:
 
 
 def usage_of(real: type, name: str) -> str:
-    """How a real class's member is used: `property`, or its arguments, as in `(name) | (name profile_index)`."""
+    """How a real class's member is used: `property`, or its arguments, as `(name) | (name profile_index)`."""
     member = getattr(real, name)
     if isinstance(member, property):
         return 'property'

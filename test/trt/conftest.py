@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from types import ModuleType
 
@@ -13,12 +15,16 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from bindings import CHOICE, load
+from half_graph import add_half_graph
 from simulated_gpu import SimulatedGpu
 from trt_doubles import DOUBLES, Double, World
 
+from restore_node.engine.trt import _load
 from restore_node.model import Model, load_model
+from restore_node.tools.build_engine import main as build_engine
 
 # Only one version's bindings fit into a process, so these tests are not for the process that runs all others.
+
 collect_ignore_glob = [] if CHOICE in os.environ else ['test_*.py']
 
 
@@ -43,14 +49,25 @@ def world(bindings: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     monkeypatch.setattr('restore_node.engine.cuda.candidates', lambda: iter([lambda: world.gpu]))
     monkeypatch.setattr('restore_node.engine.cuda_calls._lost', None)
     monkeypatch.setattr('restore_node.engine.slot._abandoned', [])
+    _load.cache_clear()
     monkeypatch.setattr('restore_node.backends.tensorrt._given_back', set())
     monkeypatch.setenv('RESTORE_NODE_CACHE', str(tmp_path / 'cache'))
     return world
 
 
 @pytest.fixture
+def built(world: World, model: Model) -> Callable[..., None]:
+    """`built('64x32')` builds the model's engine for `cameras` of this size (width x height)."""
+
+    def build(size: str, cameras: int = 3) -> None:
+        with pytest.raises(SystemExit) as ended, redirect_stdout(StringIO()):
+            build_engine([str(model.graph()), '--size', size, '--batch', str(cameras), '--progress', 'json'])
+        assert ended.value.code == 0
+
+    return build
+
+
+@pytest.fixture
 def model(make_model: Callable[..., Path]) -> Model:
     """A small model with both graphs; adds ten to every value."""
-    from half_graph import add_half_graph
-
     return load_model(str(add_half_graph(make_model(size_multiple=8))))

@@ -39,6 +39,8 @@ class SimulatedGpu:
     Attributes:
         calls: every call as (function, arguments), in order.
         failures: code by function; that function fails from now on.
+        attributes: cudaDeviceAttr by number.
+        lent: what was lent and not given back, by the function that lent it.
     """
 
     name = 'simulated'
@@ -46,6 +48,8 @@ class SimulatedGpu:
     def __init__(self) -> None:
         self.calls: list[tuple[str, tuple[int, ...]]] = []
         self.failures: dict[str, int] = {}
+        self.attributes = dict(ATTRIBUTES)
+        self.lent: Counter[str] = Counter()
         self._memory: dict[int, ctypes.Array] = {}
         self._queues: dict[int, list[Work]] = {}
         self._recorded: dict[int, list[Work]] = {}
@@ -59,6 +63,9 @@ class SimulatedGpu:
             self._recording.pop(arguments[0], None)
         if code:
             return Outcome(code, (0,))
+        if function in LENT_BY:
+            self.lent[function] += 1
+        self.lent.subtract(lend for lend, free in LENT_BY.items() if free == function)
         return Outcome(0, getattr(self, f'_{function}')(*arguments) or ())
 
     def describe(self, code: int) -> tuple[str, str]:
@@ -72,15 +79,8 @@ class SimulatedGpu:
         return sum(called == function for called, _ in self.calls)
 
     def leaks(self) -> Counter[str]:
-        """What was lent and not given back, by the function that lent it."""
-        failed = {function for function, code in self.failures.items() if code}
-        return +Counter(
-            {
-                lend: self.count(lend) - self.count(free)
-                for lend, free in LENT_BY.items()
-                if lend not in failed
-            }
-        )
+        """What is still lent."""
+        return +self.lent
 
     # For the double of TensorRT.
 
@@ -113,7 +113,7 @@ class SimulatedGpu:
         return 6 << 30, 8 << 30
 
     def _cudaDeviceGetAttribute(self, attribute: int, device: int) -> tuple:
-        return (ATTRIBUTES[attribute],)
+        return (self.attributes[attribute],)
 
     def _cudaMalloc(self, size: int, flags: int = 0) -> tuple:
         memory = (ctypes.c_uint8 * (size + ALIGNMENT))()

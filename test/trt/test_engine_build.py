@@ -14,7 +14,7 @@ from trt_doubles import TIMINGS, World
 from restore_node.engine.build import Plan, build_plan, choose_recipe
 from restore_node.engine.machine import Machine
 from restore_node.engine.spec import EngineSpec
-from restore_node.errors import EngineError, ModelError
+from restore_node.errors import BackendError, EngineError, ModelError
 from restore_node.model import Model, load_model
 
 Build = Callable[..., Plan]
@@ -231,6 +231,6 @@ def test_version_is_known_in_all_parts(machine: Machine, world: World) -> None:
 
 def test_without_driver_nothing_of_tensorrt_is_touched(world: World) -> None:
     world.gpu.failures['cudaGetDeviceCount'] = 100
-    with pytest.raises(EngineError, match='simulated: no GPU'):
+    with pytest.raises(BackendError, match='simulated: no GPU'):
         Machine()
     assert not world.calls

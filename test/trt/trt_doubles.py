@@ -1,8 +1,8 @@
 """Doubles of TensorRT's native objects: their "plans" hold the graph, and ONNX Runtime runs them.
 
-Each has the name of the real class, shows only what the real class of the version under test has, takes only what
-the real one takes, and fails as the real one does: None, False, TypeError, RuntimeError, with a line in the log.
-Enumerations, Dims, loggers and monitors are real. They work on memory and streams of a `SimulatedGpu`.
+Each has the name of the real class, shows only what the real class of the version under test has, takes only
+what the real one takes, and fails as the real one does: None, False, TypeError, RuntimeError, with a line in
+the log. Enumerations, Dims, loggers and monitors are real. They use memory and streams of a `SimulatedGpu`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Run `test/trt` over the true Python bindings of each TensorRT version, one process each: they do not mix."""
+"""Run `test/trt` over the true Python bindings of each TensorRT version, a process each: they do not mix."""
 
 from __future__ import annotations
 

@@ -1,0 +1,342 @@
+"""The TensorRT backend over the true bindings: the contract, the engine cache, and every way it can fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from trt_doubles import World
+
+from restore_node.backends.registry import create_backend
+from restore_node.backends.tensorrt import TensorRTBackend
+from restore_node.engine import slot as slots
+from restore_node.engine.cache import EngineCache
+from restore_node.engine.cuda import CudaError, CudaLostError, CudaOutOfMemoryError, cuda_lost
+from restore_node.engine.spec import EngineSpec
+from restore_node.errors import BackendError, EngineError, EngineMissingError, ModelError, UnavailableError
+from restore_node.model import Model
+
+CAMERAS = 3  # what `built` builds for
+
+
+@pytest.fixture
+def backend(world: World, model: Model, built: Callable[..., None]) -> Iterator[TensorRTBackend]:
+    """The backend for three cameras of 8x8, not open yet, with its engine."""
+    built('8x8')
+    world.gpu.calls.clear()
+    backend = create_backend('tensorrt', model, 'cuda', cameras=CAMERAS)
+    assert isinstance(backend, TensorRTBackend)
+    yield backend
+    backend.close()
+    if not cuda_lost():
+        assert not world.gpu.leaks()
+
+
+def ramp(batch: np.ndarray) -> np.ndarray:
+    batch[:] = np.arange(batch.size).reshape(batch.shape) % 256
+    return batch
+
+
+def plus_ten(batch: np.ndarray) -> np.ndarray:
+    return np.minimum(batch.astype(int) + 10, 255)
+
+
+# Running.
+
+
+def test_it_computes_the_graph_and_names_the_gpu(backend: TensorRTBackend) -> None:
+    with backend:
+        batch = ramp(backend.staging(2, 8, 8))
+        np.testing.assert_array_equal(backend.restore(batch), plus_ten(batch))
+        assert backend.device == 'Simulated Orin'
+    assert backend.device == 'none'
+
+
+def test_a_frame_is_one_graph_launch_and_nothing_else(backend: TensorRTBackend, world: World) -> None:
+    with backend:
+        batch = backend.staging(1, 8, 8)
+        backend.restore(batch)
+        world.gpu.calls.clear()
+        world.calls.clear()
+        for _ in range(3):
+            backend.restore(ramp(backend.staging(1, 8, 8)))
+        assert [name for name, _ in world.gpu.calls] == 3 * [
+            'cudaGraphLaunch',
+            'cudaEventRecord',
+            'cudaEventSynchronize',
+        ]
+        assert not world.calls
+
+
+def test_each_batch_size_has_a_graph_of_its_own(backend: TensorRTBackend, world: World) -> None:
+    with backend:
+        for count in (1, 2, 3, 2, 1):
+            batch = ramp(backend.staging(count, 8, 8))
+            np.testing.assert_array_equal(backend.restore(batch), plus_ten(batch))
+        assert world.gpu.count('cudaGraphInstantiateWithFlags') == 3
+
+
+@pytest.mark.parametrize(
+    'failing', ['cudaStreamBeginCapture', 'cudaStreamEndCapture', 'cudaGraphInstantiateWithFlags']
+)
+def test_without_a_graph_it_goes_on_call_by_call(
+    backend: TensorRTBackend, world: World, failing: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.gpu.failures[failing] = 900
+    with backend:
+        for _ in range(2):
+            batch = ramp(backend.staging(1, 8, 8))
+            np.testing.assert_array_equal(backend.restore(batch), plus_ten(batch))
+        assert 'no CUDA graph for a batch of shape (1, 8, 8, 3)' in caplog.text
+        world.gpu.calls.clear()
+        backend.restore(batch)
+        assert [name for name, _ in world.gpu.calls] == [
+            'cudaMemcpyAsync',
+            'cudaMemcpyAsync',
+            'cudaEventRecord',
+            'cudaEventSynchronize',
+        ]
+
+
+def test_two_slots_are_under_way_at_once(backend: TensorRTBackend) -> None:
+    with backend:
+        first, second = (backend.staging(1, 8, 8, slot=index) for index in range(2))
+        assert first.ctypes.data != second.ctypes.data
+        first[:], second[:] = 1, 101
+        backend.submit(first)
+        backend.submit(second)
+        assert (backend.collect(second) == 111).all()
+        assert (backend.collect(first) == 11).all()
+
+
+def test_closing_waits_for_what_is_under_way(backend: TensorRTBackend) -> None:
+    backend.open()
+    backend.submit(backend.staging(1, 8, 8))
+    backend.close()  # the simulated GPU refuses to destroy a stream that has work
+
+
+def test_zero_copy_lets_the_gpu_use_the_buffers(
+    world: World, model: Model, built: Callable[..., None]
+) -> None:
+    built('8x8')
+    with TensorRTBackend(model, cameras=CAMERAS, zero_copy=True) as backend:
+        world.gpu.calls.clear()
+        batch = ramp(backend.staging(1, 8, 8))
+        np.testing.assert_array_equal(backend.restore(batch), plus_ten(batch))
+        assert not world.gpu.count('cudaMalloc')
+        assert not world.gpu.count('cudaMemcpyAsync')
+
+
+def test_zero_copy_is_for_shared_memory_only(
+    world: World, model: Model, built: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built('8x8')
+    monkeypatch.setitem(world.gpu.attributes, 18, 0)
+    with TensorRTBackend(model, cameras=CAMERAS, zero_copy=True) as backend:
+        backend.staging(1, 8, 8)
+        assert world.gpu.count('cudaMemcpyAsync')
+
+
+def test_foreign_batches_can_be_restored_but_not_submitted(backend: TensorRTBackend) -> None:
+    with backend:
+        batch = ramp(np.empty((1, 8, 8, 3), np.uint8))
+        np.testing.assert_array_equal(backend.restore(batch), plus_ten(batch))
+        with pytest.raises(BackendError, match='not a staging buffer'):
+            backend.submit(batch)
+
+
+# The cache.
+
+
+def test_missing_engine_says_what_to_build(backend: TensorRTBackend) -> None:
+    with (
+        backend,
+        pytest.raises(EngineMissingError, match=r'build_engine plus-ten --size 64x32 --batch 3') as missing,
+    ):
+        backend.staging(1, 32, 64)
+    spec = missing.value.spec
+    assert isinstance(spec, EngineSpec)
+    assert (spec.min_shape, spec.max_shape, spec.precision) == ((1, 32, 64), (3, 32, 64), 'fp16')
+
+
+def test_engine_is_found_as_soon_as_it_is_built(backend: TensorRTBackend, built: Callable[..., None]) -> None:
+    with backend:
+        with pytest.raises(EngineMissingError):
+            backend.staging(1, 32, 64)
+        built('64x32')
+        assert backend.staging(1, 32, 64).shape == (1, 32, 64, 3)
+
+
+def test_more_images_than_cameras_need_another_engine(
+    backend: TensorRTBackend, built: Callable[..., None]
+) -> None:
+    with backend:
+        few = ramp(backend.staging(2, 8, 8))
+        with pytest.raises(EngineMissingError, match='--batch 5'):
+            backend.staging(5, 8, 8)
+        np.testing.assert_array_equal(backend.restore(few), plus_ten(few))
+        built('8x8', cameras=5)
+        many = ramp(backend.staging(5, 8, 8))
+        np.testing.assert_array_equal(backend.restore(many), plus_ten(many))
+
+
+def quarantined() -> list[str]:
+    """The manifests of engines in quarantine."""
+    return [path.read_text() for path in (EngineCache().folder / 'quarantine').glob('*.json')]
+
+
+def test_engine_that_does_not_load_is_put_away_and_built_once_more(
+    backend: TensorRTBackend, world: World, built: Callable[..., None]
+) -> None:
+    world.faults['Runtime.deserialize_cuda_engine'] = None
+    with backend:
+        with pytest.raises(
+            EngineMissingError, match=r'no engine that loads \(Error Code 2: as the test wants it\)'
+        ):
+            backend.staging(1, 8, 8)
+        assert 'as the test wants it' in ''.join(quarantined())
+        with pytest.raises(EngineMissingError, match='no engine in the cache'):
+            backend.staging(1, 8, 8)
+        del world.faults['Runtime.deserialize_cuda_engine']
+        built('8x8')
+        world.faults['Runtime.deserialize_cuda_engine'] = None
+        with pytest.raises(EngineError, match='does not load, built anew either') as raised:
+            backend.staging(1, 8, 8)
+        assert not isinstance(raised.value, EngineMissingError)
+
+
+def test_full_gpu_is_not_blamed_on_the_engine(backend: TensorRTBackend, world: World) -> None:
+    world.faults['Runtime.deserialize_cuda_engine'] = None
+    world.reason = 'Requested amount of GPU memory (1073741824 bytes) could not be allocated.'
+    with backend:
+        with pytest.raises(EngineError, match='could not be allocated') as raised:
+            backend.staging(1, 8, 8)
+        assert not isinstance(raised.value, EngineMissingError)
+        assert not quarantined()
+        world.faults.clear()
+        backend.restore(backend.staging(1, 8, 8))
+
+
+# Failures.
+
+
+@pytest.mark.parametrize(
+    ('name', 'answer'),
+    [
+        ('Runtime', TypeError('factory function returned nullptr')),
+        ('ICudaEngine.create_execution_context', None),
+        ('ICudaEngine.create_execution_context', TypeError('factory function returned nullptr')),
+        ('ICudaEngine.get_tensor_profile_shape', RuntimeError('no such profile')),
+        ('IExecutionContext.set_input_shape', False),
+        ('IExecutionContext.infer_shapes', RuntimeError('cannot infer')),
+        ('IExecutionContext.infer_shapes', ['degraded']),
+        ('IExecutionContext.set_tensor_address', False),
+        ('IExecutionContext.execute_async_v3', False),
+        ('IExecutionContext.execute_async_v3', RuntimeError('native failure')),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_failure_is_told_in_tensorrts_words_and_mended(
+    backend: TensorRTBackend, world: World, name: str, answer: Any
+) -> None:
+    world.faults[name] = answer
+    backend.open()
+    with pytest.raises(EngineError, match='as the test wants it'):
+        backend.staging(1, 8, 8)
+    backend.close()
+    assert not world.gpu.leaks()
+    world.faults.clear()
+    with backend:
+        batch = ramp(backend.staging(1, 8, 8))
+        np.testing.assert_array_equal(backend.restore(batch), plus_ten(batch))
+
+
+@pytest.mark.parametrize(
+    ('name', 'answer'),
+    [
+        ('ICudaEngine.get_tensor_dtype', 'HALF'),
+        ('ICudaEngine.get_tensor_format', 'CHW4'),
+        ('ICudaEngine.get_tensor_location', 'HOST'),
+        ('ICudaEngine.get_tensor_mode', 'OUTPUT'),
+        ('ICudaEngine.get_tensor_name', 'image'),
+        ('ICudaEngine.get_tensor_shape', (1, 3, 8, 8)),
+        ('IExecutionContext.get_tensor_shape', (1, 16, 16, 3)),
+    ],
+)
+def test_engine_of_another_contract_is_refused(
+    backend: TensorRTBackend, world: World, name: str, answer: Any
+) -> None:
+    kinds = {
+        'dtype': 'DataType',
+        'format': 'TensorFormat',
+        'location': 'TensorLocation',
+        'mode': 'TensorIOMode',
+    }
+    kind = kinds.get(name.rpartition('_')[2])
+    value = getattr(getattr(world.trt, kind), answer) if kind else answer
+    world.faults[name] = world.trt.Dims(value) if isinstance(value, tuple) else value
+    with backend, pytest.raises(ModelError, match=r'does not keep the contract|gives another size'):
+        backend.staging(1, 8, 8)
+
+
+@pytest.mark.parametrize(
+    'function', ['cudaMalloc', 'cudaHostAlloc', 'cudaEventCreateWithFlags', 'cudaStreamCreateWithPriority']
+)
+def test_out_of_memory_leaves_nothing_behind(backend: TensorRTBackend, world: World, function: str) -> None:
+    world.gpu.failures[function] = 2
+    with backend:
+        with pytest.raises(CudaOutOfMemoryError, match=function):
+            backend.staging(1, 8, 8)
+        world.gpu.failures.clear()
+        assert not world.gpu.leaks()
+        backend.restore(backend.staging(1, 8, 8))
+
+
+@pytest.mark.parametrize('function', ['cudaEventSynchronize', 'cudaGraphLaunch'])
+def test_sticky_error_ends_cuda_for_this_process(
+    backend: TensorRTBackend, world: World, model: Model, function: str
+) -> None:
+    backend.open()
+    batch = backend.staging(1, 8, 8)
+    world.gpu.failures[function] = 700
+    with pytest.raises(CudaError, match='cudaErrorIllegalAddress') as raised:
+        backend.restore(batch)
+    assert raised.value.sticky
+    world.gpu.calls.clear()
+    with pytest.raises(CudaLostError):
+        backend.restore(batch)
+    backend.close()
+    with pytest.raises(CudaLostError):
+        TensorRTBackend(model).open()
+    assert not world.gpu.calls
+    # TensorRT's objects would call CUDA as they are freed.
+    assert {type(thing).__name__ for thing in slots._abandoned} == {
+        'IExecutionContext',
+        'ICudaEngine',
+        'Runtime',
+    }
+
+
+def test_failure_of_tensorrt_that_hides_a_sticky_error(backend: TensorRTBackend, world: World) -> None:
+    world.gpu.failures['cudaStreamBeginCapture'] = 900
+    backend.open()
+    batch = backend.staging(1, 8, 8)
+    world.faults['IExecutionContext.execute_async_v3'] = False
+    world.gpu.failures['cudaStreamQuery'] = 700
+    with pytest.raises(CudaError, match='cudaErrorIllegalAddress'):
+        backend.restore(batch)
+    assert cuda_lost()
+
+
+def test_cpu_is_no_device_for_it(model: Model) -> None:
+    with pytest.raises(BackendError, match="no such device: got 'cpu', want auto or cuda"):
+        create_backend('tensorrt', model, 'cpu')
+
+
+def test_version_that_is_too_old(world: World, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(world.trt, '__version__', '8.5.2.2')
+    with pytest.raises(UnavailableError, match=r'too old: got 8.5.2.2, want 10.0'):
+        TensorRTBackend(model).open()
+    assert not world.gpu.leaks()
