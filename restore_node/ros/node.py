@@ -31,7 +31,7 @@ from restore_node.ros.output import Output
 from restore_node.ros.parameters import restore_parameters
 from restore_node.ros.qos import overridable, subscription_qos
 from restore_node.ros.stopping import stop_on_signals
-from restore_node.ros.stream import CameraStream, StreamContext
+from restore_node.ros.stream import CameraStream, StreamContext, is_any_worker_stuck
 from restore_node.ros.topics import IMAGE_IN, camera_info_of
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
@@ -284,6 +284,10 @@ def main(args: list[str] | None = None) -> int:
         if node is not None:
             node.close()
         rclpy.try_shutdown()
+        if is_any_worker_stuck():
+            # The interpreter's own way out would pull the ground from under a thread inside a native library.
+            sys.stderr.flush()
+            os._exit(0)
     return 0
 
 

@@ -22,6 +22,14 @@ from restore_node.ledger import Fate, FrameLedger, Reason, Ticket
 from restore_node.pipeline import Pipeline
 from restore_node.watchdog import Watchdog
 
+#: Name of the threads that restore.
+WORKER = 'restore worker'
+
+
+def is_any_worker_stuck() -> bool:
+    """Whether a backend still holds a worker that was left behind; asked after every stream has stopped."""
+    return any(thread.name == WORKER for thread in threading.enumerate())
+
 
 class Settings(Protocol):
     """The parameters a stream reads anew for each frame, because they may change while it runs."""
@@ -120,7 +128,7 @@ class CameraStream:
             self._drop(left_over.ticket, Reason.INACTIVE if left_over.ticket is ticket else Reason.SUPERSEDED)
 
     def _new_worker(self) -> threading.Thread:
-        return threading.Thread(target=self._work, name=f'restore {self._topic}', daemon=True)
+        return threading.Thread(target=self._work, name=WORKER, daemon=True)
 
     def _work(self) -> None:
         while (received := self._slot.take()) is not None:
