@@ -55,11 +55,13 @@ WITHOUT_ROS := -m pytest --ignore=test/ros --ignore=test/training
 
 .PHONY: test-unit
 test-unit: setup  ## tests that need neither ROS 2 nor PyTorch
+	@dev/setup.sh trt
 	@$(NODE) $(WITHOUT_ROS)
 
 .PHONY: test-py310
 test-py310:  ## the same under Python 3.10, a Humble vehicle's, where there is one
 	@dev/setup.sh py310
+	@dev/setup.sh trt
 	@[[ ! -x .venv/py310/bin/python ]] || $(PLAIN) .venv/py310/bin/python $(WITHOUT_ROS)
 
 .PHONY: test-train

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -148,14 +149,13 @@ class TensorRTBackend(Backend):
     def close(self) -> None:
         """Free engines, buffers and the GPU."""
         super().close()
-        runners, self._runners, self._slots = self._runners, {}, {}
+        self._slots = {}
         machine, self._machine = self._machine, None
-        try:
-            for runner in runners.values():
-                runner.close()
-        finally:
+        with ExitStack() as closing:
             if machine:
-                machine.close()
+                closing.callback(machine.close)
+            while self._runners:
+                closing.callback(self._runners.popitem()[1].close)
 
     def _slot_of(self, batch: np.ndarray) -> Slot:
         if self._machine is None:

@@ -106,18 +106,20 @@ def build_plan(
     started = time.monotonic()
     builder = library.call('TensorRT has no builder', trt.Builder, library.logger)
     network = library.call('TensorRT made no network', builder.create_network, _network_flags(trt, recipe))
-    # The parser owns the weights: it lives, by this name, until the build is done.
+    # What the builder uses must live until the build is done: the parser, which owns the weights, the monitor
+    # and the timings are kept by these names.
     parser = library.call('TensorRT made no ONNX parser', trt.OnnxParser, network, library.logger)
     _parse(library, parser, graph)
     _check_network(network)
     config = library.call('TensorRT made no configuration', builder.create_builder_config)
+    monitor = library.progress_monitor(BuildProgress(progress))
     with library.failures('TensorRT refuses the build settings'):
         config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, spec.workspace_mib << 20)
         config.builder_optimization_level = spec.optimization_level
-        config.progress_monitor = library.progress_monitor(BuildProgress(progress))
+        config.progress_monitor = monitor
         precision = _set_precision(trt, builder, config, spec.precision, recipe)
     _pin_shapes(library, builder, config, spec)
-    _use_timing_cache(library, config, timing_cache)
+    timings = _use_timing_cache(library, config, timing_cache)
     data = library.call(
         f'TensorRT could not build {spec}',
         builder.build_serialized_network,
@@ -125,9 +127,10 @@ def build_plan(
         config,
         fix='stop other users of the GPU, or lower --workspace-mib, --batch or --size',
     )
-    return Plan(
-        memoryview(data), precision, recipe.typing, time.monotonic() - started, _timing_cache_of(config)
-    )
+    built_s = time.monotonic() - started
+    timing_cache = _timing_cache_of(config)
+    del parser, monitor, timings
+    return Plan(memoryview(data), precision, recipe.typing, built_s, timing_cache)
 
 
 def _network_flags(trt: Any, recipe: Recipe) -> int:
@@ -194,16 +197,17 @@ def _pin_shapes(library: TensorRT, builder: Any, config: Any, spec: EngineSpec) 
         raise library.failure(what, seen=f'profile {index}')
 
 
-def _use_timing_cache(library: TensorRT, config: Any, stored: bytes) -> None:
+def _use_timing_cache(library: TensorRT, config: Any, stored: bytes) -> Any:
     """Build with the timings of earlier builds; without them where they do not fit, which only costs time."""
     what = 'TensorRT refuses the timing cache'
     for data in (stored, b''):
         try:
             cache = library.call(what, config.create_timing_cache, data)
             library.call(what, config.set_timing_cache, cache, False)
-            return
+            return cache
         except EngineError as error:
             LOG.warning('%s', error)
+    return None
 
 
 def _timing_cache_of(config: Any) -> bytes:

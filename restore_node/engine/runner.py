@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Any
 
 from restore_node.engine.cuda import Cuda
@@ -69,9 +70,12 @@ class EngineRunner:
 
     def close(self) -> None:
         """Free the slots, then the engine; closing twice is harmless."""
-        slots, self._slots = self._slots, {}
-        for slot in slots.values():
-            slot.close()
+        with ExitStack() as closing:
+            closing.callback(self._drop_engine)
+            while self._slots:
+                closing.callback(self._slots.popitem()[1].close)
+
+    def _drop_engine(self) -> None:
         for thing in (self._engine, self._runtime):
             abandon_if_lost(thing)
         self._engine = self._runtime = None

@@ -9,6 +9,7 @@ from typing import Any
 
 import onnx
 import pytest
+import trt_doubles
 from trt_doubles import TIMINGS, World
 
 from restore_node.engine.build import Plan, build_plan, choose_recipe
@@ -100,6 +101,27 @@ def test_progress_counts_up_through_nested_phases(build: Build) -> None:
     assert {phase for phase, _ in said} == {'Building Engine'}
     percents = [percent for _, percent in said]
     assert percents == [0, 12, 25, 37, 50, 62, 75, 87, 100]
+
+
+def test_what_the_builder_uses_lives_until_it_is_done(
+    build: Build, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = []
+    native = trt_doubles.Builder.build_serialized_network
+    config_of = trt_doubles.IBuilderConfig
+    monkeypatch.setattr(trt_doubles.OnnxParser, '__del__', lambda self: kept.append('parser'), raising=False)
+    monkeypatch.setattr(trt_doubles.ITimingCache, '__del__', lambda self: kept.append('cache'), raising=False)
+
+    def forgetful(self: Any, network: Any, config: Any) -> Any:
+        # The true configuration may hold no references either.
+        assert isinstance(config, config_of)
+        config._cache = None
+        assert not kept
+        return native(self, network, config)
+
+    monkeypatch.setattr(trt_doubles.Builder, 'build_serialized_network', forgetful)
+    assert build().timing_cache == b''
+    assert kept == ['parser', 'cache']
 
 
 def test_listener_that_goes_away_ends_the_build(build: Build) -> None:
