@@ -77,6 +77,7 @@ class BarReport(BuildReport):
             TextColumn('{task.percentage:3.0f} %'),
             TimeElapsedColumn(),
             console=Console(stderr=True),
+            transient=True,
         )
         self._task = self._bar.add_task('starting', total=100)
 
