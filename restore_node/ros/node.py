@@ -220,7 +220,8 @@ class RestoreNode(LifecycleNode):
         return LadderOptions(settings.backend, settings.device, settings.threads, options)
 
     def _start_build(self, missing: EngineMissingError, on_end: Callable[[str], None]) -> BuildProcess:
-        return BuildProcess(build_arguments(missing.spec), on_end, self.get_logger().info)
+        arguments = build_arguments(missing.spec, self.settings.engine.min_psnr_db)
+        return BuildProcess(arguments, on_end, self.get_logger().info)
 
     # Parameters.
 

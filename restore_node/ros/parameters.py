@@ -40,6 +40,7 @@ class restore_parameters:
             precision = "fp16"
             optimization_level = 3
             workspace_mib = 1024
+            min_psnr_db = 0.0
             zero_copy = False
         engine = __Engine()
 
@@ -158,6 +159,13 @@ class restore_parameters:
                     if validation_result:
                         return SetParametersResult(successful=False, reason=validation_result)
                     updated_params.engine.workspace_mib = param.value
+                    self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
+
+                if param.name == self.prefix_ + "engine.min_psnr_db":
+                    validation_result = ParameterValidators.bounds(param, 0.0, 100.0)
+                    if validation_result:
+                        return SetParametersResult(successful=False, reason=validation_result)
+                    updated_params.engine.min_psnr_db = param.value
                     self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
 
                 if param.name == self.prefix_ + "engine.zero_copy":
@@ -283,6 +291,14 @@ class restore_parameters:
                 parameter = updated_params.engine.workspace_mib
                 self.node_.declare_parameter(self.prefix_ + "engine.workspace_mib", parameter, descriptor)
 
+            if not self.node_.has_parameter(self.prefix_ + "engine.min_psnr_db"):
+                descriptor = ParameterDescriptor(description=r"A new engine is used only if its output is at least this like that of ONNX Runtime on the CPU, dB; 0 takes 40 for fp16 and 60 for fp32.", read_only = True)
+                descriptor.floating_point_range.append(FloatingPointRange())
+                descriptor.floating_point_range[-1].from_value = 0.0
+                descriptor.floating_point_range[-1].to_value = 100.0
+                parameter = updated_params.engine.min_psnr_db
+                self.node_.declare_parameter(self.prefix_ + "engine.min_psnr_db", parameter, descriptor)
+
             if not self.node_.has_parameter(self.prefix_ + "engine.zero_copy"):
                 descriptor = ParameterDescriptor(description=r"Where GPU and CPU share their memory (Jetson), let the GPU use the image buffers in place. Measure before you keep it.", read_only = True)
                 parameter = updated_params.engine.zero_copy
@@ -394,6 +410,12 @@ class restore_parameters:
             if validation_result:
                 raise InvalidParameterValueException('engine.workspace_mib',param.value, 'Invalid value set during initialization for parameter engine.workspace_mib: ' + validation_result)
             updated_params.engine.workspace_mib = param.value
+            param = self.node_.get_parameter(self.prefix_ + "engine.min_psnr_db")
+            self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
+            validation_result = ParameterValidators.bounds(param, 0.0, 100.0)
+            if validation_result:
+                raise InvalidParameterValueException('engine.min_psnr_db',param.value, 'Invalid value set during initialization for parameter engine.min_psnr_db: ' + validation_result)
+            updated_params.engine.min_psnr_db = param.value
             param = self.node_.get_parameter(self.prefix_ + "engine.zero_copy")
             self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
             updated_params.engine.zero_copy = param.value

@@ -71,9 +71,14 @@ def pixels_of(message: Image) -> np.ndarray:
 class NodeProcess:
     """The node as users start it, with what it printed and how it ended."""
 
-    def __init__(self, command: list[str]) -> None:
+    def __init__(self, command: list[str], environment: dict[str, str] | None = None) -> None:
         self._process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+            command,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
         )
         self.lines: list[str] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -152,6 +157,7 @@ class Bench:
         self._stopping = False
         self._processes: list[NodeProcess] = []
         self.diagnostics: list[dict[str, str]] = []
+        self.environment: dict[str, str] | None = None  # of the nodes; None is that of this process
         self.node.create_subscription(DiagnosticArray, '/diagnostics', self._take_diagnostics, 10)
         self._thread.start()
 
@@ -168,7 +174,7 @@ class Bench:
     def start(self, command: list[str]) -> NodeProcess:
         """Start a node; it is ended after the test if it still runs."""
         self.diagnostics.clear()
-        process = NodeProcess(command)
+        process = NodeProcess(command, self.environment)
         self._processes.append(process)
         return process
 
