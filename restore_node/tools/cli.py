@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from rich.console import Console
 from rich.progress import (
@@ -22,10 +22,10 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from restore_node.backends.registry import create_backend
 from restore_node.errors import RestoreError
-from restore_node.model import load_model
-from restore_node.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from restore_node.pipeline import Pipeline
 
 EXIT_BAD_INPUT = 2
 DEFAULT_MODEL = 'restore-first'
@@ -69,6 +69,11 @@ def open_pipeline(given: argparse.Namespace) -> Iterator[Pipeline]:
         ModelError: the model is missing, corrupt or disagrees with its card.
         BackendError: it cannot be opened on this device.
     """
+    # Not before: doctor must start where numpy or OpenCV do not.
+    from restore_node.backends.registry import create_backend
+    from restore_node.model import load_model
+    from restore_node.pipeline import Pipeline
+
     with create_backend('onnxruntime', load_model(given.model), given.device) as backend:
         yield Pipeline(backend)
 

@@ -1,0 +1,145 @@
+"""The whole examination: every check in order, every way of running the model timed, and the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from restore_node.model import Model
+from restore_node.tools.doctor import checks, gpu_checks
+from restore_node.tools.doctor.child import ask
+from restore_node.tools.doctor.findings import ABSENT, BROKEN, OK, Finding
+from restore_node.tools.host import host_line
+
+RUNS, WARM_UP = 60, 10
+RUNG_TIMEOUT_S = 600.0
+#: The rung whose working is the GPU path's working.
+GPU_RUNG = 'tensorrt cuda'
+
+
+@dataclass
+class Examination:
+    """Goes through all checks.
+
+    Attributes:
+        model: name or path.
+        size: (width, height) of the camera.
+        on_step: told what is being looked at.
+        findings: what was found, in order.
+        rungs: of those, the timed ways of running the model, best first.
+    """
+
+    model: str
+    size: tuple[int, int]
+    on_step: Callable[[str], None] = lambda step: None
+    findings: list[Finding] = field(default_factory=list)
+    rungs: list[Finding] = field(default_factory=list)
+
+    def run(self) -> Iterator[Finding]:
+        """Yield each finding as soon as there is one."""
+        for finding in self._look():
+            self.findings.append(finding)
+            yield finding
+
+    @property
+    def has_gpu_path(self) -> bool:
+        """Whether TensorRT restored frames on this machine."""
+        return any(rung.is_ok and rung.facts['rung'] == GPU_RUNG for rung in self.rungs)
+
+    def verdict(self) -> str:
+        """Say in one line what the node would run on this machine."""
+        size = f'{self.size[0]}x{self.size[1]}'
+        best = next((rung for rung in self.rungs if rung.is_ok), None)
+        if best is None:
+            return f'nothing here can restore {size}: the node would pass frames through, unrestored'
+        p50, p99 = best.facts['ms']['p50'], best.facts['ms']['p99']
+        plan = f'{best.facts["rung"]} on {best.facts["where"]}, {size} in {p50:.1f} ms (p99 {p99:.1f} ms)'
+        if self.has_gpu_path:
+            return f'the GPU path works: the node would run {plan}'
+        if best.facts['rung'].endswith(' cuda'):
+            return f'the TensorRT path does not work; the node would run the degraded mode, {plan}'
+        return f'the GPU path does not work here; the CPU path works: the node would run {plan}'
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it, for JSON."""
+        return {
+            'format': 1,
+            'model': self.model,
+            'size': list(self.size),
+            'gpu_path': self.has_gpu_path,
+            'verdict': self.verdict(),
+            'findings': [finding.as_dict() for finding in self.findings],
+        }
+
+    def _look(self) -> Iterator[Finding]:
+        self.on_step('machine')
+        host = checks.check_host()
+        yield host
+        yield checks.check_package()
+        self.on_step('libraries')
+        yield from checks.check_libraries()
+        self.on_step('ROS 2')
+        yield checks.check_ros()
+        self.on_step('model')
+        finding, model = checks.check_model(self.model)
+        yield finding
+        self.on_step('ONNX Runtime')
+        yield checks.check_onnxruntime()
+        yield from self._look_at_gpu(model)
+        if model:
+            yield from self._time(model, host_line(host.facts))
+
+    def _look_at_gpu(self, model: Model | None) -> Iterator[Finding]:
+        self.on_step('GPU')
+        yield gpu_checks.check_driver()
+        cuda = gpu_checks.check_cuda()
+        yield cuda
+        tensorrt = gpu_checks.check_tensorrt(model, cuda.is_ok)
+        yield tensorrt
+        cache = checks.check_cache()
+        yield cache
+        lacks = [need.name for need in (cuda, tensorrt, cache) if not need.is_ok]
+        if model is None:
+            lacks.append('model')
+        if model is None or lacks:
+            state = ABSENT if cuda.state == ABSENT else BROKEN
+            yield Finding('engine', state, f'not built: {", ".join(lacks)} to be mended first')
+            return
+        yield gpu_checks.check_engine(model, self.size, self.on_step)
+
+    def _time(self, model: Model, host: str) -> Iterator[Finding]:
+        """Time each rung of the ladder in a process of its own, as each may crash."""
+        ladder = ask('ladder')
+        if not ladder.is_ok:
+            yield Finding('ladder', BROKEN, ladder.line, 'mend numpy first')
+            return
+        gpu = next((found.facts.get('name') for found in self.findings if found.name == 'CUDA'), None)
+        for name in ladder.facts['rungs']:
+            self.on_step(f'timing {name}')
+            finding = self._time_rung(name, model, gpu if name.endswith(' cuda') else host)
+            self.rungs.append(finding)
+            yield finding
+
+    def _time_rung(self, name: str, model: Model, where: str | None) -> Finding:
+        width, height = self.size
+        answer = ask(
+            'rung',
+            timeout_s=RUNG_TIMEOUT_S,
+            name=name,
+            model=str(model.graph()),
+            width=width,
+            height=height,
+            runs=RUNS,
+            warm_up=WARM_UP,
+        )
+        if not answer.is_ok:
+            known = (found.name for found in self.findings if found.detail == answer.line)
+            above = next((f'see {name} above' for name in known), answer.line)
+            return Finding(name, answer.state, above, facts={'rung': name, 'line': answer.line})
+        ms, device = answer.facts['ms'], answer.facts['device']
+        where = where or device
+        times = ' '.join(f'{percentile} {value:.1f}' for percentile, value in ms.items())
+        facts = {**answer.facts, 'rung': name, 'where': where}
+        label = device if device == where else f'{device}, {where}'
+        return Finding(name, OK, f'{times} ms over {RUNS} runs of {width}x{height} ({label})', facts=facts)

@@ -1,0 +1,57 @@
+"""What the doctor finds: one line for each thing that the node may need."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+#: States of a thing: it works, this machine has none, or it is here and does not work.
+OK, ABSENT, BROKEN = 'ok', 'not here', 'broken'
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        name: what.
+        state: `OK`, `ABSENT` or `BROKEN`.
+        detail: what was seen, in a line.
+        fix: how to mend it; empty where nothing is to be mended.
+        facts: the same for machines.
+    """
+
+    name: str
+    state: str
+    detail: str
+    fix: str = ''
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether it works."""
+        return self.state == OK
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a probe answered.
+
+    Attributes:
+        state: as of a `Finding`.
+        facts: what it found; empty unless `OK`.
+        line: what is wrong; empty if `OK`.
+    """
+
+    state: str
+    facts: dict[str, Any] = field(default_factory=dict)
+    line: str = ''
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether it works."""
+        return self.state == OK
