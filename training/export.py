@@ -1,10 +1,11 @@
 """Make a model file of a checkpoint: `python -m training.export runs/RUN/checkpoint.pt --name NAME`.
 
-Writes NAME.onnx and its card NAME.json, in place of older ones, after the graph was compared with the network
-and its quality was measured on the photographs that the run held apart.
+Writes NAME.onnx, NAME.fp16.onnx and their card NAME.json, in place of older ones, after the graphs were
+compared with the network and its quality was measured on the photographs that the run held apart.
 """
 
 import argparse
+import copy
 import hashlib
 import json
 import os
@@ -29,7 +30,7 @@ from training.datasets import find_photographs, split
 from training.describe import macs_per_pixel, parameters
 from training.evaluate import Quality, measure, table, validation_pairs
 from training.networks.registry import build
-from training.onnx_graph import check_equal, write_graph
+from training.onnx_graph import check_alike, check_equal, write_graph
 
 FREE_TERMS = {'CC0', 'CC BY 4.0', 'public domain', 'MIT', 'Apache-2.0', 'own photographs'}
 """Terms of photographs that put no limit on the use of weights trained on them."""
@@ -60,7 +61,7 @@ def export(source: Path, name: str, out: Path, roots: list[str] | None = None) -
         with tempfile.TemporaryDirectory(dir=out, prefix=f'.{name}.') as unfinished:
             qualities = _make(network, saved, config, name, Path(unfinished))
             # The card last: until it arrives, a reader sees a graph that does not match and says so.
-            for suffix in ('.onnx', '.json'):
+            for suffix in ('.onnx', '.fp16.onnx', '.json'):
                 os.replace(Path(unfinished, name + suffix), out / (name + suffix))
     except OSError as error:
         raise InputError(
@@ -81,9 +82,11 @@ def _make(
     network: nn.Module, saved: Checkpoint, config: TrainConfig, name: str, folder: Path
 ) -> dict[str, Quality]:
     """Write graph and card to a folder, checked and measured through the node's own loader and backend."""
-    graph = folder / f'{name}.onnx'
+    graph, half = folder / f'{name}.onnx', folder / f'{name}.fp16.onnx'
     write_graph(network, network.size_multiple, graph)
-    card = _card(network, saved, config, name, graph)
+    write_graph(copy.deepcopy(network).half(), network.size_multiple, half)
+    check_alike(half, graph, network.size_multiple)
+    card = _card(network, saved, config, name, {'fp32': graph, 'fp16': half})
     _write_card(card, folder)
     with OnnxRuntimeBackend(load_model(str(graph)), device='cpu') as backend:
         check_equal(network, network.size_multiple, backend)
@@ -104,7 +107,7 @@ def _restore(backend: Backend, degraded: NDArray[np.uint8]) -> NDArray[np.uint8]
 
 
 def _card(
-    network: nn.Module, saved: Checkpoint, config: TrainConfig, name: str, graph: Path
+    network: nn.Module, saved: Checkpoint, config: TrainConfig, name: str, graphs: dict[str, Path]
 ) -> dict[str, Any]:
     made = saved.provenance
     return {
@@ -114,7 +117,10 @@ def _card(
         'size_multiple': network.size_multiple,
         'parameters': parameters(network),
         'macs_per_pixel': macs_per_pixel(network),
-        'graphs': {'fp32': {'file': graph.name, 'sha256': hashlib.sha256(graph.read_bytes()).hexdigest()}},
+        'graphs': {
+            precision: {'file': graph.name, 'sha256': hashlib.sha256(graph.read_bytes()).hexdigest()}
+            for precision, graph in graphs.items()
+        },
         'training': {
             'config': made['config'],
             'commit': made['commit'],

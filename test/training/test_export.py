@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip('torch', reason='the training environment is not set up')
-pytest.importorskip('onnx', reason='the training environment is not set up')
+onnx = pytest.importorskip('onnx', reason='the training environment is not set up')
 
 from restore_node.backends.onnxruntime import OnnxRuntimeBackend
 from restore_node.errors import ModelError
@@ -41,7 +41,11 @@ def saved(run_values, tmp_path):
 def test_an_exported_model_is_the_network_with_its_card(saved, tmp_path):
     path, network = saved
     assert export.main([str(path), '--name', 'probe', '--out', str(tmp_path / 'models')]) == 0
-    assert sorted(file.name for file in (tmp_path / 'models').iterdir()) == ['probe.json', 'probe.onnx']
+    assert sorted(file.name for file in (tmp_path / 'models').iterdir()) == [
+        'probe.fp16.onnx',
+        'probe.json',
+        'probe.onnx',
+    ]
 
     model = load_model(str(tmp_path / 'models' / 'probe.onnx'))
     assert model.card.training['steps'] == 9
@@ -50,6 +54,11 @@ def test_an_exported_model_is_the_network_with_its_card(saved, tmp_path):
     assert 'esearch' in model.card.terms
     assert [entry['images'] for entry in model.card.quality] == [2, 2]
     assert model.card.quality[0]['psnr_degraded_db'] > 30.0
+
+    half = onnx.load(model.graph('fp16'))
+    weights = [weight for weight in half.graph.initializer if len(weight.dims) == 4]
+    assert weights
+    assert all(weight.data_type == onnx.TensorProto.FLOAT16 for weight in weights)
 
     frames = np.random.default_rng(0).integers(0, 256, (2, 40, 56, 3), dtype=np.uint8)
     with OnnxRuntimeBackend(model, device='cpu') as backend:
