@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from restore_node.errors import InputError
 
@@ -67,3 +68,13 @@ def load(path: Path) -> Checkpoint:
         seen = sorted(values) if isinstance(values, dict) else type(values).__name__
         raise InputError(f'{path} is not a checkpoint', seen=seen, wanted=sorted(wanted))
     return Checkpoint(**values)
+
+
+def fill(network: nn.Module, weights: dict[str, torch.Tensor]) -> None:
+    """Put a checkpoint's weights into a network; raises InputError when they are another network's."""
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise InputError(
+            'the checkpoint does not fit the network', seen=error, fix='use the network of its config'
+        ) from error

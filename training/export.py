@@ -55,7 +55,7 @@ def export(source: Path, name: str, out: Path, roots: list[str] | None = None) -
     values = saved.config | ({'data': saved.config['data'] | {'roots': roots}} if roots else {})
     config = parse_config(values, str(source))
     network = build(config.network)
-    network.load_state_dict(saved.average)
+    checkpoint.fill(network, saved.average)
     try:
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out, prefix=f'.{name}.') as unfinished:

@@ -21,7 +21,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from training.checkpoint import Checkpoint, save
+from training.checkpoint import Checkpoint, fill, save
 from training.config import ScheduleConfig, TrainConfig, config_values
 from training.evaluate import measure, restore_with, table
 from training.losses import content_loss
@@ -68,8 +68,8 @@ class Trainer:
 
     def resume(self, checkpoint: Checkpoint) -> None:
         """Go on where a checkpoint was saved."""
-        self._network.module.load_state_dict(checkpoint.network)
-        self._average.module.load_state_dict(checkpoint.average)
+        fill(self._network.module, checkpoint.network)
+        fill(self._average.module, checkpoint.average)
         self._average.n_averaged.fill_(checkpoint.step)
         self._optimizer.load_state_dict(checkpoint.optimizer)
         torch.set_rng_state(checkpoint.random_state)
@@ -77,8 +77,8 @@ class Trainer:
 
     def start_from(self, weights: dict[str, Tensor]) -> None:
         """Begin with trained weights and nothing else of their run (the paper's transfer learning)."""
-        self._network.module.load_state_dict(weights)
-        self._average.module.load_state_dict(weights)
+        fill(self._network.module, weights)
+        fill(self._average.module, weights)
 
     def fit(self, batches: Batches, validation: dict[str, list[Pair]]) -> None:
         """Train to the end of the schedule, or to a SIGTERM or SIGINT; either way a checkpoint is saved.

@@ -150,3 +150,8 @@ def test_a_file_with_other_tensors_is_no_checkpoint(tmp_path):
     torch.save({'weights': torch.zeros(2)}, tmp_path / 'other.pt')
     with pytest.raises(InputError, match='not a checkpoint'):
         checkpoint.load(tmp_path / 'other.pt')
+
+
+def test_weights_of_another_network_are_refused():
+    with pytest.raises(InputError, match='does not fit'):
+        checkpoint.fill(torch.nn.Conv2d(3, 3, 3), {'weight': torch.zeros(2, 2)})
