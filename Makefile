@@ -43,6 +43,11 @@ out/drive/%/drive.json: $(DRIVE_MAKERS) $(if $(VIDEO),always) | setup
 .PHONY: always
 always:
 
+.PHONY: bench
+bench: setup  ## what a frame costs on this machine, by stage and backend: out/benchmark.json
+	@rm -f out/benchmark.json
+	@$(NODE) -m restore_node.tools.benchmark --json out/benchmark.json
+
 .PHONY: test
 test: setup-all test-unit test-py310 test-train test-ros  ## all tests
 

@@ -8,7 +8,6 @@ minutes on a Jetson; what is there already is not built again.
 from __future__ import annotations
 
 import argparse
-import re
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -19,10 +18,10 @@ from restore_node.engine.cache import EngineCache, key_of
 from restore_node.engine.machine import Machine
 from restore_node.engine.runner import EngineRunner
 from restore_node.engine.spec import PRECISIONS, EngineSpec
-from restore_node.errors import EngineError, InputError, RestoreError
+from restore_node.errors import EngineError, RestoreError
 from restore_node.model import Model, load_model
 from restore_node.tools.build_report import BarReport, BuildReport, JsonReport
-from restore_node.tools.cli import EXIT_BAD_INPUT, run_command
+from restore_node.tools.cli import EXIT_BAD_INPUT, parse_size, run_command
 from restore_node.tools.engine_check import THRESHOLDS_DB, Verification, check_engine
 
 EXIT_NOT_VERIFIED = 1
@@ -75,19 +74,12 @@ def _command(given: argparse.Namespace) -> int:
 def _spec(model: Model, given: argparse.Namespace) -> EngineSpec:
     effort = {'optimization_level': given.optimization_level, 'workspace_mib': given.workspace_mib}
     smallest, largest = (
-        EngineSpec.for_cameras(model, *_size(text), given.batch, given.precision, **effort)
+        EngineSpec.for_cameras(model, *parse_size(text), given.batch, given.precision, **effort)
         for text in (given.size, given.max_size or given.size)
     )
     return EngineSpec(
         model, given.precision, smallest.min_shape, smallest.opt_shape, largest.max_shape, **effort
     )
-
-
-def _size(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r'(\d+)x(\d+)', text)
-    if not match:
-        raise InputError('image size', seen=repr(text), wanted='WxH such as 1280x720')
-    return int(match[1]), int(match[2])
 
 
 def _build_if_missing(given: argparse.Namespace, spec: EngineSpec, report: BuildReport) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -22,7 +23,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from restore_node.errors import RestoreError
+from restore_node.errors import InputError, RestoreError
 
 if TYPE_CHECKING:
     from restore_node.pipeline import Pipeline
@@ -49,6 +50,14 @@ def run_command(command: Callable[[], int | None]) -> NoReturn:
         # The reader of our output went away; Python would complain again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(128 + signal.SIGPIPE)
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """(width, height) of a text such as `1280x720`; raises InputError."""
+    match = re.fullmatch(r'([1-9]\d{0,4})x([1-9]\d{0,4})', text)
+    if not match:
+        raise InputError('image size', seen=repr(text), wanted='WxH such as 1280x720')
+    return int(match[1]), int(match[2])
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:

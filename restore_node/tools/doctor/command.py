@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 from collections.abc import Sequence
 
 from rich.console import Console
 
-from restore_node.errors import InputError
-from restore_node.tools.cli import DEFAULT_MODEL, run_command
+from restore_node.tools.cli import DEFAULT_MODEL, parse_size, run_command
 from restore_node.tools.doctor.examination import Examination
 from restore_node.tools.doctor.report import print_finding, print_verdict
 
@@ -40,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _examine(given: argparse.Namespace) -> int:
     console, progress = Console(), Console(stderr=True)
     with progress.status('starting') as status:
-        examination = Examination(given.model, _size(given.size), status.update)
+        examination = Examination(given.model, parse_size(given.size), status.update)
         for finding in examination.run():
             if not given.json:
                 print_finding(console, finding)
@@ -49,10 +47,3 @@ def _examine(given: argparse.Namespace) -> int:
     else:
         print_verdict(console, examination.verdict(), examination.has_gpu_path)
     return 0 if examination.has_gpu_path else EXIT_NO_GPU_PATH
-
-
-def _size(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r'([1-9]\d{0,4})x([1-9]\d{0,4})', text)
-    if not match:
-        raise InputError('image size', seen=repr(text), wanted='WxH such as 1280x720')
-    return int(match[1]), int(match[2])

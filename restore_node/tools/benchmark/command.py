@@ -1,0 +1,125 @@
+"""`benchmark [--size WxH ...]`: what a frame costs on this machine, by stage and by way of running the model.
+
+Everything but ROS: what transport adds is `replay_test`'s business. Engines that are not in the cache are not
+built (`build_engine` does that). Exit code 0 when a model ran, 1 when only the floor did.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from restore_node.atomic import Unfinished
+from restore_node.errors import InputError
+from restore_node.model import load_model
+from restore_node.tools.benchmark.contest import CHANNELS, FLOOR, Size, run_contest
+from restore_node.tools.benchmark.result import entries_as_dicts, table_of
+from restore_node.tools.cli import DEFAULT_MODEL, parse_size, progress_bar, run_command
+from restore_node.tools.host import describe_host, host_line
+
+EXIT_NO_MODEL_RAN = 1
+SIZES = ('640x360', '1280x720')
+_PACKAGES = ('numpy', 'opencv-python-headless', 'onnxruntime', 'onnxruntime-gpu', 'tensorrt')
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(prog='benchmark', description='Measure what a frame costs here.')
+    parser.add_argument(
+        '--model', default=DEFAULT_MODEL, help=f'name or .onnx path of a model (default {DEFAULT_MODEL})'
+    )
+    parser.add_argument(
+        '--size', nargs='+', default=SIZES, metavar='WxH', help=f'of the cameras (default {" ".join(SIZES)})'
+    )
+    parser.add_argument('--frames', type=int, default=100, help='counted, of each size (default 100)')
+    parser.add_argument('--warm-up', type=int, default=10, help='frames before that (default 10)')
+    parser.add_argument('--threads', type=int, default=0, help='CPU threads (default 0: one per core)')
+    parser.add_argument('--encoding', default='bgr8', choices=tuple(CHANNELS), help='default bgr8')
+    parser.add_argument('--json', type=Path, metavar='FILE', help='write all figures there')
+    given = parser.parse_args(arguments)
+    run_command(lambda: _benchmark(given))
+
+
+def _benchmark(given: argparse.Namespace) -> int:
+    sizes = [parse_size(text) for text in given.size]
+    if given.frames < 1 or given.warm_up < 0 or given.threads < 0:
+        raise InputError(
+            'number of frames or threads',
+            seen=f'--frames {given.frames} --warm-up {given.warm_up} --threads {given.threads}',
+            wanted='--frames 1 or more, the others 0 or more',
+        )
+    model = load_model(given.model)
+    load_before = os.getloadavg()[0]
+    if not given.json:
+        return _show(_measure(given, sizes, model.card.name, load_before))
+    with Unfinished(given.json) as path:
+        report = _measure(given, sizes, model.card.name, load_before)
+        path.write_text(json.dumps(report, indent=2) + '\n', encoding='utf-8')
+    return _show(report)
+
+
+def _measure(given: argparse.Namespace, sizes: list[Size], model: str, load_before: float) -> dict[str, Any]:
+    with progress_bar() as bar:
+        task = bar.add_task('rounds', total=len(sizes) * (given.frames + given.warm_up))
+        entries = run_contest(
+            given.model,
+            sizes,
+            frames=given.frames,
+            warm_up=given.warm_up,
+            threads=given.threads,
+            encoding=given.encoding,
+            on_round=lambda: bar.advance(task),
+        )
+    return {
+        'format': 1,
+        'date': datetime.now(timezone.utc).isoformat(timespec='seconds'),
+        'host': describe_host(),
+        # Others at work on this machine make the figures worse than it is.
+        'load_average': {'before': round(load_before, 2), 'after': round(os.getloadavg()[0], 2)},
+        'versions': {name: version for name in _PACKAGES if (version := _version(name))},
+        'model': model,
+        'threads': given.threads or len(os.sched_getaffinity(0)),
+        'encoding': given.encoding,
+        'warm_up': given.warm_up,
+        'results': entries_as_dicts(entries),
+    }
+
+
+def _show(report: dict[str, Any]) -> int:
+    console, results = Console(), report['results']
+    console.print(table_of(results))
+    for line in dict.fromkeys(
+        f'{result["rung"]}: {result["fault"]}' for result in results if 'fault' in result
+    ):
+        console.print(f'not here: {line}', markup=False, highlight=False, soft_wrap=True)
+    load = report['load_average']
+    conditions = (
+        f'{report["model"]} on {host_line(report["host"])}',
+        f'{report["threads"]} threads',
+        report['encoding'],
+        f'{report["warm_up"]} frames of warm-up',
+        f'load average {load["before"]} before and {load["after"]} after',
+    )
+    console.print(
+        ', '.join(conditions),
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
+    ran = any('fault' not in result and result['rung'] != FLOOR for result in results)
+    return 0 if ran else EXIT_NO_MODEL_RAN
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ''

@@ -1,0 +1,145 @@
+"""The contest: every way of running the model restores the same frame in turn, in one process.
+
+Taking turns frame by frame lets whatever else the machine does, and its clock, hit all of them alike. A frame
+goes the node's way without ROS: serialised message, decode, convert, restore, gate, encode, message.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from restore_node import cdr, codec
+from restore_node.backends.base import Backend
+from restore_node.backends.ladder import LadderOptions, make_ladder
+from restore_node.errors import RestoreError
+from restore_node.frame import Header
+from restore_node.keeper import Rung
+from restore_node.pipeline import Pipeline
+
+#: The floor: everything but the model.
+FLOOR = 'passthrough cpu'
+CHANNELS = {'rgb8': 3, 'bgr8': 3, 'mono8': 1}
+Size = tuple[int, int]
+
+
+@dataclass
+class Entry:
+    """One way of running the model, at one size.
+
+    Attributes:
+        rung: as the ladder names it.
+        size: (width, height).
+        device: what really runs it; empty if nothing does.
+        stages: milliseconds of every counted frame, by stage, `total` among them.
+        fault: why it does not run here; empty if it does.
+    """
+
+    rung: str
+    size: Size
+    device: str = ''
+    stages: dict[str, list[float]] = field(default_factory=dict)
+    fault: str = ''
+
+    def add(self, stages_ms: dict[str, float]) -> None:
+        """Take the stages of one frame."""
+        for name, value in stages_ms.items():
+            self.stages.setdefault(name, []).append(value)
+
+
+def rungs(threads: int) -> list[Rung]:
+    """All ways of running a model, best first, the floor last."""
+    floor = LadderOptions(backend='passthrough', device='cpu')
+    return [*make_ladder(LadderOptions(threads=threads)), *make_ladder(floor)]
+
+
+def image_message(size: Size, encoding: str) -> bytes:
+    """Return a serialised `sensor_msgs/Image` of noise; what it shows does not change what it costs."""
+    width, height = size
+    message, data = cdr.new_image(Header(0, 0, 'camera'), height, width, encoding, width * CHANNELS[encoding])
+    data[:] = np.random.default_rng(0).integers(0, 256, data.shape, np.uint8)
+    return bytes(message)
+
+
+def run_contest(
+    model: str,
+    sizes: Sequence[Size],
+    *,
+    frames: int,
+    warm_up: int,
+    threads: int = 0,
+    encoding: str = 'bgr8',
+    on_round: Callable[[], None] = lambda: None,
+) -> list[Entry]:
+    """Restore `warm_up` and then `frames` frames of every size in every way that works here.
+
+    Args:
+        model: name or path.
+        sizes: (width, height) of the cameras.
+        frames: counted, of each size and way.
+        warm_up: not counted.
+        threads: CPU threads of ONNX Runtime, 0 for one per core.
+        encoding: of the messages, one of `CHANNELS`.
+        on_round: called after each round, `warm_up + frames` for each size.
+
+    Returns:
+        An entry for each size and way, those that do not work here with their fault.
+    """
+    entries: list[Entry] = []
+    for size in sizes:
+        message = image_message(size, encoding)
+        field_of = {rung.name: Entry(rung.name, size) for rung in rungs(threads)}
+        opened = _open(model, threads, field_of)
+        try:
+            for index in range(warm_up + frames):
+                for name, backend in opened.items():
+                    _take_turn(field_of[name], backend, message, counted=index >= warm_up)
+                on_round()
+        finally:
+            for backend in opened.values():
+                backend.close()
+        entries += field_of.values()
+    return entries
+
+
+def _open(model: str, threads: int, entries: dict[str, Entry]) -> dict[str, Backend]:
+    opened = {}
+    for rung in rungs(threads):
+        try:
+            opened[rung.name] = rung.open(model)
+            entries[rung.name].device = opened[rung.name].device
+        except RestoreError as error:
+            entries[rung.name].fault = str(error)
+    return opened
+
+
+def _take_turn(entry: Entry, backend: Backend, message: bytes, counted: bool) -> None:
+    if entry.fault:
+        return
+    try:
+        stages = _restore(Pipeline(backend), message)
+    except RestoreError as error:
+        entry.fault = str(error)
+        return
+    if counted:
+        entry.add(stages)
+
+
+def _restore(pipeline: Pipeline, message: bytes) -> dict[str, float]:
+    """One frame from message to message; milliseconds by stage."""
+    start = time.perf_counter_ns()
+    frame = codec.decode(message)
+    decoded = time.perf_counter_ns()
+    restored = pipeline.process(frame)
+    processed = time.perf_counter_ns()
+    restored.message()
+    end = time.perf_counter_ns()
+    return {
+        'decode': (decoded - start) / 1e6,
+        **restored.stages_ms,
+        'encode': (end - processed) / 1e6,
+        'total': (end - start) / 1e6,
+    }

@@ -1,0 +1,151 @@
+"""benchmark: the turns, the arithmetic of its result, and the command on this machine."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from restore_node import codec
+from restore_node.tools.benchmark import command
+from restore_node.tools.benchmark.contest import FLOOR, Entry, image_message, run_contest
+from restore_node.tools.benchmark.result import entries_as_dicts
+from restore_node.tools.host import describe_host, host_line
+from restore_node.tools.measuring import measure_ms, percentiles
+
+STAGES = {'decode', 'convert', 'restore', 'gate', 'encode', 'total'}
+
+
+@pytest.fixture
+def model(make_model) -> Path:
+    pytest.importorskip('onnxruntime', reason='onnxruntime is not installed')
+    return make_model(size_multiple=8)
+
+
+def entry(rung: str, size: tuple[int, int], totals: list[float], fault: str = '') -> Entry:
+    made = Entry(rung, size, device='somewhere', fault=fault)
+    for total in totals:
+        made.add({'restore': total / 2, 'total': total})
+    return made
+
+
+def test_percentiles_lie_between_the_values():
+    assert percentiles([1.0]) == {'p50': 1.0, 'p95': 1.0, 'p99': 1.0}
+    assert percentiles(range(101)) == {'p50': 50.0, 'p95': 95.0, 'p99': 99.0}
+
+
+def test_all_runs_count_but_those_of_the_warm_up():
+    calls: list[int] = []
+    times = measure_ms(lambda: calls.append(1), runs=2000, warm_up=3)
+    assert len(calls) == 2003
+    assert len(times) == 2000
+    assert min(times) >= 0
+    assert percentiles([*times[:-1], 1e9])['p99'] < 1e9
+
+
+def test_ratios_are_to_the_floor_of_the_same_size():
+    small, large = (64, 32), (128, 64)
+    results = entries_as_dicts(
+        [
+            entry('a', small, [30.0, 10.0, 20.0]),
+            entry(FLOOR, small, [4.0, 4.0, 1000.0]),
+            entry('a', large, [20.0]),
+            entry(FLOOR, large, [8.0]),
+        ]
+    )
+    assert [result['times_the_floor'] for result in results] == [5.0, 1.0, 2.5, 1.0]
+    assert results[0]['stages_ms']['restore']['p50'] == 10.0
+    assert results[0]['frames'] == 3
+
+
+def test_no_floor_no_ratio():
+    assert entries_as_dicts([entry('a', (64, 32), [30.0])])[0]['times_the_floor'] is None
+    broken = entry(FLOOR, (64, 32), [], fault='gone')
+    assert entries_as_dicts([entry('a', (64, 32), [30.0]), broken])[0]['times_the_floor'] is None
+
+
+def test_a_fault_has_no_figures():
+    result = entries_as_dicts([entry('a', (64, 32), [3.0, 4.0], fault='broke at the third frame')])[0]
+    assert result['fault'] == 'broke at the third frame'
+    assert 'stages_ms' not in result
+
+
+def test_frames_are_taken_in_turn(model, monkeypatch):
+    turns = []
+    monkeypatch.setattr(
+        'restore_node.tools.benchmark.contest._take_turn',
+        lambda entry, backend, message, counted: turns.append((entry.rung, counted)),
+    )
+    run_contest(str(model), [(24, 16)], frames=2, warm_up=1)
+    names = list(dict.fromkeys(name for name, _ in turns))
+    assert FLOOR in names
+    assert len(names) >= 2
+    assert turns == [(name, counted) for counted in (False, True, True) for name in names]
+
+
+def test_a_way_that_fails_leaves_the_others_running(make_model):
+    pytest.importorskip('onnxruntime', reason='onnxruntime is not installed')
+    only_small = make_model(size_multiple=8, only=(64, 64))
+    results = {entry.rung: entry for entry in run_contest(str(only_small), [(24, 16)], frames=2, warm_up=1)}
+    assert results['onnxruntime cpu'].fault
+    assert len(results[FLOOR].stages['total']) == 2
+
+
+def test_stages_make_up_the_total(model):
+    for measured in run_contest(str(model), [(90, 50)], frames=3, warm_up=1):
+        if not measured.fault:
+            assert set(measured.stages) == STAGES
+            for index in range(3):
+                parts = sum(measured.stages[name][index] for name in STAGES - {'total'})
+                assert 0 < parts <= measured.stages['total'][index]
+
+
+@pytest.mark.parametrize('encoding', ['bgr8', 'rgb8', 'mono8'])
+def test_its_message_is_a_frame(encoding):
+    frame = codec.decode(image_message((30, 20), encoding))
+    assert (frame.width, frame.height, frame.encoding) == (30, 20, encoding)
+    assert np.std(frame.pixels) > 50
+
+
+def run(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as ended:
+        command.main([str(argument) for argument in arguments])
+    return int(ended.value.code or 0)
+
+
+def test_command(model, tmp_path, capsys):
+    file = tmp_path / 'benchmark.json'
+    assert run('--model', model, '--size', '24x16', '--frames', 3, '--warm-up', 1, '--json', file) == 0
+    report = json.loads(file.read_text())
+    ran = {result['rung'] for result in report['results'] if 'fault' not in result}
+    assert {'onnxruntime cpu', FLOOR} <= ran
+    assert report['warm_up'] == 1
+    assert report['threads'] == report['host']['cores']
+    assert 'plus-ten on' in capsys.readouterr().out
+    assert run('--model', model, '--json', file) == 2
+
+
+@pytest.mark.parametrize(
+    'wrong', [['--size', '3'], ['--frames', '0'], ['--warm-up', '-1'], ['--threads', '-1']]
+)
+def test_bad_arguments(model, wrong, capsys):
+    assert run('--model', model, *wrong) == 2
+    assert capsys.readouterr().err.startswith('error: ')
+
+
+def test_host_of_a_jetson(tmp_path):
+    for name, text in {
+        'proc/device-tree/model': 'NVIDIA Jetson AGX Orin Developer Kit\0',
+        'proc/meminfo': 'MemTotal:       31354112 kB\nMemFree: 1 kB\n',
+        'etc/os-release': 'NAME="Ubuntu"\nPRETTY_NAME="Ubuntu 22.04.5 LTS"\n',
+        'etc/nv_tegra_release': '# R36 (release), REVISION: 4.3\n# KERNEL_VARIANT: oot\n',
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    facts = describe_host(tmp_path)
+    assert facts['jetson'] == 'R36 (release), REVISION: 4.3'
+    assert facts['memory_mib'] == 30619
+    assert facts['os'] == 'Ubuntu 22.04.5 LTS'
+    assert host_line(facts) == f'NVIDIA Jetson AGX Orin Developer Kit, {facts["cores"]} cores'
