@@ -145,19 +145,20 @@ class BackendKeeper:
     @contextmanager
     def borrow(self) -> Iterator[Backend | None]:
         """The working backend for one frame, or None. A RestoreError raised inside has it mended."""
-        lease = self._lease
-        if lease is None:
-            yield None
-            return
-        with lease.lock:
-            try:
-                yield None if lease.is_over else lease.backend
-            except EngineMissingError as error:
-                self._await_engine(lease, error)
-                raise
-            except RestoreError as error:
-                self._give_up(lease, error)
-                raise
+        while lease := self._lease:
+            with lease.lock:
+                if lease.is_over:  # swapped or given up while this frame waited: it has a successor, or none
+                    continue
+                try:
+                    yield lease.backend
+                except EngineMissingError as error:
+                    self._await_engine(lease, error)
+                    raise
+                except RestoreError as error:
+                    self._give_up(lease, error)
+                    raise
+                return
+        yield None
 
     def abandon(self, reason: str) -> None:
         """Leave a backend that hangs to its fate: it is not closed, for it may never answer, but replaced."""
