@@ -59,8 +59,8 @@ class EngineMissingError(EngineError):
         spec: what to build, a `restore_node.engine.spec.EngineSpec`.
     """
 
-    def __init__(self, what: str, *, spec: Any, fix: str = '') -> None:
-        super().__init__(what, fix=fix)
+    def __init__(self, what: str, *, spec: Any = None, **details: Any) -> None:
+        super().__init__(what, **details)
         self.spec = spec
 
 
