@@ -152,6 +152,13 @@ def test_a_crash_after_the_answer_counts(tmp_path, monkeypatch):
     assert ask('tensorrt_import').line == 'crashes with SIGABRT'
 
 
+def test_what_a_broken_library_printed_is_told(tmp_path, monkeypatch):
+    source = 'import sys\nprint("libcudnn.so.9 is missing", file=sys.stderr)\nraise OSError("no provider")\n'
+    with_library('tensorrt', source, tmp_path, monkeypatch)
+    line = ask('tensorrt_import').line
+    assert line == 'OSError: no provider; it last said: libcudnn.so.9 is missing'
+
+
 def test_a_missing_part_of_a_library_is_damage(tmp_path, monkeypatch):
     with_library('rclpy', 'import no_such_part\n', tmp_path, monkeypatch)
     assert ask('ros') == Answer(BROKEN, line="No module named 'no_such_part'")

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from contextlib import suppress
+from dataclasses import replace
 from typing import IO, Any
 
 from restore_node.tools.doctor.findings import BROKEN, Answer
@@ -47,9 +48,12 @@ def ask(probe: str, *, timeout_s: float = TIMEOUT_S, **arguments: Any) -> Answer
         answer.seek(0)
         text = answer.read()
         # An answer does not excuse a crash at exit: the node would end like that, too.
-        if code == 0 and text:
-            return Answer(**json.loads(text))
-        return Answer(BROKEN, line=f'{_cause(code)}{_last_words(noise)}')
+        if code or not text:
+            return Answer(BROKEN, line=f'{_cause(code)}{_last_words(noise)}')
+        given = Answer(**json.loads(text))
+        if given.state == BROKEN:  # ONNX Runtime, for one, prints the library that it misses
+            return replace(given, line=f'{given.line}{_last_words(noise)}')
+        return given
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
