@@ -6,6 +6,8 @@ from torch import Tensor
 from training.config import LossConfig
 
 _CHARBONNIER_EPSILON = 1e-3
+# About the error that sensor noise leaves; below it an image is clean enough and ratios mean little.
+_FLOOR = 0.01
 
 
 def charbonnier(restored: Tensor, sharp: Tensor) -> Tensor:
@@ -34,4 +36,4 @@ def content_loss(restored: Tensor, sharp: Tensor, config: LossConfig) -> Tensor:
     errors = config.charbonnier * charbonnier(restored, sharp)
     if config.frequency > 0.0:
         errors = errors + config.frequency * frequency(restored, sharp)
-    return torch.log(errors).mean() if config.relative else errors.mean()
+    return torch.log(errors + _FLOOR).mean() if config.relative else errors.mean()
