@@ -158,6 +158,9 @@ def to_rgb(frame: Frame, out: np.ndarray) -> None:
     if layout.to_rgb is None:
         np.copyto(out, pixels)
         return
+    if pixels.shape[:2] == (1, 1):  # OpenCV 4.5, which Ubuntu 22.04 has, cannot take a single pixel
+        out[:] = cv2.cvtColor(np.repeat(pixels, 2, axis=1), layout.to_rgb)[:, :1]
+        return
     converted = cv2.cvtColor(pixels, layout.to_rgb, dst=out)
     if converted is not out and not np.shares_memory(converted, out):
         np.copyto(out, converted)
@@ -187,7 +190,8 @@ def encode(rgb: np.ndarray, frame: Frame, encoding: str = '') -> bytes:
     if layout.from_rgb is None:
         np.copyto(out, rgb)
     else:
-        np.copyto(out, cv2.cvtColor(rgb, layout.from_rgb).reshape(out.shape))
+        wide = np.repeat(rgb, 2, axis=1) if rgb.shape[:2] == (1, 1) else rgb  # as in `to_rgb`
+        np.copyto(out, cv2.cvtColor(wide, layout.from_rgb)[:, : frame.width].reshape(out.shape))
     if layout.channels == 4 and frame.encoding in ('rgba8', 'bgra8'):
         out[..., 3] = frame.pixels[..., 3]
     return bytes(message)
