@@ -49,11 +49,14 @@ bench: setup  ## what a frame costs on this machine, by stage and backend: out/b
 	@$(NODE) -m restore_node.tools.benchmark --json out/benchmark.json
 
 .PHONY: test
-test: setup-all test-unit test-py310 test-train test-ros  ## all tests
+test: test-side-by-side test-ros  ## all tests
 
-.PHONY: setup-all
-setup-all:
+# What keeps one core busy each; the tests over real DDS come after, because they mind the time.
+.PHONY: test-side-by-side
+test-side-by-side:
 	@dev/setup.sh node train py310
+	@dev/setup.sh trt
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-unit test-py310 test-train
 
 # Tests that need neither ROS 2 nor PyTorch.
 WITHOUT_ROS := -m pytest --ignore=test/ros --ignore=test/training
