@@ -17,7 +17,7 @@ import numpy as np
 #: large; one drop or streak does not.
 BLOCK = 16
 #: The share of blocks, percent, that may change more without counting (a glint, a wire taken for a streak).
-TOLERATED = 1.0
+TOLERATED = 3.0
 
 
 def change_score(degraded: np.ndarray, restored: np.ndarray) -> float:

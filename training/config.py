@@ -69,6 +69,7 @@ class LossConfig:
 
     charbonnier: Positive = 1.0
     frequency: Annotated[float, Field(ge=0.0)] = 0.0
+    root_mean_square: Annotated[float, Field(ge=0.0)] = 0.0
     relative: bool = False
 
 

@@ -27,6 +27,14 @@ def frequency(restored: Tensor, sharp: Tensor) -> Tensor:
     return difference.abs().mean(dim=(1, 2, 3, 4))
 
 
+def root_mean_square(restored: Tensor, sharp: Tensor) -> Tensor:
+    """Root of the mean squared error: what PSNR sees; a few pixels that are far off count for much.
+
+    Both are float32 [N, C, H, W], 0..1; the result is [N], one for each image.
+    """
+    return torch.sqrt(((restored - sharp) ** 2).mean(dim=(1, 2, 3)) + _CHARBONNIER_EPSILON**2)
+
+
 def content_loss(restored: Tensor, sharp: Tensor, config: LossConfig) -> Tensor:
     """The weighted sum of the terms that the config turns on, a scalar.
 
@@ -36,4 +44,6 @@ def content_loss(restored: Tensor, sharp: Tensor, config: LossConfig) -> Tensor:
     errors = config.charbonnier * charbonnier(restored, sharp)
     if config.frequency > 0.0:
         errors = errors + config.frequency * frequency(restored, sharp)
+    if config.root_mean_square > 0.0:
+        errors = errors + config.root_mean_square * root_mean_square(restored, sharp)
     return torch.log(errors + _FLOOR).mean() if config.relative else errors.mean()

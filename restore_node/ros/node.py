@@ -27,6 +27,7 @@ from restore_node.keeper import BackendKeeper, KeeperState
 from restore_node.ledger import FrameLedger
 from restore_node.model import load_model
 from restore_node.ros.diagnostics import Diagnostics, Level, judge
+from restore_node.ros.logs import route_logs
 from restore_node.ros.output import Output
 from restore_node.ros.parameters import restore_parameters
 from restore_node.ros.qos import overridable, subscription_qos
@@ -47,6 +48,7 @@ class RestoreNode(LifecycleNode):
 
     def __init__(self) -> None:
         super().__init__('restore_node')
+        route_logs(self.get_logger())
         try:
             self._listener = restore_parameters.ParamListener(self)
         except Exception as error:  # rclpy raises several kinds, all about a parameter's value

@@ -29,7 +29,7 @@ class restore_parameters:
         transport = "raw"
         output_encoding = ""
         max_age_ms = 500.0
-        gate_threshold = 0.0
+        gate_threshold = 4.0
         bypass = False
         on_failure = "passthrough"
         retry_s = 5.0
@@ -323,7 +323,7 @@ class restore_parameters:
                 self.node_.declare_parameter(self.prefix_ + "max_age_ms", parameter, descriptor)
 
             if not self.node_.has_parameter(self.prefix_ + "gate_threshold"):
-                descriptor = ParameterDescriptor(description=r"A frame that the model changes by less than this anywhere, mean grey levels 0..255 in a 16 pixel block, counts as clean and its original is published; 0 restores every frame. May change while running.", read_only = False)
+                descriptor = ParameterDescriptor(description=r"A frame that the model changes by less than this, mean grey levels 0..255 in a 16 pixel block, in all but 3 percent of the blocks, counts as clean and its original is published; 0 restores every frame. May change while running.", read_only = False)
                 descriptor.floating_point_range.append(FloatingPointRange())
                 descriptor.floating_point_range[-1].from_value = 0.0
                 descriptor.floating_point_range[-1].to_value = 255.0

@@ -17,7 +17,7 @@ from lightning_fabric import Fabric
 from restore_node.errors import ConfigError, InputError
 from training import checkpoint
 from training.config import LossConfig, parse_config
-from training.losses import charbonnier, content_loss, frequency
+from training.losses import charbonnier, content_loss, frequency, root_mean_square
 from training.train import main, train
 from training.trainer import Trainer, learning_rate, progress
 
@@ -119,6 +119,12 @@ def test_losses_by_hand():
     assert charbonnier(restored, sharp).item() == pytest.approx(0.5, abs=1e-5)
     # All energy in the constant: 0.5 * sqrt(4) in one of the 2x2 coefficients' real parts, of 8 numbers.
     assert frequency(restored, sharp).item() == pytest.approx(1.0 / 8)
+    uneven = torch.zeros_like(sharp)
+    uneven[..., :1] = 0.5  # a part of the pixels is off by half
+    share = uneven.count_nonzero().item() / uneven.numel()
+    assert root_mean_square(uneven, torch.zeros_like(sharp))[0].item() == pytest.approx(
+        0.5 * share**0.5, abs=1e-3
+    )
     both = content_loss(restored, sharp, LossConfig(charbonnier=2.0, frequency=4.0))
     assert both.item() == pytest.approx(1.5, abs=1e-4)
     ratios = content_loss(torch.stack((sharp[0] + 0.5, sharp[0] + 0.05)), sharp, LossConfig(relative=True))
