@@ -173,11 +173,15 @@ class TensorRTBackend(Backend):
             raise BackendError('backend is closed', fix='open it first')
         runner = self._runners.get((height, width))
         if runner is None or not runner.accepts((batch, height, width)):
-            old, runner = runner, self._load(self._machine, self._cache, self.spec_for(batch, height, width))
+            spec = self.spec_for(batch, height, width)
+            old, runner = runner, self._load(self._machine, self._cache, spec)
             self._runners[height, width] = runner
             if old:
                 self._slots = {at: slot for at, slot in self._slots.items() if not old.owns(slot)}
                 old.close()
+            # Every batch that cameras can come in is recorded now, not in the midst of traffic.
+            for count in range(spec.min_shape[0], spec.max_shape[0] + 1):
+                runner.slot((count, height, width))
         return runner
 
     def _load(self, machine: Machine, cache: EngineCache, spec: EngineSpec) -> EngineRunner:

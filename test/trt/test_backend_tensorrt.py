@@ -78,6 +78,16 @@ def test_each_batch_size_has_a_graph_of_its_own(backend: TensorRTBackend, world:
         assert world.gpu.count('cudaGraphInstantiateWithFlags') == 3
 
 
+def test_graphs_of_all_batch_sizes_are_recorded_up_front(backend: TensorRTBackend, world: World) -> None:
+    with backend:
+        backend.staging(1, 8, 8)
+        recorded = world.gpu.count('cudaStreamEndCapture')
+        assert recorded == CAMERAS
+        for batch in range(1, CAMERAS + 1):
+            backend.restore(ramp(backend.staging(batch, 8, 8)))
+        assert world.gpu.count('cudaStreamEndCapture') == recorded
+
+
 @pytest.mark.parametrize(
     'failing', ['cudaStreamBeginCapture', 'cudaStreamEndCapture', 'cudaGraphInstantiateWithFlags']
 )
