@@ -28,7 +28,7 @@ from training.commands import report_errors
 from training.config import TrainConfig, parse_config
 from training.datasets import find_photographs, split
 from training.describe import macs_per_pixel, parameters
-from training.evaluate import Quality, measure, table, validation_pairs
+from training.evaluation.held_apart import Quality, measure, table, validation_pairs
 from training.networks.registry import build
 from training.onnx_graph import check_alike, check_equal, write_graph
 

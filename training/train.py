@@ -27,7 +27,7 @@ from training.checkpoint import Checkpoint
 from training.commands import report_errors
 from training.config import TrainConfig, config_values, load_config
 from training.datasets import Photograph, data_list, find_photographs, split
-from training.evaluate import validation_pairs
+from training.evaluation.held_apart import validation_pairs
 from training.networks.registry import build
 from training.patches import PatchStream
 from training.trainer import CHECKPOINT, Trainer
