@@ -26,7 +26,7 @@ from training import checkpoint
 from training.checkpoint import Checkpoint
 from training.commands import report_errors
 from training.config import TrainConfig, parse_config
-from training.datasets import find_photographs, split
+from training.data.photographs import find_photographs, split
 from training.describe import macs_per_pixel, parameters
 from training.evaluation.held_apart import Quality, measure, table, validation_pairs
 from training.networks.registry import build

@@ -26,10 +26,10 @@ from training import checkpoint
 from training.checkpoint import Checkpoint
 from training.commands import report_errors
 from training.config import TrainConfig, config_values, load_config
-from training.datasets import Photograph, data_list, find_photographs, split
+from training.data.patches import PatchStream
+from training.data.photographs import Photograph, data_list, find_photographs, split
 from training.evaluation.held_apart import validation_pairs
 from training.networks.registry import build
-from training.patches import PatchStream
 from training.trainer import CHECKPOINT, Trainer
 
 log = logging.getLogger('training')

@@ -23,10 +23,10 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from training.checkpoint import Checkpoint, fill, save
 from training.config import ScheduleConfig, TrainConfig, config_values
+from training.data.patches import Pair
 from training.evaluation.held_apart import measure, restore_with, table
 from training.losses import content_loss
 from training.networks.registry import build
-from training.patches import Pair
 
 log = logging.getLogger('training')
 

@@ -10,8 +10,8 @@ from torch import nn
 
 from restore_node.metrics import psnr, ssim
 from training.config import TrainConfig
-from training.datasets import Photograph
-from training.patches import Pair, make_pair
+from training.data.patches import Pair, make_pair
+from training.data.photographs import Photograph
 
 Restore = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 """uint8 [H, W, 3] RGB to the same shape."""

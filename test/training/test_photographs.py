@@ -7,8 +7,8 @@ import pytest
 pytest.importorskip('pydantic', reason='the training environment is not set up')
 
 from restore_node.errors import ConfigError, InputError
-from training.config import DataConfig, DataSet
-from training.datasets import data_list, find_photographs, split
+from training.data.config import DataConfig, DataSet
+from training.data.photographs import data_list, find_photographs, split
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restore_node.errors import ConfigError, InputError
-from training.config import DataConfig, DataSet
+from training.data.config import DataConfig, DataSet
 
 SUFFIXES = {'.jpg', '.jpeg', '.png', '.webp', '.bmp', '.tif', '.tiff'}
 OTHER = DataSet(name='other', files='*', terms='not stated')

@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import IterableDataset, get_worker_info
 
-from training.config import DataConfig
-from training.datasets import Photograph, set_of
+from training.data.config import DataConfig
+from training.data.photographs import Photograph, set_of
 from training.degradation.sample import DegradationConfig, degrade, draw, draw_kind
 
 Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
