@@ -25,7 +25,7 @@ from training.checkpoint import Checkpoint, fill, save
 from training.config import ScheduleConfig, TrainConfig, config_values
 from training.data.patches import Pair
 from training.evaluation.held_apart import measure, restore_with, table
-from training.losses import content_loss
+from training.losses.content import content_loss
 from training.networks.registry import build
 
 log = logging.getLogger('training')

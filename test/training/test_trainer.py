@@ -17,7 +17,7 @@ from lightning_fabric import Fabric
 from restore_node.errors import ConfigError, InputError
 from training import checkpoint
 from training.config import LossConfig, parse_config
-from training.losses import charbonnier, content_loss, frequency, root_mean_square
+from training.losses.content import charbonnier, content_loss, frequency, root_mean_square
 from training.train import main, train
 from training.trainer import Trainer, learning_rate, progress
 

@@ -1,0 +1,1 @@
+"""What training minimises: content terms for each image, adversarial terms for scores."""
