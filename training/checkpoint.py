@@ -21,7 +21,7 @@ class Checkpoint:
         step: optimizer steps done.
         elapsed_s: seconds trained, over all resumptions.
         network: weights as trained; average: their moving average, which is what is exported.
-        optimizer: Adam's state.
+        optimizers: states of the optimizers, in the order of optimizers.py.
         random_state: torch's CPU generator.
         config: the resolved configuration; provenance: see train.py.
     """
@@ -30,7 +30,7 @@ class Checkpoint:
     elapsed_s: float
     network: dict[str, torch.Tensor]
     average: dict[str, torch.Tensor]
-    optimizer: dict[str, Any]
+    optimizers: list[dict[str, Any]]
     random_state: torch.Tensor
     config: dict[str, Any]
     provenance: dict[str, Any]

@@ -52,6 +52,23 @@ class ScheduleConfig:
 
 
 @dataclass(frozen=True)
+class OptimizerConfig:
+    """Which optimizer, see optimizers.py, and its constants.
+
+    Attributes:
+        name: `adam`, or `muon` for the kernels and Adam for the rest.
+        betas: Adam's.
+        momentum: Muon's.
+        muon_factor: Muon's learning rate over Adam's; its steps are as long whatever the gradient.
+    """
+
+    name: Literal['adam', 'muon'] = 'adam'
+    betas: tuple[Share, Share] = (0.9, 0.999)
+    momentum: Share = 0.95
+    muon_factor: Positive = 20.0
+
+
+@dataclass(frozen=True)
 class ValidationConfig:
     """Patches of the photographs held apart, degraded once for all: `patches` of each kind of `kinds`."""
 
@@ -80,6 +97,7 @@ class TrainConfig:
     precision: Literal['32-true', 'bf16-mixed', '16-mixed'] = '32-true'
     degradation: DegradationConfig = field(default_factory=DegradationConfig)
     loss: LossConfig = field(default_factory=LossConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     validation: ValidationConfig = field(default_factory=ValidationConfig)
     log_seconds: Positive = 30.0

@@ -27,6 +27,7 @@ from training.data.patches import Pair
 from training.evaluation.held_apart import measure, restore_with, table
 from training.losses.content import content_loss
 from training.networks.registry import build
+from training.optimizers import make_optimizers, set_rate
 
 log = logging.getLogger('training')
 
@@ -57,9 +58,10 @@ class Trainer:
     def __init__(self, fabric: Fabric, config: TrainConfig, provenance: dict[str, Any], run: Path) -> None:
         self._fabric, self._config, self._provenance, self._run = fabric, config, provenance, run
         torch.manual_seed(config.seed)
-        network = build(config.network).to(memory_format=torch.channels_last)
-        optimizer = torch.optim.Adam(network.parameters(), lr=config.schedule.first_rate)
-        self._network, self._optimizer = self._fabric.setup(network, optimizer)
+        network = build(config.network).to(fabric.device, memory_format=torch.channels_last)
+        self._network, *self._optimizers = fabric.setup(
+            network, *make_optimizers(network, config.optimizer), move_to_device=False
+        )
         self._average = AveragedModel(
             self._network.module, multi_avg_fn=get_ema_multi_avg_fn(config.schedule.average_decay)
         )
@@ -71,7 +73,8 @@ class Trainer:
         fill(self._network.module, checkpoint.network)
         fill(self._average.module, checkpoint.average)
         self._average.n_averaged.fill_(checkpoint.step)
-        self._optimizer.load_state_dict(checkpoint.optimizer)
+        for optimizer, state in zip(self._optimizers, checkpoint.optimizers, strict=True):
+            optimizer.load_state_dict(state)
         torch.set_rng_state(checkpoint.random_state)
         self._step, self._elapsed_s = checkpoint.step, checkpoint.elapsed_s
 
@@ -122,14 +125,15 @@ class Trainer:
     def _train_step(self, degraded: Tensor, sharp: Tensor) -> float:
         schedule = self._config.schedule
         rate = learning_rate(schedule, self._step, progress(schedule, self._step, self._elapsed_s))
-        for group in self._optimizer.param_groups:
-            group['lr'] = rate
+        set_rate(self._optimizers, rate)
         restored = self._network(self._to_unit(degraded))
         loss = content_loss(restored.float(), self._to_unit(sharp), self._config.loss)
-        self._optimizer.zero_grad()
+        for optimizer in self._optimizers:
+            optimizer.zero_grad()
         self._fabric.backward(loss)
-        self._fabric.clip_gradients(self._network, self._optimizer, max_norm=schedule.clip_norm)
-        self._optimizer.step()
+        self._fabric.clip_gradients(self._network, self._optimizers[0], max_norm=schedule.clip_norm)
+        for optimizer in self._optimizers:
+            optimizer.step()
         self._average.update_parameters(self._network.module)
         self._step += 1
         return loss.item()
@@ -155,7 +159,7 @@ class Trainer:
         schedule = self._config.schedule
         done = progress(schedule, self._step, self._elapsed_s)
         left_s = self._elapsed_s * (1.0 - done) / max(done, 1e-9)
-        rate = self._optimizer.param_groups[0]['lr']
+        rate = self._optimizers[0].param_groups[0]['lr']
         log.info(
             'step %d  %.1f%%  loss %.5f  rate %.1e  %.1f steps/s  data wait %.0f%%  %d:%02d:%02d left',
             self._step,
@@ -183,7 +187,7 @@ class Trainer:
                 elapsed_s=self._elapsed_s,
                 network=self._network.module.state_dict(),
                 average=self._average.module.state_dict(),
-                optimizer=self._optimizer.state_dict(),
+                optimizers=[optimizer.state_dict() for optimizer in self._optimizers],
                 random_state=torch.get_rng_state(),
                 config=config_values(self._config),
                 provenance=self._provenance,

@@ -29,7 +29,7 @@ def saved(run_values, tmp_path):
         elapsed_s=1.0,
         network=build('lite').state_dict(),
         average=network.state_dict(),
-        optimizer={},
+        optimizers=[],
         random_state=torch.get_rng_state(),
         config=config_values(parse_config(run_values, 'test')),
         provenance=made,

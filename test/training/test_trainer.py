@@ -52,7 +52,7 @@ def test_a_run_goes_on_where_it_stopped(run_values, tmp_path):
     after = checkpoint.load(run / 'checkpoint.pt')
     assert [line['step'] for line in lines(run) if 'loss' in line] == [1, 2, 3, 4, 5, 6, 7]
     assert after.elapsed_s > before.elapsed_s
-    assert after.optimizer['state'][0]['step'] == 7
+    assert after.optimizers[0]['state'][0]['step'] == 7
     assert not torch.equal(after.network['leave.weight'], before.network['leave.weight'])
 
 

@@ -9,6 +9,7 @@ from training.networks.lite import Lite
 
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
     'lite': lambda: Lite(widths=(32, 64, 96), blocks=1, dilations=(1, 2)),
+    'lite-deep': lambda: Lite(widths=(32, 64, 96), blocks=1, dilations=(1, 2, 1)),
 }
 
 

@@ -1,0 +1,57 @@
+"""Muon on the kernels of a network, Adam on the rest."""
+
+import pytest
+
+torch = pytest.importorskip('torch', reason='the training environment is not set up')
+
+from torch import nn
+
+from training.config import OptimizerConfig
+from training.networks.registry import build
+from training.optimizers import KernelMuon, make_optimizers, set_rate
+
+
+def laid_out(network):
+    return network.to(memory_format=torch.channels_last)
+
+
+def test_every_parameter_has_one_optimizer():
+    network = laid_out(build('lite'))
+    adam, muon = make_optimizers(network, OptimizerConfig(name='muon'))
+    taken = sum(weights.numel() for group in muon.param_groups for weights in group['params'])
+    left = [weights for group in adam.param_groups for weights in group['params']]
+    assert taken + sum(weights.numel() for weights in left) == sum(p.numel() for p in network.parameters())
+    assert any(weights is network.leave.weight for weights in left)
+
+
+def test_a_step_of_muon_is_orthogonal_whatever_the_gradient():
+    network = laid_out(nn.Conv2d(16, 16, 1, bias=False))
+    before = network.weight.detach().clone()
+    optimizer = KernelMuon([network.weight], lr=0.5, momentum=0.0)
+    gradient = torch.randn(16, 16, 1, 1, generator=torch.Generator().manual_seed(1))
+    network.weight.grad = 1e-4 * gradient
+    optimizer.step()
+    step = (before - network.weight.detach())[:, :, 0, 0] / 0.5
+    singular = torch.linalg.svdvals(step)
+    # The library's iteration brings singular values near 1, not to it.
+    assert singular.min() > 0.4
+    assert singular.max() < 1.6
+    assert (step * gradient[:, :, 0, 0]).sum() > 0.0, 'downhill'
+
+
+def test_rates_keep_their_factor():
+    optimizers = make_optimizers(laid_out(build('lite')), OptimizerConfig(name='muon', muon_factor=20.0))
+    set_rate(optimizers, 1e-3)
+    assert [optimizer.param_groups[0]['lr'] for optimizer in optimizers] == [1e-3, 2e-2]
+
+
+def test_zero_grad_forgets_the_kernels_gradients():
+    network = laid_out(nn.Conv2d(8, 8, 3))
+    network(torch.ones(1, 8, 4, 4)).sum().backward()
+    KernelMuon([network.weight], lr=1.0, momentum=0.9).zero_grad()
+    assert network.weight.grad is None
+
+
+def test_kernels_in_another_memory_format_are_refused():
+    with pytest.raises(ValueError, match='channels_last'):
+        KernelMuon([nn.Conv2d(8, 8, 3).weight], lr=1.0, momentum=0.9)
