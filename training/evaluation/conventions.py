@@ -1,0 +1,187 @@
+"""The conventions in which this field states PSNR and SSIM, by name.
+
+The same images score 1 to 2 dB apart under two of them, so a figure is worth nothing without its convention.
+Complex-wavelet SSIM, what DeblurGAN and its successors report as SSIM (pyssim's `cw_ssim_value`, about 0.05
+to 0.1 above the Gaussian one), is not computed here: such figures are compared with nothing.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from restore_node import metrics
+from restore_node.errors import InputError
+from training.evaluation.alignment import align
+from training.evaluation.luma import full_luma, matlab_luma
+from training.evaluation.similarity import inside, plane_mean, similarity_map, volume_mean
+
+Image = NDArray[np.uint8]
+
+PSNR_CAP_DB = 60.0
+"""Equal images have no finite PSNR; every image counts at most this much in a mean."""
+
+GAUSSIAN = 'Gaussian 11x11, sigma 1.5'
+
+
+class Score(NamedTuple):
+    """PSNR in dB, at most 60, and SSIM of one image, or their means over many."""
+
+    psnr_db: float
+    ssim: float
+
+
+@dataclass(frozen=True)
+class Convention:
+    """One way to compare a restored image with its truth.
+
+    Attributes:
+        name: key in files and on the command line.
+        channel, value_range, ssim, alignment: what is compared, in words, for every table.
+        practice: who computes it so.
+        compare: (restored, truth), both uint8 [H, W, 3] RGB, to PSNR and SSIM.
+    """
+
+    name: str
+    channel: str
+    value_range: str
+    ssim: str
+    alignment: str
+    practice: str
+    compare: Callable[[Image, Image], tuple[float, float]]
+
+    def score(self, restored: Image, truth: Image) -> Score:
+        """Compare two images.
+
+        Raises:
+            InputError: not RGB uint8, of different sizes, smaller than SSIM's window, or not to be aligned.
+        """
+        check_alike(restored, truth)
+        psnr_db, ssim = self.compare(restored, truth)
+        return Score(min(psnr_db, PSNR_CAP_DB), ssim)
+
+    def words(self) -> str:
+        """The convention in one line."""
+        return f'{self.channel} {self.value_range}, SSIM {self.ssim}, {self.alignment}'
+
+
+def check_alike(restored: Image, truth: Image) -> None:
+    """Raise InputError unless two images are uint8 [H, W, 3] of one size, no smaller than SSIM's window."""
+    for image in (restored, truth):
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            raise InputError(
+                'scores compare RGB images',
+                seen=f'{image.dtype} {list(image.shape)}',
+                wanted='uint8 [H, W, 3]',
+            )
+    if restored.shape != truth.shape:
+        raise InputError(
+            'a restored image has the size of its truth',
+            seen=f'{restored.shape[1]}x{restored.shape[0]} and {truth.shape[1]}x{truth.shape[0]}',
+            fix='compare the right pair, uncropped',
+        )
+    if min(truth.shape[:2]) < metrics.SSIM_WINDOW:
+        raise InputError(
+            'image is too small for SSIM',
+            seen=f'{truth.shape[1]}x{truth.shape[0]}',
+            wanted=f'{metrics.SSIM_WINDOW}x{metrics.SSIM_WINDOW}',
+        )
+
+
+def _rgb(restored: Image, truth: Image) -> tuple[float, float]:
+    return metrics.psnr(restored, truth), metrics.ssim(restored, truth)
+
+
+def _rgb_volume(restored: Image, truth: Image) -> tuple[float, float]:
+    similarity = similarity_map(*_floats(restored, truth), metrics.PEAK, volume_mean)
+    return metrics.psnr(restored, truth), float(similarity.mean())
+
+
+def _on_luma(
+    luma: Callable[[Image], Image], border: Callable[[NDArray[np.floating]], NDArray[np.floating]]
+) -> Callable[[Image, Image], tuple[float, float]]:
+    def compare(restored: Image, truth: Image) -> tuple[float, float]:
+        a, b = luma(restored), luma(truth)
+        similarity = similarity_map(*_floats(a, b), metrics.PEAK, plane_mean)
+        return cv2.PSNR(a, b, metrics.PEAK), float(border(similarity).mean())
+
+    return compare
+
+
+def _aligned(restored: Image, truth: Image) -> tuple[float, float]:
+    aligned = align(restored, truth)
+    return aligned.psnr(), aligned.ssim()
+
+
+def _whole(positions: NDArray[np.floating]) -> NDArray[np.floating]:
+    return positions
+
+
+def _floats(*images: Image) -> list[NDArray[np.float64]]:
+    return [image.astype(np.float64) for image in images]
+
+
+NOT_ALIGNED = 'not aligned'
+CONVENTIONS = {
+    convention.name: convention
+    for convention in (
+        Convention(
+            'rgb',
+            'RGB',
+            '0..255',
+            f'{GAUSSIAN}, mean over channels',
+            NOT_ALIGNED,
+            'scikit-image; this project reproduces the paper in it',
+            _rgb,
+        ),
+        Convention(
+            'rgb-volume',
+            'RGB',
+            '0..255',
+            "MATLAB's ssim on the RGB volume (Gaussian 11x11x11, border repeated)",
+            NOT_ALIGNED,
+            'deblurring tables of MPRNet, Restormer, NAFNet',
+            _rgb_volume,
+        ),
+        Convention(
+            'luma',
+            'luma (MATLAB rgb2ycbcr)',
+            '16..235 (peak 255)',
+            f'{GAUSSIAN}, inside the border',
+            NOT_ALIGNED,
+            'deraining tables of PReNet, MPRNet, Restormer',
+            _on_luma(matlab_luma, inside),
+        ),
+        Convention(
+            'luma-border',
+            'luma (MATLAB rgb2ycbcr)',
+            '16..235 (peak 255)',
+            "MATLAB's ssim (Gaussian 11x11, border repeated)",
+            NOT_ALIGNED,
+            "NAFNet's and other ports of MATLAB's ssim",
+            _on_luma(matlab_luma, _whole),
+        ),
+        Convention(
+            'luma-full',
+            'luma (BT.601, OpenCV)',
+            '0..255',
+            f'{GAUSSIAN}, inside the border',
+            NOT_ALIGNED,
+            'scripts that convert with OpenCV',
+            _on_luma(full_luma, inside),
+        ),
+        Convention(
+            'rgb-aligned',
+            'RGB',
+            '0..255',
+            f'{GAUSSIAN}, mean over channels, inside border and mask',
+            'aligned to the truth (gain, ECC homography, mask)',
+            "RealBlur's own evaluation",
+            _aligned,
+        ),
+    )
+}
+PLAIN = tuple(name for name, convention in CONVENTIONS.items() if convention.alignment == NOT_ALIGNED)
