@@ -14,17 +14,79 @@ from training.degradation.sample import DegradationConfig
 
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0.0)]
+NotNegative = Annotated[float, Field(ge=0.0)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+CRITIC_PX = 256
+"""Side of the crops that the discriminator takes (paper, table 1)."""
+
+
+@dataclass(frozen=True)
+class PerceptualConfig:
+    """The perceptual loss (paper, eq. 9), see losses/perceptual.py.
+
+    Attributes:
+        weight: of the term.
+        layer: of VGG19, whose features are compared.
+        weights: file of the published ImageNet weights; the usual cache of PyTorch if None.
+        download: fetch them into that cache when they are missing.
+    """
+
+    weight: Positive = 100.0
+    layer: str = 'conv3_3'
+    weights: str | None = None
+    download: bool = False
+
+
+@dataclass(frozen=True)
+class AdversarialConfig:
+    """The game against a critic (paper, eq. 8), see losses/adversarial.py.
+
+    Attributes:
+        weight: of the critic's score in the generator's loss.
+        critic_steps: updates of the critic for each one of the generator.
+        constraint: what keeps the critic smooth: `clip` its weights (Arjovsky et al. 2017), the paper's
+            choice, or `penalty` on its gradient (Gulrajani et al. 2017).
+        clip_limit: weights are kept between its negative and itself.
+        penalty_weight: of the gradient penalty.
+        betas: of the critic's Adam.
+    """
+
+    weight: Positive = 1.0
+    critic_steps: Count = 5
+    constraint: Literal['clip', 'penalty'] = 'penalty'
+    clip_limit: Positive = 0.01
+    penalty_weight: Positive = 10.0
+    betas: tuple[Share, Share] = (0.5, 0.9)
 
 
 @dataclass(frozen=True)
 class LossConfig:
-    """The content loss, see losses.py: weights of its terms, and whether images count by their ratio."""
+    """What the generator is to make small: weights of the terms, see losses/.
 
-    charbonnier: Positive = 1.0
-    frequency: Annotated[float, Field(ge=0.0)] = 0.0
-    root_mean_square: Annotated[float, Field(ge=0.0)] = 0.0
+    Attributes:
+        charbonnier, frequency, root_mean_square: weights of the pixel terms; 0 leaves a term out.
+        relative: images count by the ratio that their error shrinks by (pixel terms only).
+        perceptual, adversarial: these terms, where they are given.
+    """
+
+    charbonnier: NotNegative = 1.0
+    frequency: NotNegative = 0.0
+    root_mean_square: NotNegative = 0.0
     relative: bool = False
+    perceptual: PerceptualConfig | None = None
+    adversarial: AdversarialConfig | None = None
+
+    @property
+    def has_pixel_terms(self) -> bool:
+        """Whether restored and sharp pixels are compared."""
+        return max(self.charbonnier, self.frequency, self.root_mean_square) > 0.0
+
+    def __post_init__(self) -> None:
+        if not (self.has_pixel_terms or self.perceptual):
+            raise ValueError(
+                'no term ties the restored frame to the sharp one, want a pixel or perceptual term'
+            )
 
 
 @dataclass(frozen=True)
@@ -33,22 +95,44 @@ class ScheduleConfig:
 
     Attributes:
         batch: crops a step, over all devices.
-        steps: length of the run; max_minutes ends it earlier when set, and the learning rate follows
-            whichever is farther on.
-        warmup_steps: the learning rate rises linearly over these.
-        first_rate, last_rate: Adam's learning rate, cosine decay from first to last.
+        steps: length of a run of one stage.
+        stages: instead, lengths of several: each begins with a fresh critic and fresh optimizers and keeps the
+            generator (the incremental training strategy of the paper, section 4.1).
+        max_minutes: ends the run earlier when set, and the learning rate follows whichever is farther on;
+            such a run depends on the machine's speed, no two end alike.
+        warmup_steps: the learning rate rises linearly over these, in every stage.
+        first_rate, last_rate: learning rate at first and at the end.
+        hold: share of the decay's time that passes at the first rate.
+        decay, decay_over: how it falls, and whether every stage begins at the first rate again.
         average_decay: of the moving average of the weights, which is what is validated and exported.
-        clip_norm: gradients are scaled down to this norm.
+        clip_norm: gradients of the generator are scaled down to this norm; null leaves them as they are.
     """
 
     batch: Count = 8
-    steps: Count = 60_000
+    steps: Count | None = None
+    stages: tuple[Count, ...] = ()
     max_minutes: Positive | None = None
     warmup_steps: Annotated[int, Field(ge=0)] = 500
     first_rate: Positive = 1e-3
     last_rate: Positive = 1e-6
+    hold: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    decay: Literal['cosine', 'linear'] = 'cosine'
+    decay_over: Literal['run', 'stage'] = 'run'
     average_decay: Share = 0.999
-    clip_norm: Positive = 1.0
+    clip_norm: Positive | None = 1.0
+
+    @property
+    def total_steps(self) -> int:
+        """Length of the run."""
+        return sum(self.stages) or self.steps or 0
+
+    def __post_init__(self) -> None:
+        if (self.steps is None) != bool(self.stages):
+            raise ValueError('want either steps or stages')
+        if self.max_minutes and self.stages:
+            raise ValueError('max_minutes does not go with stages, whose lengths are steps')
+        if self.last_rate > self.first_rate:
+            raise ValueError(f'last_rate is {self.last_rate:g}, above first_rate {self.first_rate:g}')
 
 
 @dataclass(frozen=True)
@@ -70,11 +154,25 @@ class OptimizerConfig:
 
 @dataclass(frozen=True)
 class ValidationConfig:
-    """Patches of the photographs held apart, degraded once for all: `patches` of each kind of `kinds`."""
+    """When and on what a run is measured.
+
+    Attributes:
+        kinds, patches: patches of the photographs held apart, degraded once for all, so many of each kind.
+        minutes, steps: how often, whichever comes first.
+    """
 
     kinds: tuple[str, ...] = ('clean', 'blur', 'streaks', 'drops', 'all')
     patches: Count = 16
-    minutes: Positive = 5.0
+    minutes: Positive | None = 5.0
+    steps: Count | None = None
+
+
+@dataclass(frozen=True)
+class CheckpointConfig:
+    """How often the state of a run is saved: whichever comes first; at its end in any case."""
+
+    minutes: Positive | None = 5.0
+    steps: Count | None = None
 
 
 @dataclass(frozen=True)
@@ -82,30 +180,45 @@ class TrainConfig:
     """One training run.
 
     Attributes:
-        devices: GPUs, or processes of one CPU, that train together; a batch is divided between them.
+        network: name of the generator, with options of its own in `network_options`.
+        start_from: checkpoint of another run, whose averaged generator this one begins with (transfer learning).
+        devices: GPUs, or processes of one CPU, that train together; a batch is divided between them. Where
+            torchrun started the processes, it says how many there are.
+        precision: bf16-mixed computes the generator in bfloat16; weights, losses and penalties stay float32.
+        compile: run the generator through torch.compile.
+        log_seconds: how often losses are recorded.
     """
 
     # Also holds for the dataclasses inside.
     __pydantic_config__ = ConfigDict(extra='forbid')
 
-    name: Annotated[str, Field(pattern=r'^[a-z0-9][a-z0-9.-]*$')]
+    name: Annotated[str, Field(pattern=r'^[a-z0-9][a-z0-9._-]*$')]
     task: Literal['deblur', 'derain', 'restore']
     network: str
     data: DataConfig
-    seed: int = 1
+    schedule: ScheduleConfig
+    network_options: dict[str, Any] = field(default_factory=dict)
+    start_from: str | None = None
+    seed: Annotated[int, Field(ge=0)] = 1
+    accelerator: Literal['auto', 'cpu', 'cuda'] = 'auto'
     devices: Count = 1
-    precision: Literal['32-true', 'bf16-mixed', '16-mixed'] = '32-true'
+    precision: Literal['32-true', 'bf16-mixed'] = '32-true'
+    compile: bool = False
     degradation: DegradationConfig = field(default_factory=DegradationConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
-    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     validation: ValidationConfig = field(default_factory=ValidationConfig)
+    checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
     log_seconds: Positive = 30.0
 
     def __post_init__(self) -> None:
         if self.schedule.batch % self.devices:
             raise ValueError(
                 f'schedule.batch is {self.schedule.batch}, not a multiple of devices {self.devices}'
+            )
+        if self.loss.adversarial and self.data.crop_px != CRITIC_PX:
+            raise ValueError(
+                f'data.crop_px is {self.data.crop_px}, and the critic of loss.adversarial wants {CRITIC_PX}'
             )
 
 

@@ -1,0 +1,70 @@
+"""Where a run computes: its devices, precision and processes, all by Lightning Fabric.
+
+`python -m training.train` starts a process for each device of one machine. Started by `torchrun`, on one machine or
+on many, each process finds itself already in place and Fabric takes torchrun's word for how many there are.
+"""
+
+import os
+
+import cv2
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments import TorchElasticEnvironment
+
+from restore_node.errors import ConfigError
+from training.config import TrainConfig
+
+
+def make_fabric(config: TrainConfig) -> Fabric:
+    """Fabric for a run, not launched yet.
+
+    Raises:
+        ConfigError: devices that this machine does not have, or a batch that they cannot share.
+    """
+    devices, nodes = config.devices, 1
+    if TorchElasticEnvironment.detect():
+        devices = int(os.environ['LOCAL_WORLD_SIZE'])
+        nodes = int(os.environ['WORLD_SIZE']) // devices
+    if config.schedule.batch % (devices * nodes):
+        raise ConfigError(
+            'schedule.batch', seen=config.schedule.batch, wanted=f'a multiple of {devices * nodes} processes'
+        )
+    accelerator = config.accelerator
+    if accelerator == 'auto':
+        accelerator = 'cuda' if torch.cuda.is_available() else 'cpu'
+    if accelerator == 'cuda' and devices > torch.cuda.device_count():
+        raise ConfigError(
+            'devices', seen=devices, wanted=f'at most the {torch.cuda.device_count()} GPUs of this machine'
+        )
+    return Fabric(
+        accelerator=accelerator,
+        devices=devices,
+        num_nodes=nodes,
+        strategy=_strategy(devices * nodes),
+        precision=config.precision,
+    )
+
+
+def is_first_process() -> bool:
+    """Whether this process, before any launch, is the one of its run that writes files."""
+    return not TorchElasticEnvironment.detect() or int(os.environ['RANK']) == 0
+
+
+def set_up_device(fabric: Fabric) -> None:
+    """Settings of this process for its device, once it was launched."""
+    if fabric.device.type == 'cpu':
+        # One thread a core and none to spare: threads of one process that wait for each other lose most of
+        # their time where other programs run too.
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) // fabric.world_size))
+    else:
+        # All crops have one size, so the fastest kernels are worth looking for; fp32 products as TF32.
+        torch.backends.cudnn.benchmark = True
+        torch.set_float32_matmul_precision('high')
+    cv2.setNumThreads(1)
+
+
+def _strategy(processes: int) -> str:
+    if processes == 1:
+        return 'auto'
+    # Processes are spawned: a forked one would inherit the locks of thread pools without their threads.
+    return 'ddp' if TorchElasticEnvironment.detect() else 'ddp_spawn'

@@ -1,0 +1,92 @@
+"""A network that learns: the generator, and the critic where there is one."""
+
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from training.checkpoint import fill
+from training.config import OptimizerConfig
+from training.optimizers import make_optimizers, set_rate, states
+
+
+class NotFiniteError(Exception):
+    """A loss or a gradient that is no number any more, met before it reached the weights."""
+
+
+class Player:
+    """One network with its optimizers, on the devices of a run.
+
+    Args:
+        fabric: launched.
+        network: float32, on any device; `network` afterwards is what Fabric made of it, `module` itself.
+        optimizer: which, and their constants.
+        clip_norm: gradients are scaled down to this norm, if any.
+        compiled: run it through torch.compile. Not for a network that a penalty differentiates twice.
+    """
+
+    def __init__(
+        self,
+        fabric: Fabric,
+        network: nn.Module,
+        optimizer: OptimizerConfig,
+        *,
+        clip_norm: float | None = None,
+        compiled: bool = False,
+    ) -> None:
+        self._fabric, self._config, self._clip_norm = fabric, optimizer, clip_norm
+        self.module = network.to(fabric.device, memory_format=torch.channels_last)
+        self.network = fabric.setup_module(
+            torch.compile(self.module) if compiled else self.module, move_to_device=False
+        )
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin with fresh optimizers, keeping the weights."""
+        self._optimizers = [
+            self._fabric.setup_optimizers(optimizer)
+            for optimizer in make_optimizers(self.module, self._config)
+        ]
+
+    def update(self, loss: Tensor, rate: float) -> Tensor:
+        """Take one step down the gradient of a loss.
+
+        Args:
+            loss: scalar; of this process's share of the batch, gradients are averaged over all of them.
+            rate: learning rate.
+
+        Returns:
+            The norm of the gradient before it was clipped, a scalar.
+
+        Raises:
+            NotFiniteError: in all processes, if loss or gradient of any of them is NaN or infinite.
+        """
+        for optimizer in self._optimizers:
+            optimizer.zero_grad()
+        self._fabric.backward(loss)
+        gradients = [weights.grad for weights in self.module.parameters() if weights.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients)
+        self._check_finite(loss.detach().clone(), norm)
+        if self._clip_norm is not None:
+            torch.nn.utils.clip_grads_with_norm_(self.module.parameters(), self._clip_norm, norm)
+        set_rate(self._optimizers, rate)
+        for optimizer in self._optimizers:
+            optimizer.step()
+        return norm
+
+    def state(self) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
+        """Weights, and the states of the optimizers."""
+        return self.module.state_dict(), states(self._optimizers)
+
+    def load(self, weights: dict[str, Tensor], optimizers: list[dict[str, Any]]) -> None:
+        """Go on from a state. Raises InputError when it is another network's."""
+        fill(self.module, weights)
+        for optimizer, state in zip(self._optimizers, optimizers, strict=True):
+            optimizer.load_state_dict(state)
+
+    def _check_finite(self, loss: Tensor, norm: Tensor) -> None:
+        # Gradients are the same everywhere by now, losses are not: without the sum one process would stop alone.
+        loss = self._fabric.all_reduce(loss, reduce_op='sum')
+        if not torch.isfinite(loss + norm):
+            raise NotFiniteError(f'loss {loss.item():g}, norm of the gradient {norm.item():g}')
