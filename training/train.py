@@ -9,7 +9,6 @@ import json
 import logging
 import os
 import subprocess
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,15 +17,14 @@ import cv2
 import torch
 import yaml
 from lightning_fabric import Fabric
-from torch import Tensor
-from torch.utils.data import DataLoader
 
 from restore_node.errors import ConfigError, RestoreError
 from training import checkpoint
 from training.checkpoint import Checkpoint
 from training.commands import report_errors
 from training.config import TrainConfig, config_values, load_config
-from training.data.patches import PatchStream
+from training.data.loader import batches
+from training.data.patches import PatchSource
 from training.data.photographs import Photograph, data_list, find_photographs, split
 from training.evaluation.held_apart import validation_pairs
 from training.networks.registry import build
@@ -109,21 +107,12 @@ def _train_rank(
     elif previous:
         trainer.start_from(previous.average)
     validation = validation_pairs(apart, config) if fabric.is_global_zero else {}
-    trainer.fit(lambda step: _batches(sharp, config, step, fabric), validation)
-
-
-def _batches(
-    photographs: list[Photograph], config: TrainConfig, step: int, fabric: Fabric
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """This rank's share of every batch."""
-    seed = [config.seed, step, fabric.global_rank]
-    loader = DataLoader(
-        PatchStream(photographs, config.data, config.degradation, seed),
-        batch_size=config.schedule.batch // fabric.world_size,
-        num_workers=config.data.workers,
-        multiprocessing_context='spawn' if config.data.workers else None,
+    batch = config.schedule.batch
+    source = PatchSource(sharp, config.data, config.degradation, config.seed, batch)
+    trainer.fit(
+        lambda step: batches(source, batch, step, fabric.global_rank, fabric.world_size, config.data.workers),
+        validation,
     )
-    return iter(loader)
 
 
 def _set_up_log() -> None:

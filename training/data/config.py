@@ -1,12 +1,15 @@
 """What a training run is fed with: the `data` part of a configuration."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0.0)]
+
+LayoutName = Literal['gopro', 'realblur_j', 'realblur_r', 'rain800', 'rain100h', 'rain100l', 'folders']
+"""Layouts of paired sets; see layouts/registry.py."""
 
 
 @dataclass(frozen=True)
@@ -27,30 +30,75 @@ class DataSet:
 
 
 @dataclass(frozen=True)
-class DataConfig:
-    """Where photographs come from and how patches are cut.
+class PairsConfig:
+    """Pairs of degraded and sharp images on disk, in a published layout or one's own.
 
     Attributes:
-        roots: folders (searched recursively) or tars of sharp photographs.
-        sets: what they are; photographs that match none are listed as `other`.
-        held_apart: globs of the photographs kept for validation, by sequence or source, never by frame.
-        patch_px: side of a degraded patch in the pool; crop_px: side of the crop that the network sees.
-        pool: patches kept by each process; reuse: crops drawn for each new patch.
-        smallest_scale: photographs are drawn at a random scale from this to 1.
-        workers: processes that make patches beside each training process; 0 makes them in between steps,
-            which is best where every core trains.
+        layout: how they lie there, see the files of `layouts/`.
+        root: the set's folder, the one that its archive unpacks to.
+        variant: of `gopro`, which response its blur was made with: `blur` (linear) or `blur_gamma` (2.2).
+        degraded, sharp: of `folders`, the two folders under the root, with equal names inside.
+        noise: standard deviation of the Gaussian noise that is added to degraded crops, grey levels of 255.
+        crops_per_read: crops taken from a pair each time it is read; they go into different batches.
+        flips: crops are mirrored at random, both ways; turns: and turned by 90 degrees.
+        terms: what one may do with the set, for the model card.
     """
 
-    roots: Annotated[tuple[str, ...], Field(min_length=1)]
+    layout: LayoutName
+    root: str
+    variant: Literal['blur', 'blur_gamma'] = 'blur'
+    degraded: str = 'degraded'
+    sharp: str = 'sharp'
+    noise: Annotated[float, Field(ge=0.0)] = 0.0
+    crops_per_read: Count = 4
+    flips: bool = True
+    turns: bool = False
+    terms: str = 'not stated'
+
+    def __post_init__(self) -> None:
+        if self.variant != 'blur' and self.layout != 'gopro':
+            raise ValueError(f'variant is {self.variant}, which only the layout gopro has')
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Either sharp photographs, which are degraded here (`roots`), or pairs on disk (`pairs`).
+
+    Attributes:
+        roots: folders (searched recursively) or tars of sharp photographs, videos, rosbag2 bags.
+        pairs: a paired set.
+        sets: what the photographs are; those that match none are listed as `other`.
+        held_apart: globs of what is kept for validation, by sequence or source, never by frame. Of pairs,
+            when empty: the set's test pairs, which are looked at and nothing else.
+        crop_px: side of the crop that the network sees.
+        workers: processes that make samples beside each training process; 0 makes them in between steps,
+            which is best where every core trains.
+
+    Attributes of photographs only:
+        patch_px: side of a degraded patch, from which crops are taken.
+        pool: patches to draw from at any time, over all processes; reuse: crops drawn for each new patch.
+        smallest_scale: photographs are drawn at a random scale from this to 1.
+        frame_stride: every n-th frame of videos and bags is a photograph.
+        flips: crops are mirrored at random, both ways; turns: and turned by 90 degrees.
+    """
+
+    roots: tuple[str, ...] = ()
+    pairs: PairsConfig | None = None
     sets: tuple[DataSet, ...] = ()
     held_apart: tuple[str, ...] = ()
-    patch_px: Annotated[int, Field(ge=64, multiple_of=8)] = 256
     crop_px: Annotated[int, Field(ge=64, multiple_of=8)] = 160
+    workers: Annotated[int, Field(ge=0)] = 0
+    patch_px: Annotated[int, Field(ge=64, multiple_of=8)] = 256
     pool: Count = 2000
     reuse: Count = 16
     smallest_scale: Annotated[float, Field(gt=0.0, le=1.0)] = 0.5
-    workers: Annotated[int, Field(ge=0)] = 0
+    frame_stride: Count = 10
+    flips: bool = True
+    turns: bool = True
 
     def __post_init__(self) -> None:
-        if self.crop_px > self.patch_px:
+        if bool(self.roots) == bool(self.pairs):
+            both = 'both' if self.pairs else 'neither'
+            raise ValueError(f'{both} of roots and pairs given, want one of them')
+        if not self.pairs and self.crop_px > self.patch_px:
             raise ValueError(f'crop_px is {self.crop_px}, larger than patch_px {self.patch_px}')

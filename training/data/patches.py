@@ -1,34 +1,45 @@
-"""Pairs of degraded and sharp crops, without end.
+"""Samples from sharp photographs that are degraded here.
 
-Degrading a patch takes about as long as a training step, so patches live in a pool: each new one is cut from
-a photograph and degraded once, and every draw takes a random crop of a random patch, flipped at random.
+Degrading a patch takes about as long as a training step, so each patch serves many crops: at any time
+samples draw from a pool of patches, into which new ones come as old ones leave. The pool is a matter of
+numbers only (which patches may sample i draw from?), and every patch is a function of its own number. So
+there is nothing to remember for a run to be resumed, or to be divided among processes.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch.utils.data import IterableDataset, get_worker_info
 
 from training.data.config import DataConfig
 from training.data.photographs import Photograph, set_of
+from training.data.samples import Pair, crop_pair, lanes
 from training.degradation.sample import DegradationConfig, degrade, draw, draw_kind
-
-Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 MARGIN_PX = 32
 """Cut off after degrading: what moves in over the border of a patch is not what a real camera would see."""
 
-_FIRST_PATCHES = 64
-_PATCHES_PER_PHOTOGRAPH = 4
+# Decoding a photograph takes about as long as degrading a patch of it.
+_PATCHES_PER_READ = 4
+# Apart in the seeds of random generators.
+_SAMPLES, _READS = 0, 1
 
 
-class PatchStream(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
-    """Endless (degraded, sharp) crops: uint8 [3, crop, crop] RGB tensors, 0..255.
+class PatchSource:
+    """Endless samples: crops of degraded patches of photographs; see `Source`.
 
-    The stream is a function of `seed` and of the number of workers.
+    Each lane has its own row of reads, a read being one photograph with four patches of it. Sample i, the
+    v-th of its lane, draws a patch from the last `window` reads up to number v / (4 * reuse): so a patch
+    serves `reuse` crops on average, spread over as many samples as the pool makes, and the lanes together
+    draw from `pool` patches.
+
+    Args:
+        photographs: sharp ones, to train on.
+        data: how patches and crops are cut.
+        degradation: how patches are degraded.
+        seed: decides everything.
+        batch: samples a step, over all ranks.
     """
 
     def __init__(
@@ -36,50 +47,44 @@ class PatchStream(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
         photographs: Sequence[Photograph],
         data: DataConfig,
         degradation: DegradationConfig,
-        seed: Sequence[int],
+        seed: int,
+        batch: int,
     ) -> None:
         self._photographs, self._data, self._degradation = photographs, data, degradation
-        self._seed = seed
+        self._seed, self._lanes = seed, lanes(batch)
+        self._window = max(1, round(data.pool / (self._lanes * _PATCHES_PER_READ)))
         weights = np.array([set_of(photograph, data.sets).weight for photograph in photographs])
         self._chances = weights / weights.sum()
+        self._made: dict[int, dict[int, list[Pair]]] = {}
 
-    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        worker = get_worker_info()
-        index, workers = (worker.id, worker.num_workers) if worker else (0, 1)
-        if worker:
-            # A worker is one core: OpenCV's own threads would only compete with the trainer's.
-            cv2.setNumThreads(1)
-        rng = np.random.default_rng([*self._seed, index])
-        capacity = max(1, self._data.pool // workers)
-        patches = self._patches(rng)
-        pool = [next(patches) for _ in range(min(_FIRST_PATCHES, capacity))]
-        while True:
-            for _ in range(self._data.reuse):
-                yield self._crop(pool[rng.integers(len(pool))], rng)
-            if len(pool) < capacity:
-                pool.append(next(patches))
-            else:
-                pool[rng.integers(capacity)] = next(patches)
+    def __len__(self) -> int:
+        return 0
 
-    def _patches(self, rng: np.random.Generator) -> Iterator[Pair]:
-        while True:
-            photograph = self._photographs[rng.choice(len(self._photographs), p=self._chances)]
-            image = photograph.read()
-            for _ in range(_PATCHES_PER_PHOTOGRAPH):
-                kind = draw_kind(self._degradation, rng)
-                yield make_pair(image, kind, self._data, self._degradation, rng)
+    def sample(self, index: int) -> Pair:
+        """Sample `index`: uint8 [crop, crop, 3] RGB each; raises InputError for an unreadable photograph."""
+        visit, lane = divmod(index, self._lanes)
+        newest = visit // (_PATCHES_PER_READ * self._data.reuse)
+        reads = range(max(0, newest - self._window + 1), newest + 1)
+        rng = np.random.default_rng([self._seed, _SAMPLES, index])
+        read = int(rng.integers(reads.start, reads.stop))
+        patch = self._patches(lane, read, reads)[rng.integers(_PATCHES_PER_READ)]
+        return crop_pair(patch, self._data.crop_px, rng, flips=self._data.flips, turns=self._data.turns)
 
-    def _crop(self, pair: Pair, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        size = self._data.crop_px
-        top, left = rng.integers(self._data.patch_px - size + 1, size=2)
-        flips = tuple(axis for axis in (0, 1) if rng.random() < 0.5)
-        degraded, sharp = (
-            torch.from_numpy(
-                np.flip(image[top : top + size, left : left + size], flips).transpose(2, 0, 1).copy()
-            )
-            for image in pair
-        )
-        return degraded, sharp
+    def _patches(self, lane: int, read: int, reads: range) -> list[Pair]:
+        made = self._made.setdefault(lane, {})
+        if read not in made:
+            for gone in made.keys() - set(reads):
+                del made[gone]
+            made[read] = self._make(lane, read)
+        return made[read]
+
+    def _make(self, lane: int, read: int) -> list[Pair]:
+        rng = np.random.default_rng([self._seed, _READS, lane, read])
+        image = self._photographs[rng.choice(len(self._photographs), p=self._chances)].read()
+        return [
+            make_pair(image, draw_kind(self._degradation, rng), self._data, self._degradation, rng)
+            for _ in range(_PATCHES_PER_READ)
+        ]
 
 
 def make_pair(

@@ -1,0 +1,131 @@
+import pickle
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip('torch', reason='the training environment is not set up')
+
+from restore_node.errors import ConfigError, InputError
+from training.data.config import DataConfig
+from training.data.loader import batches
+from training.data.patches import PatchSource
+from training.data.photographs import find_photographs
+from training.data.samples import LANE_STEPS, crop_pair, lanes
+from training.degradation.sample import DegradationConfig
+
+DEGRADATION = DegradationConfig(kinds={'clean': 1.0, 'streaks': 1.0})
+
+
+@pytest.fixture
+def source(photographs_root):
+    """Makes sources of small crops, one like the other."""
+    photographs = find_photographs([str(photographs_root)])
+
+    def make(batch=2, **changes):
+        values = {'patch_px': 64, 'crop_px': 64, 'pool': 8, 'reuse': 2} | changes
+        data = DataConfig(roots=(str(photographs_root),), **values)
+        return PatchSource(photographs, data, DEGRADATION, 5, batch)
+
+    return make
+
+
+def take(stream, count):
+    return [tuple(images.clone() for images in next(stream)) for _ in range(count)]
+
+
+def assert_equal(some, others):
+    assert len(some) == len(others)
+    for one, other in zip(some, others, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_a_batch_is_the_samples_of_its_step(source):
+    made = source()
+    degraded, sharp = take(batches(made, 2, first_step=3), 1)[0]
+    assert degraded.shape == sharp.shape == (2, 3, 64, 64)
+    assert degraded.dtype == torch.uint8
+    assert degraded.is_contiguous(memory_format=torch.channels_last)
+    for place in (0, 1):
+        one, other = made.sample(6 + place)
+        assert np.array_equal(degraded[place].permute(1, 2, 0).numpy(), one)
+        assert np.array_equal(sharp[place].permute(1, 2, 0).numpy(), other)
+
+
+def test_a_resumed_run_sees_what_an_uninterrupted_one_sees(source):
+    assert_equal(take(batches(source(), 2), 40)[33:], take(batches(source(), 2, first_step=33), 7))
+
+
+def test_ranks_divide_the_batch(source):
+    whole = take(batches(source(batch=4), 4), 3)
+    parts = [take(batches(source(batch=4), 4, rank=rank, world=2), 3) for rank in (0, 1)]
+    joined = [
+        tuple(torch.cat(pair) for pair in zip(one, other, strict=True))
+        for one, other in zip(*parts, strict=True)
+    ]
+    assert_equal(whole, joined)
+    with pytest.raises(ConfigError, match='multiple of the 3'):
+        next(batches(source(), 4, world=3))
+
+
+def test_workers_change_nothing(source):
+    assert_equal(take(batches(source(), 2), 5), take(batches(source(), 2, workers=2), 5))
+
+
+def test_an_error_keeps_its_line_on_its_way_out_of_a_worker(tmp_path):
+    (tmp_path / 'broken.png').write_bytes(b'no image')
+    broken = PatchSource(
+        find_photographs([str(tmp_path)]), DataConfig(roots=(str(tmp_path),)), DEGRADATION, 5, 2
+    )
+    with pytest.raises(InputError) as caught:
+        next(batches(broken, 2))
+    for error in (caught.value, pickle.loads(pickle.dumps(caught.value))):
+        assert str(error).endswith('broken.png is not an image; remove or replace it')
+
+
+def test_a_patch_is_made_by_one_worker_of_one_rank(source, monkeypatch):
+    batch, world, workers = 4, 2, 4
+    made = []
+    for rank in range(world):
+        for worker in range(workers):
+            mine = source(batch=batch, pool=200)
+            reads = set()
+            monkeypatch.setattr(
+                mine, '_make', lambda lane, read, to=reads: to.add((lane, read)) or [blank()] * 4
+            )
+            share = batch // world
+            for step in range(worker, 20 * LANE_STEPS, workers):
+                for place in range(rank * share, (rank + 1) * share):
+                    mine.sample(step * batch + place)
+            made.append(reads)
+    assert sum(map(len, made)) == len(set.union(*made)) > lanes(batch)
+
+
+def blank():
+    return (np.zeros((64, 64, 3), np.uint8),) * 2
+
+
+def test_patches_are_reused_and_forgotten(source, monkeypatch):
+    batch, reuse = 1, 4
+    mine = source(batch=batch, pool=8 * lanes(batch), reuse=reuse)
+    count = []
+    monkeypatch.setattr(mine, '_make', lambda *_: count.append(4) or [blank()] * 4)
+    samples = 60 * 4 * reuse * lanes(batch)
+    for index in range(samples):
+        mine.sample(index)
+    assert samples / sum(count) == pytest.approx(reuse, rel=0.1)
+    assert max(map(len, mine._made.values())) <= 2
+
+
+def test_samples_differ_and_are_of_all_orientations(source):
+    made = source()
+    assert len({made.sample(index)[0].tobytes() for index in range(20)}) == 20
+    image = np.arange(27, dtype=np.uint8).reshape(3, 3, 3)
+    rng = np.random.default_rng(0)
+    kinds = [
+        crop_pair((image, image), 3, rng, flips=flips, turns=turns)
+        for flips, turns in [(False, False), (True, False), (True, True)]
+        for _ in range(60)
+    ]
+    assert all(np.array_equal(*pair) and pair[0].flags.c_contiguous for pair in kinds)
+    seen = [{pair[0].tobytes() for pair in kinds[first : first + 60]} for first in (0, 60, 120)]
+    assert [len(orientations) for orientations in seen] == [1, 4, 8]

@@ -1,0 +1,88 @@
+"""Batches from a source of samples, by any number of ranks and workers."""
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from restore_node.errors import ConfigError, RestoreError
+from training.data.samples import Source
+
+Batch = tuple[Tensor, Tensor]
+"""(degraded, sharp): uint8 [N, 3, H, W] RGB each, 0..255, channels last in memory."""
+
+
+def batches(
+    source: Source, batch: int, first_step: int = 0, rank: int = 0, world: int = 1, workers: int = 0
+) -> Iterator[Batch]:
+    """Yield this rank's share of every batch, from a step on and without end.
+
+    Sample `step * batch + k` is the k-th of a step's batch over all ranks, so a step sees the same samples
+    whatever the number of workers, and a resumed run those of an uninterrupted one.
+
+    Args:
+        source: where samples come from; it is copied into every worker.
+        batch: samples a step, over all ranks.
+        first_step: the step to begin with.
+        rank: which of the processes that train this is.
+        world: how many of them there are.
+        workers: processes that make batches ahead of time; 0 makes each when it is asked for.
+
+    Raises:
+        ConfigError: the batch cannot be divided between the ranks.
+        RestoreError: whatever a sample raises, also from a worker.
+    """
+    if batch % world:
+        raise ConfigError('batch', seen=batch, wanted=f'a multiple of the {world} processes that train')
+    loader = DataLoader(
+        _Batches(source),
+        batch_sampler=_indices(batch, first_step, rank, world),
+        num_workers=workers,
+        # A forked process would inherit the locks of thread pools without their threads.
+        multiprocessing_context='spawn' if workers else None,
+        worker_init_fn=_one_thread,
+        collate_fn=_as_it_is,
+        pin_memory=torch.cuda.is_available(),
+    )
+    for made in loader:
+        if isinstance(made, RestoreError):
+            raise made
+        yield made
+
+
+class _Batches(Dataset[Batch | RestoreError]):
+    """A source, for DataLoader. Errors travel as values: raised in a worker they would lose their line."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    def __getitems__(self, indices: list[int]) -> Batch | RestoreError:
+        try:
+            degraded, sharp = zip(*map(self._source.sample, indices), strict=True)
+        except RestoreError as error:
+            return error
+        return _tensor(degraded), _tensor(sharp)
+
+
+def _tensor(images: tuple[np.ndarray, ...]) -> Tensor:
+    return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
+
+
+def _indices(batch: int, first_step: int, rank: int, world: int) -> Iterator[list[int]]:
+    share = batch // world
+    first = first_step * batch + rank * share
+    while True:
+        yield list(range(first, first + share))
+        first += batch
+
+
+def _one_thread(_worker: int) -> None:
+    # A worker is one core: OpenCV's own threads would only compete with the trainer's.
+    cv2.setNumThreads(1)
+
+
+def _as_it_is(made: Batch | RestoreError) -> Batch | RestoreError:
+    return made

@@ -1,0 +1,53 @@
+"""Samples: what a source of training data promises, and what every source does to its crops."""
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+"""(degraded, sharp): uint8 [H, W, 3] RGB each, 0..255, of one size."""
+
+LANE_STEPS = 16
+
+
+def lanes(batch: int) -> int:
+    """How many lanes the samples of a run are dealt to: sample i is in lane i modulo this.
+
+    Samples share what is costly to make (a degraded patch, a decoded image) within their lane only. A lane
+    is one place of a batch in every sixteenth step, so it stays with one rank and, with 1, 2, 4, 8 or 16
+    workers, with one worker: what is shared is made once, and yet no sample knows who makes it.
+    """
+    return LANE_STEPS * batch
+
+
+class Source(Protocol):
+    """Training samples by number: the same seed and index give the same sample, whoever asks and when."""
+
+    def __len__(self) -> int:
+        """Samples in one pass over the data; 0 where there is no end."""
+
+    def sample(self, index: int) -> Pair:
+        """Sample `index`, 0 or more: contiguous uint8 [crop, crop, 3] RGB each."""
+
+
+def crop_pair(pair: Pair, size: int, rng: np.random.Generator, *, flips: bool, turns: bool) -> Pair:
+    """A random square of a pair, mirrored and turned at random if asked.
+
+    Args:
+        pair: at least [size, size, 3] each.
+        size: side of the crop.
+        rng: decides.
+        flips: mirror each axis in half of the cases.
+        turns: swap the axes in half of the cases; with `flips` all eight orientations are equally likely.
+    """
+    height, width = pair[0].shape[:2]
+    top, left = int(rng.integers(height - size + 1)), int(rng.integers(width - size + 1))
+    mirrored = tuple(axis for axis in (0, 1) if rng.random() < 0.5) if flips else ()
+    turned = turns and rng.random() < 0.5
+
+    def crop(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        part = np.flip(image[top : top + size, left : left + size], mirrored)
+        return np.ascontiguousarray(part.swapaxes(0, 1) if turned else part)
+
+    return crop(pair[0]), crop(pair[1])
