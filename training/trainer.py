@@ -24,7 +24,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from training.checkpoint import Checkpoint, fill, save
 from training.config import ScheduleConfig, TrainConfig, config_values
 from training.data.patches import Pair
-from training.evaluation.held_apart import measure, restore_with, table
+from training.evaluation.held_apart import measure, table
+from training.evaluation.restoring import restore_with
 from training.losses.content import content_loss
 from training.networks.registry import build
 from training.optimizers import make_optimizers, set_rate

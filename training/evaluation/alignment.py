@@ -22,6 +22,10 @@ SMOOTHING_PX = 5
 Pixels = NDArray[np.float32]
 
 
+class AlignmentError(InputError):
+    """An image on which no homography to its truth was found."""
+
+
 @dataclass(frozen=True)
 class Aligned:
     """A restored image laid on its truth.
@@ -48,7 +52,7 @@ class Aligned:
 
     def ssim(self) -> float:
         """Gaussian 2-D SSIM, mean over the valid positions inside the border, then over the channels."""
-        similarity = similarity_map(self.truth.astype(np.float64), self.restored.astype(np.float64), 1.0)
+        similarity = similarity_map(self.truth, self.restored, 1.0)
         weights = inside(self.valid)[..., None]
         return float(np.sum(inside(similarity) * weights) / (3.0 * np.sum(weights)))
 
@@ -61,7 +65,7 @@ def align(restored: NDArray[np.uint8], truth: NDArray[np.uint8]) -> Aligned:
         truth: uint8 of the same shape.
 
     Raises:
-        InputError: no homography was found, as for an image without any structure.
+        AlignmentError: no homography was found, as for an image without any structure.
     """
     image, wanted = (pixels.astype(np.float32) / 255.0 for pixels in (restored, truth))
     energy = np.sum(image * image, dtype=np.float64)
@@ -80,7 +84,7 @@ def align(restored: NDArray[np.uint8], truth: NDArray[np.uint8]) -> Aligned:
             gaussFiltSize=SMOOTHING_PX,
         )
     except cv2.error as error:
-        raise InputError('cannot align an image to its truth', seen=error.err) from error
+        raise AlignmentError('cannot align an image to its truth', seen=error.err) from error
     size = truth.shape[1::-1]
     warped = cv2.warpPerspective(
         image, homography, size, flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REFLECT

@@ -96,7 +96,7 @@ def _rgb(restored: Image, truth: Image) -> tuple[float, float]:
 
 
 def _rgb_volume(restored: Image, truth: Image) -> tuple[float, float]:
-    similarity = similarity_map(*_floats(restored, truth), metrics.PEAK, volume_mean)
+    similarity = similarity_map(restored, truth, metrics.PEAK, volume_mean)
     return metrics.psnr(restored, truth), float(similarity.mean())
 
 
@@ -105,7 +105,7 @@ def _on_luma(
 ) -> Callable[[Image, Image], tuple[float, float]]:
     def compare(restored: Image, truth: Image) -> tuple[float, float]:
         a, b = luma(restored), luma(truth)
-        similarity = similarity_map(*_floats(a, b), metrics.PEAK, plane_mean)
+        similarity = similarity_map(a, b, metrics.PEAK, plane_mean)
         return cv2.PSNR(a, b, metrics.PEAK), float(border(similarity).mean())
 
     return compare
@@ -118,10 +118,6 @@ def _aligned(restored: Image, truth: Image) -> tuple[float, float]:
 
 def _whole(positions: NDArray[np.floating]) -> NDArray[np.floating]:
     return positions
-
-
-def _floats(*images: Image) -> list[NDArray[np.float64]]:
-    return [image.astype(np.float64) for image in images]
 
 
 NOT_ALIGNED = 'not aligned'

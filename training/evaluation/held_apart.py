@@ -1,22 +1,16 @@
 """How well a network restores photographs held apart, for every kind of degradation."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import nn
 
 from restore_node.metrics import psnr, ssim
 from training.config import TrainConfig
 from training.data.patches import Pair, make_pair
 from training.data.photographs import Photograph
-
-Restore = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
-"""uint8 [H, W, 3] RGB to the same shape."""
-
-PSNR_CAP_DB = 60.0
+from training.evaluation.conventions import PSNR_CAP_DB
+from training.evaluation.restoring import Restore
 
 
 @dataclass(frozen=True)
@@ -57,19 +51,6 @@ def measure(restore: Restore, pairs: Sequence[Pair]) -> Quality:
             )
         )
     return Quality(len(rows), *np.mean(rows, axis=0).tolist())
-
-
-def restore_with(network: nn.Module, device: torch.device) -> Restore:
-    """A network as a function on one image; rounds and clamps as the exported graph does."""
-
-    def restore(degraded: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        frames = torch.from_numpy(degraded).to(device).permute(2, 0, 1)[None].float() / 255.0
-        with torch.inference_mode():
-            restored = network(frames)
-        pixels = torch.clamp(restored * 255.0 + 0.5, 0.0, 255.0).to(torch.uint8)
-        return pixels[0].permute(1, 2, 0).cpu().numpy()
-
-    return restore
 
 
 def table(qualities: dict[str, Quality]) -> str:

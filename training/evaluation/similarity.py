@@ -5,6 +5,7 @@ statistics. They differ in what the window sees beyond the border of the image, 
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import cv2
 import numpy as np
@@ -36,15 +37,18 @@ def volume_mean(image: Array) -> Array:
     return cv2.transform(plane_mean(image), across)
 
 
-def similarity_map(a: Array, b: Array, peak: float, mean: Callable[[Array], Array] = plane_mean) -> Array:
-    """SSIM at every position.
+def similarity_map(
+    a: NDArray[Any], b: NDArray[Any], peak: float, mean: Callable[[Array], Array] = plane_mean
+) -> Array:
+    """SSIM at every position, float64.
 
     Args:
-        a: float [H, W] or [H, W, C], 0..peak.
+        a: [H, W] or [H, W, C], 0..peak, of any type.
         b: another of the same shape.
         peak: the largest value that a pixel can have.
         mean: the window.
     """
+    a, b = a.astype(np.float64), b.astype(np.float64)
     mean_a, mean_b = mean(a), mean(b)
     covariance = mean(a * b) - mean_a * mean_b
     variances = mean(a * a) - mean_a**2 + mean(b * b) - mean_b**2
