@@ -67,15 +67,30 @@ def draw_trajectory(
     return Trajectory(shift_px=shift, roll_rad=turn * time, zoom=1.0 + growth * time)
 
 
-def homographies(trajectory: Trajectory, height: int, width: int) -> NDArray[np.float64]:
-    """Sub-frame poses, float64 [M, 3, 3]: each maps a pixel (x, y, 1) of the sharp image to the sub-frame."""
+def resample(trajectory: Trajectory, count: int) -> Trajectory:
+    """The same path in another number of sub-frames; odd numbers keep its middle."""
+    before, after = np.linspace(-0.5, 0.5, len(trajectory)), np.linspace(-0.5, 0.5, count)
+    x, y, roll, zoom = (
+        np.interp(after, before, values)
+        for values in (*trajectory.shift_px.T, trajectory.roll_rad, trajectory.zoom)
+    )
+    return Trajectory(shift_px=np.stack((x, y), axis=1), roll_rad=roll, zoom=zoom)
+
+
+def homographies(
+    trajectory: Trajectory, height: int, width: int, *, centre: tuple[float, float] | None = None
+) -> NDArray[np.float64]:
+    """Sub-frame poses, float64 [M, 3, 3]: each maps a pixel (x, y, 1) of the sharp image to the sub-frame.
+
+    Roll and zoom are about `centre` (x, y), by default that of the image.
+    """
     cos = trajectory.zoom * np.cos(trajectory.roll_rad)
     sin = trajectory.zoom * np.sin(trajectory.roll_rad)
-    centre = np.array([(width - 1) / 2.0, (height - 1) / 2.0])
+    middle = np.array(centre if centre is not None else [(width - 1) / 2.0, (height - 1) / 2.0])
     poses = np.zeros((len(trajectory), 3, 3))
     poses[:, 0, 0], poses[:, 0, 1] = cos, -sin
     poses[:, 1, 0], poses[:, 1, 1] = sin, cos
-    poses[:, :2, 2] = centre - poses[:, :2, :2] @ centre + trajectory.shift_px
+    poses[:, :2, 2] = middle - poses[:, :2, :2] @ middle + trajectory.shift_px
     poses[:, 2, 2] = 1.0
     return poses
 
@@ -116,9 +131,20 @@ def blur(light: NDArray[np.float32], trajectory: Trajectory) -> NDArray[np.float
     return integrate(_sub_frames(light, trajectory))
 
 
-def _sub_frames(light: NDArray[np.float32], trajectory: Trajectory) -> Iterator[NDArray[np.float32]]:
+def warp(
+    light: NDArray[np.float32], pose: NDArray[np.float64], *, border: int = cv2.BORDER_REFLECT_101
+) -> NDArray[np.float32]:
+    """An image moved by a pose: float32 [H, W, C] of up to 4 channels, bilinear, the same shape out.
+
+    Args:
+        light: the image.
+        pose: float64 [2 or 3, 3], maps a pixel (x, y, 1) of the image to where it is seen.
+        border: OpenCV's border mode, what moves in from outside.
+    """
     height, width = light.shape[:2]
-    for pose in homographies(trajectory, height, width):
-        yield cv2.warpAffine(
-            light, pose[:2], (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
-        )
+    return cv2.warpAffine(light, pose[:2], (width, height), flags=cv2.INTER_LINEAR, borderMode=border)
+
+
+def _sub_frames(light: NDArray[np.float32], trajectory: Trajectory) -> Iterator[NDArray[np.float32]]:
+    for pose in homographies(trajectory, *light.shape[:2]):
+        yield warp(light, pose)

@@ -1,132 +1,51 @@
 """Draw how a frame is degraded, then degrade it: motion blur -> streaks -> drops on the lens -> sensor.
 
-Drawing and applying are apart, so that a drawn degradation can be looked at, kept, or applied by other means.
+Drawing and applying are apart, so that a drawn degradation can be looked at, kept, or applied by other means
+(`training.degradation_torch` applies it to whole batches on a GPU).
 """
 
-from dataclasses import dataclass, field
-from typing import ClassVar
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from training.degradation.camera_shake import draw_shake
+from training.degradation.foreground import Foreground, blur_scene, draw_foreground, with_foregrounds
 from training.degradation.lens_drops import Drop, add_drops, draw_drops, render_drops
 from training.degradation.linear_light import to_display, to_linear
-from training.degradation.motion_blur import Trajectory, blur, draw_trajectory
+from training.degradation.motion_blur import Trajectory, draw_trajectory
 from training.degradation.rain import Rain, add_rain, draw_rain
+from training.degradation.ranges import (
+    KINDS,
+    BlurRanges,
+    DegradationConfig,
+    DropRanges,
+    ForegroundRanges,
+    RainRanges,
+    Range,
+    SensorRanges,
+)
 from training.degradation.sensor import Sensor, expose
-
-KINDS: dict[str, frozenset[str]] = {
-    'clean': frozenset(),
-    'blur': frozenset({'blur'}),
-    'streaks': frozenset({'streaks'}),
-    'drops': frozenset({'drops'}),
-    'blur_streaks': frozenset({'blur', 'streaks'}),
-    'blur_drops': frozenset({'blur', 'drops'}),
-    'streaks_drops': frozenset({'streaks', 'drops'}),
-    'all': frozenset({'blur', 'streaks', 'drops'}),
-}
-"""Which effects a frame of each kind has; the sensor's noise is on all of them."""
-
-Range = tuple[float, float]
-
-
-class _Ranges:
-    """Refuses ranges that cannot be drawn from."""
-
-    def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if isinstance(value, tuple) and not value[0] <= value[1]:
-                raise ValueError(f'{name} is {list(value)}, want [lowest, highest]')
-            if name in self._positive and not value[0] > 0.0:
-                raise ValueError(f'{name} is {list(value)}, want both above 0')
-
-    _positive: ClassVar[frozenset[str]] = frozenset()
-
-
-@dataclass(frozen=True)
-class BlurRanges(_Ranges):
-    """Motion blur: see `draw_trajectory`. `extent_px` is drawn log-uniformly, the others uniformly."""
-
-    _positive = frozenset({'extent_px'})
-
-    extent_px: Range = (2.0, 26.0)
-    curvature: Range = (0.0, 0.8)
-    roll_rad: Range = (0.0, 0.02)
-    zoom: Range = (0.0, 0.02)
-
-
-@dataclass(frozen=True)
-class RainRanges(_Ranges):
-    """Rain: see `draw_rain`. `density` is drawn log-uniformly, the others uniformly."""
-
-    _positive = frozenset({'density', 'length_px'})
-
-    density: Range = (30.0, 500.0)
-    angle_deg: Range = (-40.0, 40.0)
-    length_px: Range = (8.0, 55.0)
-    brightness: Range = (0.08, 0.5)
-    veil: Range = (0.0, 0.15)
-
-
-@dataclass(frozen=True)
-class DropRanges(_Ranges):
-    """Drops on the lens: `per_megapixel` (43 is ten drops on 640x360), radius and defocus in pixels."""
-
-    _positive = frozenset({'radius_px'})
-
-    per_megapixel: Range = (40.0, 350.0)
-    radius_px: Range = (4.0, 28.0)
-    opacity: Range = (0.7, 1.0)
-    defocus_px: Range = (0.8, 3.0)
-
-
-@dataclass(frozen=True)
-class SensorRanges(_Ranges):
-    """Sensor noise in grey levels; a share of frames is JPEG compressed."""
-
-    read_noise: Range = (0.5, 2.0)
-    shot_noise: Range = (0.5, 3.0)
-    jpeg_share: float = 0.2
-    jpeg_quality: Range = (75.0, 98.0)
-
-
-@dataclass(frozen=True)
-class DegradationConfig:
-    """How training frames are degraded. `kinds` are relative weights of the kinds in `KINDS`."""
-
-    kinds: dict[str, float] = field(
-        default_factory=lambda: {
-            'clean': 0.08,
-            'blur': 0.28,
-            'streaks': 0.14,
-            'drops': 0.14,
-            'blur_streaks': 0.08,
-            'blur_drops': 0.06,
-            'streaks_drops': 0.04,
-            'all': 0.18,
-        }
-    )
-    blur: BlurRanges = BlurRanges()
-    rain: RainRanges = RainRanges()
-    drops: DropRanges = DropRanges()
-    sensor: SensorRanges = SensorRanges()
-
-    def __post_init__(self) -> None:
-        if unknown := sorted(set(self.kinds) - set(KINDS)):
-            raise ValueError(f'kinds has {", ".join(unknown)}, want only {", ".join(KINDS)}')
-        if min(self.kinds.values(), default=0.0) < 0.0 or not sum(self.kinds.values()) > 0.0:
-            raise ValueError('kinds needs weights of 0 or more, and one above 0')
 
 
 @dataclass(frozen=True, eq=False)
 class Degradation:
-    """Everything that happens to one frame; what is None or empty does not happen."""
+    """Everything that happens to one frame; what is None or empty does not happen.
+
+    Attributes:
+        trajectory: the camera's path.
+        rain: falling rain.
+        drops: on the lens, and defocus_px: how blurred the scene in them is.
+        sensor: noise and compression.
+        foregrounds: things that move by themselves, from far to near; only with a trajectory.
+    """
 
     trajectory: Trajectory | None
     rain: Rain | None
     drops: tuple[Drop, ...]
     defocus_px: float
     sensor: Sensor
+    foregrounds: tuple[Foreground, ...] = ()
 
 
 def draw_kind(config: DegradationConfig, rng: np.random.Generator) -> str:
@@ -148,15 +67,20 @@ def draw(
         drops=drops,
         defocus_px=defocus,
         sensor=_draw_sensor(config.sensor, rng),
+        foregrounds=_draw_foregrounds(config.foreground, height, width, rng) if 'blur' in effects else (),
     )
 
 
 def degrade(sharp: NDArray[np.uint8], degradation: Degradation) -> NDArray[np.uint8]:
-    """Apply a degradation: uint8 [H, W, 3] RGB, 0..255, in and out; the same input gives the same output."""
+    """Apply a degradation: uint8 [H, W, 3] RGB, 0..255, in and out; the same input gives the same output.
+
+    What a restoration should make of it is `truth(sharp, degradation)`, which is `sharp` itself unless there
+    are foregrounds.
+    """
     height, width = sharp.shape[:2]
     light = to_linear(sharp)
     if degradation.trajectory is not None:
-        light = blur(light, degradation.trajectory)
+        light = blur_scene(light, degradation.trajectory, degradation.foregrounds)
     if degradation.rain is not None:
         light = add_rain(light, degradation.rain)
     if degradation.drops:
@@ -166,18 +90,58 @@ def degrade(sharp: NDArray[np.uint8], degradation: Degradation) -> NDArray[np.ui
     return expose(to_display(light), degradation.sensor)
 
 
+def truth(sharp: NDArray[np.uint8], degradation: Degradation) -> NDArray[np.uint8]:
+    """The sharp, dry frame in the middle of a degradation's exposure: uint8 [H, W, 3] RGB, in and out."""
+    if not degradation.foregrounds:
+        return sharp
+    return to_display(with_foregrounds(to_linear(sharp), degradation.foregrounds))
+
+
 def _log_uniform(rng: np.random.Generator, bounds: Range) -> float:
     return float(np.exp(rng.uniform(np.log(bounds[0]), np.log(bounds[1]))))
 
 
+def _happens(rng: np.random.Generator, share: float) -> bool:
+    # Nothing is drawn for what never happens: an option that is off leaves all other draws as they were.
+    return share > 0.0 and rng.random() < share
+
+
 def _draw_blur(ranges: BlurRanges, height: int, width: int, rng: np.random.Generator) -> Trajectory:
+    reach_px = float(np.hypot(height, width) / 2.0)
+    if _happens(rng, ranges.shake_share):
+        return draw_shake(
+            rng,
+            extent_px=_log_uniform(rng, ranges.extent_px),
+            anxiety=rng.uniform(*ranges.anxiety),
+            roll_rad=rng.uniform(*ranges.roll_rad),
+            zoom=rng.uniform(*ranges.zoom),
+            reach_px=reach_px,
+        )
     return draw_trajectory(
         rng,
         extent_px=_log_uniform(rng, ranges.extent_px),
         curvature=rng.uniform(*ranges.curvature),
         roll_rad=rng.uniform(*ranges.roll_rad),
         zoom=rng.uniform(*ranges.zoom),
-        reach_px=float(np.hypot(height, width) / 2.0),
+        reach_px=reach_px,
+    )
+
+
+def _draw_foregrounds(
+    ranges: ForegroundRanges, height: int, width: int, rng: np.random.Generator
+) -> tuple[Foreground, ...]:
+    if not _happens(rng, ranges.share):
+        return ()
+    return tuple(
+        draw_foreground(
+            rng,
+            height,
+            width,
+            radius_px=rng.uniform(*ranges.radius_part) * min(height, width),
+            extent_px=_log_uniform(rng, ranges.extent_px),
+            softness_px=rng.uniform(*ranges.softness_px),
+        )
+        for _ in range(rng.integers(ranges.count[0], ranges.count[1] + 1))
     )
 
 
@@ -189,7 +153,7 @@ def _draw_rain(ranges: RainRanges, rng: np.random.Generator) -> Rain:
         length_px=rng.uniform(*ranges.length_px),
         brightness=rng.uniform(*ranges.brightness),
         veil=rng.uniform(*ranges.veil),
-        layers=int(rng.integers(1, 5)),
+        layers=int(rng.integers(ranges.layers[0], ranges.layers[1] + 1)),
     )
 
 

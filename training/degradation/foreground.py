@@ -1,0 +1,202 @@
+"""Things nearer than the scene, which move on paths of their own while the shutter is open.
+
+A thing is a piece of the same photograph within a random smooth outline. The scene behind it is known, so
+what it uncovers as it moves is right, and so is the light at its edge: for every sub-frame both layers are
+composed in linear light, then integrated (paper eq. 2). The truth has the thing where it is in mid-exposure.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from training.degradation.motion_blur import (
+    Trajectory,
+    blur,
+    draw_trajectory,
+    homographies,
+    integrate,
+    resample,
+    warp,
+)
+
+HARMONICS = (2, 3, 4, 5)
+
+
+@dataclass(frozen=True, eq=False)
+class Foreground:
+    """One thing.
+
+    Attributes:
+        x, y: centre in the middle of the exposure, in pixels.
+        radius_px: mean radius of its outline.
+        stretch: height over width of the outline, 1 is round.
+        ripples: relative amplitudes of the outline's harmonics of `HARMONICS`.
+        phases: their phases, in radians.
+        softness_px: width of the edge where the scene shines through.
+        texture_px: x and y offset of the place in the photograph that it is cut from, whole pixels.
+        trajectory: its path, about its own centre.
+    """
+
+    x: float
+    y: float
+    radius_px: float
+    stretch: float
+    ripples: tuple[float, ...]
+    phases: tuple[float, ...]
+    softness_px: float
+    texture_px: tuple[int, int]
+    trajectory: Trajectory
+
+
+def draw_foreground(
+    rng: np.random.Generator,
+    height: int,
+    width: int,
+    *,
+    radius_px: float,
+    extent_px: float,
+    softness_px: float,
+    curvature: float = 0.3,
+    roll_rad: float = 0.02,
+    zoom: float = 0.02,
+) -> Foreground:
+    """A thing anywhere on the image, cut from another place of it.
+
+    Args:
+        rng: place, outline, texture and direction of the movement.
+        height: of the image, in pixels.
+        width: of the image, in pixels.
+        radius_px: mean radius.
+        extent_px: length of its path, in pixels.
+        softness_px: width of its edge.
+        curvature: of its path, see `draw_trajectory`.
+        roll_rad: rotation about its own centre over the exposure, in radians.
+        zoom: relative change of its scale over the exposure.
+    """
+    away = rng.uniform(0.0, 2.0 * np.pi)
+    distance = rng.uniform(2.0, 3.0) * radius_px
+    return Foreground(
+        x=rng.uniform(0.0, width),
+        y=rng.uniform(0.0, height),
+        radius_px=radius_px,
+        stretch=rng.uniform(0.6, 1.6),
+        ripples=tuple(rng.uniform(0.0, 0.4 / harmonic) for harmonic in HARMONICS),
+        phases=tuple(rng.uniform(0.0, 2.0 * np.pi, size=len(HARMONICS)).tolist()),
+        softness_px=softness_px,
+        texture_px=(round(distance * np.cos(away)), round(distance * np.sin(away))),
+        trajectory=draw_trajectory(
+            rng,
+            extent_px=extent_px,
+            curvature=curvature,
+            roll_rad=roll_rad,
+            zoom=zoom,
+            reach_px=2.0 * radius_px,
+        ),
+    )
+
+
+def cover(thing: Foreground, height: int, width: int) -> NDArray[np.float32]:
+    """Share of the light that comes from the thing in the middle of the exposure: float32 [H, W], 0..1."""
+    dx = (np.arange(width) - thing.x)[None, :] / thing.radius_px
+    dy = (np.arange(height) - thing.y)[:, None] / (thing.radius_px * thing.stretch)
+    theta = np.arctan2(dy, dx)
+    outline = np.ones_like(theta)
+    for harmonic, ripple, phase in zip(HARMONICS, thing.ripples, thing.phases, strict=True):
+        outline += ripple * np.cos(harmonic * theta + phase)
+    inside_px = (outline - np.hypot(dx, dy)) * thing.radius_px
+    edge = np.clip(0.5 + inside_px / thing.softness_px, 0.0, 1.0)
+    return (edge * edge * (3.0 - 2.0 * edge)).astype(np.float32)
+
+
+def cut_out(light: NDArray[np.float32], thing: Foreground) -> NDArray[np.float32]:
+    """The thing as a layer of its own.
+
+    Args:
+        light: float32 [H, W, 3], linear light of the photograph, 0..1.
+        thing: what to cut out of it.
+
+    Returns:
+        float32 [H, W, 4]: linear light weighted by its cover, and the cover, in the middle of the exposure.
+    """
+    height, width = light.shape[:2]
+    there = np.array([[1.0, 0.0, -thing.texture_px[0]], [0.0, 1.0, -thing.texture_px[1]]])
+    share = cover(thing, height, width)[..., None]
+    return np.concatenate((warp(light, there) * share, share), axis=2)
+
+
+def with_foregrounds(light: NDArray[np.float32], things: Sequence[Foreground]) -> NDArray[np.float32]:
+    """The sharp scene with the things before it, in mid-exposure: float32 [H, W, 3], linear light."""
+    composed = light
+    for thing in things:
+        composed = _over(composed, cut_out(light, thing))
+    return composed
+
+
+def blur_scene(
+    light: NDArray[np.float32], trajectory: Trajectory, things: Sequence[Foreground]
+) -> NDArray[np.float32]:
+    """The exposure of a scene with moving things before it, while the camera moves as well.
+
+    Args:
+        light: float32 [H, W, 3], linear light of the scene behind, 0..1; the things are cut from it.
+        trajectory: the camera's path, which moves the scene.
+        things: from far to near; without any this is `blur`.
+
+    Returns:
+        float32 [H, W, 3], linear light.
+    """
+    if not things:
+        return blur(light, trajectory)
+    height, width = light.shape[:2]
+    count = max(len(path) for path in (trajectory, *(thing.trajectory for thing in things)))
+    scene = homographies(resample(trajectory, count), height, width)
+    moving = [_Moving(light, thing, count) for thing in things]
+
+    def sub_frame(index: int) -> NDArray[np.float32]:
+        composed = warp(light, scene[index])
+        for thing in moving:
+            thing.put_on(composed, index)
+        return composed
+
+    return integrate(sub_frame(index) for index in range(count))
+
+
+class _Moving:
+    """A thing's layer, cut to the part of the image that it crosses; the rest would be warped in vain."""
+
+    def __init__(self, light: NDArray[np.float32], thing: Foreground, count: int) -> None:
+        height, width = light.shape[:2]
+        layer = cut_out(light, thing)
+        poses = homographies(resample(thing.trajectory, count), height, width, centre=(thing.x, thing.y))
+        left, top, right, bottom = _crossed(layer[..., 3], poses)
+        self._box = np.s_[top:bottom, left:right]
+        self._layer = np.ascontiguousarray(layer[self._box])
+        to_image, to_box = np.eye(3), np.eye(3)
+        to_image[:2, 2], to_box[:2, 2] = (left, top), (-left, -top)
+        self._poses = to_box @ poses @ to_image
+
+    def put_on(self, picture: NDArray[np.float32], index: int) -> None:
+        """Draw the thing over a sub-frame, in place."""
+        if self._layer.size:
+            moved = warp(self._layer, self._poses[index], border=cv2.BORDER_CONSTANT)
+            picture[self._box] = _over(picture[self._box], moved)
+
+
+def _crossed(share: NDArray[np.float32], poses: NDArray[np.float64]) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of the part of the image that a moving layer touches."""
+    height, width = share.shape
+    columns, rows = np.flatnonzero(share.any(axis=0)), np.flatnonzero(share.any(axis=1))
+    if not len(columns):
+        return 0, 0, 0, 0
+    x, y = (columns[0], columns[-1]), (rows[0], rows[-1])
+    corners = np.array([[x[0], x[1], x[0], x[1]], [y[0], y[0], y[1], y[1]], [1, 1, 1, 1]], np.float64)
+    places = np.concatenate([(pose @ corners)[:2] for pose in poses], axis=1)
+    low, high = np.floor(places.min(axis=1)).astype(int) - 1, np.ceil(places.max(axis=1)).astype(int) + 2
+    return max(0, low[0]), max(0, low[1]), min(width, high[0]), min(height, high[1])
+
+
+def _over(behind: NDArray[np.float32], layer: NDArray[np.float32]) -> NDArray[np.float32]:
+    return behind * (1.0 - layer[..., 3:]) + layer[..., :3]
