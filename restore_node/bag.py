@@ -156,8 +156,12 @@ class BagReader:
                 raise BagError(f'topic {name} of {self.path} has no messages', fix=fix)
         return [by_name[name] for name in dict.fromkeys(names)] or usable
 
-    def messages(self, names: Sequence[str] = ()) -> Iterator[Message]:
+    def messages(self, names: Sequence[str] = (), start_ns: int | None = None) -> Iterator[Message]:
         """Iterate over the messages of all topics, or of the named ones, in order of log time.
+
+        Args:
+            names: topics; empty for all.
+            start_ns: log time to begin at, found by the bag's index.
 
         Raises:
             BagError: the bag turns out to be damaged.
@@ -165,7 +169,7 @@ class BagReader:
         wanted = [found for found in self._reader.connections if not names or found.topic in names]
         if not wanted:
             return
-        iterator = iter(self._reader.messages(wanted))
+        iterator = iter(self._reader.messages(wanted, start=start_ns))
         while True:
             try:
                 connection, time_ns, data = next(iterator)

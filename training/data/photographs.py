@@ -1,70 +1,79 @@
-"""Sharp photographs from any folders or tars, and which of them are held apart."""
+"""Sharp photographs from any folders, tars, videos or bags, and which of them are held apart."""
 
 import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Protocol
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from restore_node.errors import ConfigError, InputError
+from training.data.bag_frames import bag_frames, is_bag
 from training.data.config import DataConfig, DataSet
+from training.data.images import SUFFIXES, decode_rgb, images_under, is_image, read_rgb
+from training.data.video_frames import VIDEO_SUFFIXES, video_frames
 
-SUFFIXES = {'.jpg', '.jpeg', '.png', '.webp', '.bmp', '.tif', '.tiff'}
 OTHER = DataSet(name='other', files='*', terms='not stated')
 
 
-@dataclass(frozen=True)
-class Photograph:
-    """One photograph: in a folder (root / name) or in a tar, where its bytes lie at an offset.
+class Photograph(Protocol):
+    """One sharp photograph, or frame of a camera."""
 
-    Attributes:
-        root: the folder or tar.
-        name: path inside it, with forward slashes.
-        span: first byte and length inside a tar, None in a folder.
-    """
+    @property
+    def name(self) -> str:
+        """Path inside its root, with forward slashes; frames are `FILE#000123`."""
+
+    def read(self) -> NDArray[np.uint8]:
+        """The pixels: uint8 [H, W, 3] RGB, 0..255. Raises InputError when they cannot be read."""
+
+
+@dataclass(frozen=True)
+class FilePhotograph:
+    """An image file `name` under the folder `root`."""
 
     root: Path
     name: str
-    span: tuple[int, int] | None = None
 
     def read(self) -> NDArray[np.uint8]:
-        """The pixels: uint8 [H, W, 3] RGB, 0..255. Raises InputError when the file is no image."""
+        """See `Photograph`."""
+        return read_rgb(self.root / self.name)
+
+
+@dataclass(frozen=True)
+class TarPhotograph:
+    """An image file `name` in the tar `root`, where its bytes begin at `offset`."""
+
+    root: Path
+    name: str
+    offset: int
+    length: int
+
+    def read(self) -> NDArray[np.uint8]:
+        """See `Photograph`."""
         try:
-            if self.span is None:
-                data = (self.root / self.name).read_bytes()
-            else:
-                with self.root.open('rb') as tar:
-                    tar.seek(self.span[0])
-                    data = tar.read(self.span[1])
+            with self.root.open('rb') as tar:
+                tar.seek(self.offset)
+                data = tar.read(self.length)
         except OSError as error:
-            raise InputError(f'cannot read {self.root}/{self.name}', seen=error) from error
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
-        if image is None:
-            raise InputError(f'{self.root}/{self.name} is not an image', fix='remove or replace it')
-        return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+            raise InputError(f'cannot read {self.root}', seen=error) from error
+        return decode_rgb(data, f'{self.root}/{self.name}')
 
 
-def find_photographs(roots: Sequence[str]) -> list[Photograph]:
+def find_photographs(roots: Sequence[str], frame_stride: int = 1) -> list[Photograph]:
     """All photographs under the roots, sorted by name, the same on every machine.
 
+    Args:
+        roots: folders (searched recursively) and uncompressed tars of images, videos, rosbag2 bags.
+        frame_stride: every n-th frame of a video or of a bag's image topics counts.
+
     Raises:
-        ConfigError: a root is missing, unreadable, or nothing was found.
+        ConfigError: a root is missing or of no known kind, or nothing was found.
+        RestoreError: a video or bag that cannot be read.
     """
-    found: list[Photograph] = []
-    for root in map(Path, roots):
-        if root.is_dir():
-            files = sorted(path for path in root.rglob('*') if path.suffix.lower() in SUFFIXES)
-            found += [Photograph(root, path.relative_to(root).as_posix()) for path in files]
-        elif root.is_file():
-            found += _in_tar(root)
-        else:
-            raise ConfigError(
-                'data.roots', seen=f'{root}, which does not exist', wanted='folders or tars of photographs'
-            )
+    found = [photograph for root in roots for photograph in _under(Path(root), frame_stride)]
     if not found:
         raise ConfigError(
             'data.roots', seen=f'no photographs under {", ".join(roots)}', wanted=' '.join(sorted(SUFFIXES))
@@ -78,8 +87,8 @@ def split(photographs: Sequence[Photograph], config: DataConfig) -> tuple[list[P
     Raises:
         ConfigError: one side is empty.
     """
-    apart = [photograph for photograph in photographs if _matches(photograph, config.held_apart)]
-    kept = [photograph for photograph in photographs if not _matches(photograph, config.held_apart)]
+    apart = [photograph for photograph in photographs if matches(photograph.name, config.held_apart)]
+    kept = [photograph for photograph in photographs if not matches(photograph.name, config.held_apart)]
     if not apart or not kept:
         raise ConfigError(
             'data.held_apart',
@@ -103,19 +112,38 @@ def data_list(photographs: Sequence[Photograph], sets: Sequence[DataSet]) -> lis
     return [{'name': origin.name, 'images': count, 'terms': origin.terms} for origin, count in counts.items()]
 
 
-def _matches(photograph: Photograph, globs: Sequence[str]) -> bool:
-    return any(fnmatchcase(photograph.name, glob) for glob in globs)
+def matches(name: str, globs: Sequence[str]) -> bool:
+    """Whether one of the globs matches; `*` matches `/` too."""
+    return any(fnmatchcase(name, glob) for glob in globs)
 
 
-def _in_tar(path: Path) -> list[Photograph]:
+def _under(root: Path, frame_stride: int) -> Sequence[Photograph]:
+    if is_bag(root):
+        return bag_frames(root, frame_stride)
+    if root.is_dir():
+        return [FilePhotograph(root, path.relative_to(root).as_posix()) for path in images_under(root)]
+    if root.suffix.lower() in VIDEO_SUFFIXES:
+        return video_frames(root, frame_stride)
+    if root.is_file():
+        return _in_tar(root)
+    raise ConfigError(
+        'data.roots',
+        seen=f'{root}, which does not exist',
+        wanted='folders or tars of photographs, videos, rosbag2 bags',
+    )
+
+
+def _in_tar(path: Path) -> list[TarPhotograph]:
     try:
         with tarfile.open(path, 'r:') as tar:
             return [
-                Photograph(path, member.name, (member.offset_data, member.size))
+                TarPhotograph(path, member.name, member.offset_data, member.size)
                 for member in tar
-                if member.isfile() and Path(member.name).suffix.lower() in SUFFIXES
+                if member.isfile() and is_image(Path(member.name))
             ]
     except (OSError, tarfile.TarError) as error:
         raise ConfigError(
-            'data.roots', seen=f'{path}: {error}', wanted='a folder or an uncompressed tar'
+            'data.roots',
+            seen=f'{path}: {error}',
+            wanted='a folder, an uncompressed tar, a video or a rosbag2 bag',
         ) from error

@@ -1,0 +1,112 @@
+"""Photographs from videos and bags of the user's own camera."""
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip('pydantic', reason='the training environment is not set up')
+
+from rosbags.typesys import Stores, get_typestore
+
+from restore_node.bag import BagWriter, Message, Topic
+from restore_node.cdr import COMPRESSED_IMAGE_TYPE, IMAGE_TYPE, new_image
+from restore_node.errors import EncodingError, InputError, RestoreError
+from restore_node.frame import Header
+from training.data.config import DataConfig
+from training.data.photographs import find_photographs, split
+
+GREYS = [20 * index for index in range(12)]
+
+
+@pytest.fixture(scope='module')
+def video(tmp_path_factory):
+    path = tmp_path_factory.mktemp('video') / 'drive.avi'
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'MJPG'), 10.0, (64, 48))
+    for grey in GREYS:
+        writer.write(np.full((48, 64, 3), grey, np.uint8))
+    writer.release()
+    return path
+
+
+def raw(encoding, pixels, sec):
+    message, data = new_image(Header(sec, 0, 'camera'), *pixels.shape[:2], encoding, pixels[0].nbytes)
+    data[:] = pixels.view(np.uint8).reshape(data.shape)
+    return bytes(message)
+
+
+@pytest.fixture(scope='module')
+def bag(tmp_path_factory):
+    """One topic of bgr8, one of another encoding, and one that holds no images."""
+    path = tmp_path_factory.mktemp('bag') / 'my_drive'
+    with BagWriter(path) as writer:
+        for topic, kind in (('/front', IMAGE_TYPE), ('/rear', IMAGE_TYPE), ('/note', 'std_msgs/msg/String')):
+            writer.add_topic(Topic(topic, kind))
+        for index, grey in enumerate(GREYS):
+            blue = np.zeros((4, 6, 3), np.uint8)
+            blue[..., 0] = grey
+            time_ns = (index + 1) * 10**8
+            writer.write(Message('/front', IMAGE_TYPE, time_ns, raw('bgr8', blue, index)))
+            writer.write(Message('/rear', IMAGE_TYPE, time_ns, raw('mono8', blue[..., 0], index)))
+        writer.write(Message('/note', 'std_msgs/msg/String', 10**8, b'\0\1\0\0\1\0\0\0\0'))
+    return path
+
+
+def test_every_nth_frame_of_a_video_is_a_photograph(video):
+    found = find_photographs([str(video)], frame_stride=5)
+    assert [photograph.name for photograph in found] == [f'drive.avi#{n:06d}' for n in (0, 5, 10)]
+    for photograph, number in zip(found, (0, 5, 10), strict=True):
+        pixels = photograph.read()
+        assert pixels.shape == (48, 64, 3)
+        assert abs(float(pixels.mean()) - GREYS[number]) < 3
+
+
+def test_frames_of_a_video_are_held_apart_by_their_names(video):
+    config = DataConfig(roots=(str(video),), held_apart=('*#00001?',))
+    sharp, apart = split(find_photographs(config.roots), config)
+    assert [photograph.name[-2:] for photograph in apart] == ['10', '11']
+    assert len(sharp) == 10
+
+
+def test_a_file_that_does_not_play_is_named(tmp_path):
+    path = tmp_path / 'broken.mp4'
+    path.write_bytes(b'no video')
+    with pytest.raises(InputError, match=r'broken\.mp4'):
+        find_photographs([str(path)])
+
+
+def test_every_image_topic_of_a_bag_gives_rgb(bag):
+    found = find_photographs([str(bag)], frame_stride=4)
+    assert [photograph.name for photograph in found] == [
+        f'my_drive/{topic}#{number:06d}' for topic in ('front', 'rear') for number in (0, 4, 8)
+    ]
+    assert found[1].read()[0, 0].tolist() == [0, 0, 80]
+    assert found[5].read()[0, 0].tolist() == [160, 160, 160]
+    assert [photograph.name for photograph in find_photographs([str(next(bag.glob('*.mcap')))], 12)] == [
+        'my_drive.mcap/front#000000',
+        'my_drive.mcap/rear#000000',
+    ]
+
+
+def test_compressed_topics_are_read(tmp_path):
+    path = tmp_path / 'compressed'
+    store = get_typestore(Stores.ROS2_JAZZY)
+    header = store.types['std_msgs/msg/Header'](store.types['builtin_interfaces/msg/Time'](1, 0), 'camera')
+    png = cv2.imencode('.png', np.full((5, 7, 3), (1, 2, 3), np.uint8))[1].ravel()
+    message = store.types[COMPRESSED_IMAGE_TYPE](header, 'png', png)
+    with BagWriter(path) as writer:
+        writer.add_topic(Topic('/front/compressed', COMPRESSED_IMAGE_TYPE))
+        data = bytes(store.serialize_cdr(message, COMPRESSED_IMAGE_TYPE))
+        writer.write(Message('/front/compressed', COMPRESSED_IMAGE_TYPE, 5, data))
+    assert find_photographs([str(path)])[0].read()[0, 0].tolist() == [3, 2, 1]
+
+
+def test_a_topic_that_holds_no_photographs_is_refused_at_once(tmp_path, bag):
+    path = tmp_path / 'depth'
+    with BagWriter(path) as writer:
+        writer.add_topic(Topic('/depth', IMAGE_TYPE))
+        writer.write(Message('/depth', IMAGE_TYPE, 1, raw('32FC1', np.ones((2, 2), np.float32), 0)))
+    with pytest.raises(EncodingError, match='32FC1'):
+        find_photographs([str(path)])
+    (tmp_path / 'cut.mcap').write_bytes(next(bag.glob('*.mcap')).read_bytes()[:600])
+    with pytest.raises(RestoreError, match=r'cut\.mcap'):
+        find_photographs([str(tmp_path / 'cut.mcap')])

@@ -1,0 +1,76 @@
+"""Frames of the user's own camera, from rosbag2 bags, as photographs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from restore_node.bag import BagReader, Message
+from restore_node.cdr import COMPRESSED_IMAGE_TYPE
+from restore_node.codec import decode, decode_compressed, to_rgb
+from restore_node.errors import InputError
+
+BAG_SUFFIXES = {'.mcap', '.db3'}
+
+
+@dataclass(frozen=True)
+class BagFrame:
+    """Message `number` of an image topic, recorded at `time_ns`."""
+
+    bag: Path
+    topic: str
+    number: int
+    time_ns: int
+
+    @property
+    def name(self) -> str:
+        """As globs see it: `drive/camera/image_raw#000123`."""
+        return f'{self.bag.name}{self.topic}#{self.number:06d}'
+
+    def read(self) -> NDArray[np.uint8]:
+        """The pixels: uint8 [H, W, 3] RGB, 0..255, of any encoding that the node reads.
+
+        Raises:
+            BagError: the bag has become unreadable.
+            EncodingError: the message is malformed or in another encoding.
+        """
+        with BagReader(self.bag) as reader:
+            message = next(reader.messages([self.topic], start_ns=self.time_ns), None)
+        if message is None:
+            raise InputError(f'{self.bag} has lost {self.name}', fix='leave bags alone while they are used')
+        return _pixels(message)
+
+
+def is_bag(path: Path) -> bool:
+    """Whether a path is a rosbag2 bag: its folder, or a single file of one."""
+    return (path / 'metadata.yaml').is_file() or path.suffix in BAG_SUFFIXES
+
+
+def bag_frames(path: Path, stride: int) -> list[BagFrame]:
+    """Every n-th frame of every image topic of a bag, raw or compressed.
+
+    Raises:
+        BagError: the bag is missing, damaged, or has no images.
+        EncodingError: a topic is in an encoding that the node does not read.
+    """
+    frames: list[BagFrame] = []
+    with BagReader(path) as reader:
+        counts = dict.fromkeys((topic.name for topic in reader.images()), 0)
+        for message in reader.messages(list(counts)):
+            number = counts[message.topic]
+            if number == 0:
+                # A depth camera's topic is to be refused now, not after an hour of training.
+                _pixels(message)
+            if number % stride == 0:
+                frames.append(BagFrame(path, message.topic, number, message.time_ns))
+            counts[message.topic] += 1
+    return frames
+
+
+def _pixels(message: Message) -> NDArray[np.uint8]:
+    read = decode_compressed if message.type == COMPRESSED_IMAGE_TYPE else decode
+    frame = read(message.data)
+    pixels = np.empty((frame.height, frame.width, 3), np.uint8)
+    to_rgb(frame, pixels)
+    return pixels
