@@ -1,5 +1,6 @@
 """The paper's generator (section 3.3.1, figure 4)."""
 
+import math
 from typing import Annotated
 
 import torch
@@ -79,7 +80,10 @@ class Generator(nn.Module):
         """
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-                nn.init.kaiming_normal_(module.weight, nonlinearity='relu')
+                inputs = module.in_channels * math.prod(module.kernel_size)
+                if isinstance(module, nn.ConvTranspose2d):
+                    inputs /= math.prod(module.stride)
+                nn.init.normal_(module.weight, std=math.sqrt(2.0 / inputs))
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
         for module in self.modules():
