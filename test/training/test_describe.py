@@ -1,0 +1,50 @@
+import pytest
+
+torch = pytest.importorskip('torch', reason='the training environment is not set up')
+
+from torch import nn
+
+from training.describe import layers, macs_per_pixel, main
+from training.networks.registry import NETWORKS
+
+pytestmark = pytest.mark.train
+
+
+def test_every_network_is_listed_with_its_costs(capsys):
+    assert main([]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert {row[0] for row in rows} == {'network', 'discriminator', *NETWORKS}
+    assert ['paper', '11,378,179', '756,096', '4'] in rows
+
+
+def test_a_network_is_listed_by_layers(capsys):
+    assert main(['discriminator']) == 0
+    printed = capsys.readouterr().out
+    assert '512 x 16 x 16   2,097,664' in printed
+    assert 'discriminator: 3,094,530 parameters, 17,188 MAC per pixel' in printed
+
+
+def test_options_reach_the_network(capsys):
+    assert main(['paper', 'block=nah', 'widths=[16, 32, 64]']) == 0
+    assert 'layers.11.change.2' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    'arguments',
+    [['nonesuch'], ['paper', 'blocks'], ['paper', 'blocks=['], ['paper', 'blok=1'], ['discriminator', 'a=1']],
+)
+def test_mistakes_are_one_line(arguments, capsys):
+    assert main(arguments) == 2
+    printed = capsys.readouterr()
+    assert printed.err.startswith('error: ')
+    assert printed.err.count('\n') == 1
+    assert printed.out == ''
+
+
+def test_transposed_convolutions_and_matrix_products_count():
+    network = nn.Sequential(nn.Conv2d(3, 8, 3, stride=2, padding=1), nn.ConvTranspose2d(8, 2, 2, stride=2))
+    assert macs_per_pixel(network, side=64) == round((3 * 8 * 9 + 8 * 2 * 4) / 4)
+    dense = nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, 640))
+    assert macs_per_pixel(dense, side=8) == 3 * 640
+    assert [layer.shape for layer in layers(dense, side=8)] == [(640,)]
+    assert dense[1].weight.device.type == 'cpu'
