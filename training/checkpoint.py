@@ -2,8 +2,7 @@
 
 import os
 import pickle
-import tempfile
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -11,44 +10,60 @@ import torch
 from torch import nn
 
 from restore_node.errors import InputError
+from training.atomic import replacing
+from training.errors import TrainingError
+
+FORMAT = 2
+
+State = tuple[dict[str, torch.Tensor], list[dict[str, Any]]]
+"""Weights of a network, and the states of its optimizers in the order of optimizers.py."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
     """State of a run after a step; everything in it is tensors or plain values.
 
+    There is no random state in it: all that is drawn is drawn anew in every step from the run's seed and the
+    number of the step.
+
     Attributes:
         step: optimizer steps done.
         elapsed_s: seconds trained, over all resumptions.
-        network: weights as trained; average: their moving average, which is what is exported.
-        optimizers: states of the optimizers, in the order of optimizers.py.
-        random_state: torch's CPU generator.
-        config: the resolved configuration; provenance: see train.py.
+        generator: as trained; average: the moving average of its weights, which is what is exported.
+        critic: its opponent of the present stage, if there is one.
+        config: the resolved configuration; provenance: see provenance.py.
     """
 
     step: int
     elapsed_s: float
-    network: dict[str, torch.Tensor]
+    generator: State
     average: dict[str, torch.Tensor]
-    optimizers: list[dict[str, Any]]
-    random_state: torch.Tensor
+    critic: State | None
     config: dict[str, Any]
     provenance: dict[str, Any]
+    format: int = field(default=FORMAT, kw_only=True)
 
 
 def save(checkpoint: Checkpoint, path: Path) -> None:
-    """Write a checkpoint in place of an older one; a crash leaves the older one whole."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f'.{path.name}.', delete=False) as unfinished:
-        try:
-            torch.save(
-                {field.name: getattr(checkpoint, field.name) for field in fields(checkpoint)}, unfinished
-            )
-            unfinished.flush()
-            os.fsync(unfinished.fileno())
-            os.replace(unfinished.name, path)
-        except BaseException:
-            os.unlink(unfinished.name)
-            raise
+    """Write a checkpoint in place of an older one; a crash leaves the older one whole.
+
+    Raises:
+        TrainingError: it cannot be written.
+    """
+    try:
+        with replacing(path) as unfinished, unfinished.open('wb') as file:
+            torch.save(as_values(checkpoint), file)
+            file.flush()
+            os.fsync(file.fileno())
+    except (OSError, RuntimeError) as error:
+        raise TrainingError(
+            f'cannot save {path}', seen=error, fix='make room, then go on with --resume'
+        ) from error
+
+
+def as_values(checkpoint: Checkpoint) -> dict[str, Any]:
+    """What is saved: tensors and plain values by name."""
+    return {entry.name: getattr(checkpoint, entry.name) for entry in fields(checkpoint)}
 
 
 def load(path: Path) -> Checkpoint:
@@ -63,10 +78,19 @@ def load(path: Path) -> Checkpoint:
         raise InputError(
             f'cannot read the checkpoint {path}', seen=error, wanted='a file of training.train'
         ) from error
-    wanted = {field.name for field in fields(Checkpoint)}
-    if not isinstance(values, dict) or set(values) != wanted:
+    if not isinstance(values, dict) or 'step' not in values:
         seen = sorted(values) if isinstance(values, dict) else type(values).__name__
-        raise InputError(f'{path} is not a checkpoint', seen=seen, wanted=sorted(wanted))
+        raise InputError(f'{path} is not a checkpoint', seen=seen, wanted='a file of training.train')
+    if 'network' in values and 'format' not in values:
+        values = _from_format_1(values)
+    wanted = {entry.name for entry in fields(Checkpoint)}
+    if values.get('format') != FORMAT or set(values) != wanted:
+        raise InputError(
+            f'{path} is a checkpoint of another version',
+            seen=f'format {values.get("format")}',
+            wanted=f'format {FORMAT}',
+            fix='use the commit that its run.json names',
+        )
     return Checkpoint(**values)
 
 
@@ -78,3 +102,10 @@ def fill(network: nn.Module, weights: dict[str, torch.Tensor]) -> None:
         raise InputError(
             'the checkpoint does not fit the network', seen=error, fix='use the network of its config'
         ) from error
+
+
+def _from_format_1(values: dict[str, Any]) -> dict[str, Any]:
+    """Checkpoints of our first two models, which had one network and a random state."""
+    kept = {name: values[name] for name in ('step', 'elapsed_s', 'average', 'config', 'provenance')}
+    generator = (values['network'], values.get('optimizers', []))
+    return kept | {'generator': generator, 'critic': None, 'format': FORMAT}

@@ -34,7 +34,7 @@ class PerceptualConfig:
 
     weight: Positive = 100.0
     layer: str = 'conv3_3'
-    weights: str | None = None
+    weights: Path | None = None
     download: bool = False
 
 
@@ -84,9 +84,7 @@ class LossConfig:
 
     def __post_init__(self) -> None:
         if not (self.has_pixel_terms or self.perceptual):
-            raise ValueError(
-                'no term ties the restored frame to the sharp one, want a pixel or perceptual term'
-            )
+            raise ValueError('nothing ties restored to sharp frames, want a pixel or perceptual term')
 
 
 @dataclass(frozen=True)
@@ -96,8 +94,8 @@ class ScheduleConfig:
     Attributes:
         batch: crops a step, over all devices.
         steps: length of a run of one stage.
-        stages: instead, lengths of several: each begins with a fresh critic and fresh optimizers and keeps the
-            generator (the incremental training strategy of the paper, section 4.1).
+        stages: instead, lengths of several: each begins with a fresh critic and fresh optimizers and keeps
+            the generator (the incremental training strategy of the paper, section 4.1).
         max_minutes: ends the run earlier when set, and the learning rate follows whichever is farther on;
             such a run depends on the machine's speed, no two end alike.
         warmup_steps: the learning rate rises linearly over these, in every stage.
@@ -181,7 +179,7 @@ class TrainConfig:
 
     Attributes:
         network: name of the generator, with options of its own in `network_options`.
-        start_from: checkpoint of another run, whose averaged generator this one begins with (transfer learning).
+        start_from: checkpoint of another run, whose averaged generator this one begins with (transfer).
         devices: GPUs, or processes of one CPU, that train together; a batch is divided between them. Where
             torchrun started the processes, it says how many there are.
         precision: bf16-mixed computes the generator in bfloat16; weights, losses and penalties stay float32.

@@ -1,7 +1,7 @@
 """Where a run computes: its devices, precision and processes, all by Lightning Fabric.
 
-`python -m training.train` starts a process for each device of one machine. Started by `torchrun`, on one machine or
-on many, each process finds itself already in place and Fabric takes torchrun's word for how many there are.
+`python -m training.train` starts a process for each device of one machine. Started by `torchrun`, on one
+machine or many, each process is in place already, and torchrun says how many there are.
 """
 
 import os

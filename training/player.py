@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from training.checkpoint import fill
 from training.config import OptimizerConfig
-from training.optimizers import make_optimizers, set_rate, states
+from training.optimizers import make_optimizers, set_rate
 
 
 class NotFiniteError(Exception):
@@ -77,7 +77,7 @@ class Player:
 
     def state(self) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
         """Weights, and the states of the optimizers."""
-        return self.module.state_dict(), states(self._optimizers)
+        return self.module.state_dict(), [optimizer.state_dict() for optimizer in self._optimizers]
 
     def load(self, weights: dict[str, Tensor], optimizers: list[dict[str, Any]]) -> None:
         """Go on from a state. Raises InputError when it is another network's."""
@@ -86,7 +86,7 @@ class Player:
             optimizer.load_state_dict(state)
 
     def _check_finite(self, loss: Tensor, norm: Tensor) -> None:
-        # Gradients are the same everywhere by now, losses are not: without the sum one process would stop alone.
+        # Gradients are the same everywhere by now, losses are not; a process must not stop alone.
         loss = self._fabric.all_reduce(loss, reduce_op='sum')
         if not torch.isfinite(loss + norm):
             raise NotFiniteError(f'loss {loss.item():g}, norm of the gradient {norm.item():g}')

@@ -1,86 +1,93 @@
 """Train a network: `python -m training.train config/train/restore_lite.yaml key=value ...`.
 
-The run folder gets `config.yaml` (resolved), `run.json` (seed, commit, data list), `metrics.jsonl` and
-`checkpoint.pt`, which `python -m training.export` turns into a model.
+On several GPUs or machines: `devices=4`, or `torchrun ... -m training.train CONFIG`. The run folder gets all
+that made the run (run_folder.py) and `checkpoint.pt`, which `python -m training.export` makes a model of.
 """
 
 import argparse
-import json
 import logging
-import os
-import subprocess
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import cv2
 import torch
-import yaml
 from lightning_fabric import Fabric
+from torch.multiprocessing import ProcessRaisedException
 
 from restore_node.errors import ConfigError, RestoreError
 from training import checkpoint
 from training.checkpoint import Checkpoint
 from training.commands import report_errors
-from training.config import TrainConfig, config_values, load_config
+from training.config import TrainConfig, load_config
 from training.data.loader import batches
-from training.data.patches import PatchSource
-from training.data.photographs import Photograph, data_list, find_photographs, split
-from training.evaluation.held_apart import validation_pairs
+from training.devices import is_first_process, make_fabric, set_up_device
+from training.errors import TrainingError
+from training.feed import Feed, open_feed
+from training.losses.perceptual import find_weights
 from training.networks.registry import build
-from training.trainer import CHECKPOINT, Trainer
+from training.provenance import provenance
+from training.reports import Reports
+from training.run_folder import RunFolder
+from training.trainer import Trainer
 
 log = logging.getLogger('training')
 
 
-def train(
-    config: TrainConfig, source: str, run: Path, *, resume: bool = False, weights: Path | None = None
-) -> None:
+def train(config: TrainConfig, source: str, run: Path, *, resume: bool = False) -> None:
     """Train as configured, in a run folder.
 
     Args:
         config: what to do.
         source: path of the configuration file, for the model card.
-        run: folder for everything the run writes; new, unless `resume`.
+        run: folder for everything the run writes; new, unless `resume`. On several machines, one they share.
         resume: go on from the checkpoint in `run`.
-        weights: checkpoint whose averaged weights a new run starts from (transfer learning).
 
     Raises:
         ConfigError: impossible configuration, or a run folder that is in the way.
         InputError: unreadable photographs or checkpoint.
+        TrainingError: the run broke down; what it had reached is in its folder.
     """
-    started = run / CHECKPOINT if resume else weights
-    previous = checkpoint.load(started) if started else None
-    if not resume and run.exists():
-        raise ConfigError(f'run folder {run} exists', fix='name another with --run, or go on with --resume')
-    build(config.network)
-    photographs = find_photographs(config.data.roots)
-    sharp, apart = split(photographs, config.data)
-    provenance = _provenance(config, source, sharp, apart, previous)
-
-    run.mkdir(parents=True, exist_ok=True)
-    (run / 'config.yaml').write_text(yaml.safe_dump(config_values(config), sort_keys=False), encoding='utf-8')
-    (run / 'run.json').write_text(json.dumps(provenance, indent=1) + '\n', encoding='utf-8')
-    log.info('training on %d photographs, %d held apart', len(sharp), len(apart))
-    # Processes are spawned: a forked one would inherit the locks of thread pools without their threads.
-    fabric = Fabric(
-        accelerator='auto',
-        devices=config.devices,
-        strategy='ddp_spawn' if config.devices > 1 else 'auto',
-        precision=config.precision,
-    )
+    folder = RunFolder(run)
+    if is_first_process() and not resume:
+        folder.refuse_if_taken()
+    check_network(config)
+    resumed = checkpoint.load(folder.checkpoint) if resume else None
+    started_from = checkpoint.load(Path(config.start_from)) if config.start_from and not resume else None
+    feed = open_feed(config)
+    made = provenance(config, source, feed, resumed=resumed, started_from=started_from)
+    fabric = make_fabric(config)
+    if is_first_process():
+        folder.describe(config, made, feed.files)
+        log.info(
+            '%s: %d images to train on, in %s', config.name, sum(row['images'] for row in feed.data), run
+        )
     # Bound beforehand: Fabric walks through arguments that it passes on, and refuses frozen dataclasses.
     rank = partial(
         _train_rank,
         config=config,
-        provenance=provenance,
-        run=run,
-        sharp=sharp,
-        apart=apart,
-        previous=previous,
-        resume=resume,
+        provenance=made,
+        folder=folder,
+        feed=feed,
+        resumed=resumed,
+        started_from=started_from,
     )
-    fabric.launch(rank)
+    try:
+        fabric.launch(rank)
+    except ProcessRaisedException as error:
+        raise _as_ours(error) from error
+
+
+def check_network(config: TrainConfig) -> None:
+    """Raise ConfigError for a network that cannot be made, or that its crops or losses do not fit."""
+    with torch.device('meta'):
+        network = build(config.network, **config.network_options)
+    multiple = int(getattr(network, 'size_multiple', 1))
+    if config.data.crop_px % multiple:
+        raise ConfigError(
+            'data.crop_px', seen=config.data.crop_px, wanted=f'a multiple of {multiple} for {config.network}'
+        )
+    if config.loss.perceptual:
+        find_weights(config.loss.perceptual.weights, config.loss.perceptual.download)
 
 
 def _train_rank(
@@ -88,70 +95,46 @@ def _train_rank(
     *,
     config: TrainConfig,
     provenance: dict[str, Any],
-    run: Path,
-    sharp: list[Photograph],
-    apart: list[Photograph],
-    previous: Checkpoint | None,
-    resume: bool,
+    folder: RunFolder,
+    feed: Feed,
+    resumed: Checkpoint | None,
+    started_from: Checkpoint | None,
 ) -> None:
     """What every process of a run does."""
     _set_up_log()
-    if fabric.device.type == 'cpu':
-        # One thread a core and none to spare: threads of one process that wait for each other lose most of
-        # their time where other programs run too.
-        torch.set_num_threads(max(1, (os.cpu_count() or 1) // fabric.world_size))
-        cv2.setNumThreads(1)
-    trainer = Trainer(fabric, config, provenance, run)
-    if previous and resume:
-        trainer.resume(previous)
-    elif previous:
-        trainer.start_from(previous.average)
-    validation = validation_pairs(apart, config) if fabric.is_global_zero else {}
-    batch = config.schedule.batch
-    source = PatchSource(sharp, config.data, config.degradation, config.seed, batch)
-    trainer.fit(
-        lambda step: batches(source, batch, step, fabric.global_rank, fabric.world_size, config.data.workers),
-        validation,
-    )
+    set_up_device(fabric)
+    trainer = Trainer(fabric, config, provenance, folder.path)
+    if resumed:
+        trainer.resume(resumed)
+    elif started_from:
+        trainer.start_from(started_from.average)
+
+    def from_step(step: int) -> Any:
+        return batches(
+            feed.source,
+            config.schedule.batch,
+            step,
+            fabric.global_rank,
+            fabric.world_size,
+            config.data.workers,
+        )
+
+    if fabric.is_global_zero:
+        step = resumed.step if resumed else 0
+        with Reports(config, folder, step, feed.held_apart(), fabric.device) as reports:
+            trainer.fit(from_step, reports)
+    else:
+        trainer.fit(from_step)
+
+
+def _as_ours(error: ProcessRaisedException) -> Exception:
+    """A user's error of a spawned process, which arrives as the text of its traceback."""
+    kind, _, line = error.msg.strip().rsplit('\n', 1)[-1].partition(': ')
+    return TrainingError(line) if kind.startswith(('restore_node.errors.', 'training.errors.')) else error
 
 
 def _set_up_log() -> None:
     logging.basicConfig(level=logging.INFO, format='%(asctime)s %(message)s', datefmt='%H:%M:%S')
-
-
-def _provenance(
-    config: TrainConfig,
-    source: str,
-    sharp: list[Photograph],
-    apart: list[Photograph],
-    previous: Checkpoint | None,
-) -> dict[str, Any]:
-    """Where a model comes from, for its card."""
-    before = previous.provenance if previous else None
-    return {
-        'config': source,
-        'commit': _commit(),
-        'earlier_commits': [*before['earlier_commits'], before['commit']] if before else [],
-        'seed': config.seed,
-        'data': data_list(sharp, config.data.sets),
-        'held_apart': data_list(apart, config.data.sets),
-    }
-
-
-def _commit() -> str:
-    """HEAD of the checkout of this code, `-dirty` if this package differs, `unknown` outside a checkout."""
-    try:
-        head = _git('rev-parse', 'HEAD')
-        return head + ('-dirty' if _git('status', '--porcelain', '--', '.') else '')
-    except (OSError, subprocess.CalledProcessError):
-        return 'unknown'
-
-
-def _git(*arguments: str) -> str:
-    command = ['git', *arguments]
-    return subprocess.run(
-        command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
-    ).stdout.strip()
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -163,14 +146,14 @@ def main(arguments: list[str] | None = None) -> int:
     start = parser.add_mutually_exclusive_group()
     start.add_argument('--resume', action='store_true', help='go on from the checkpoint in the run folder')
     start.add_argument(
-        '--weights', type=Path, metavar='CHECKPOINT', help='start from the weights of another run'
+        '--weights', metavar='CHECKPOINT', help='start from the weights of another run, as start_from'
     )
     options = parser.parse_args(arguments)
     _set_up_log()
+    started_from = [f'start_from={options.weights}'] if options.weights else []
     try:
-        config = load_config(options.config, options.overrides)
-        run = options.run or Path('runs', config.name)
-        train(config, options.config, run, resume=options.resume, weights=options.weights)
+        config = load_config(options.config, [*options.overrides, *started_from])
+        train(config, options.config, options.run or Path('runs', config.name), resume=options.resume)
     except RestoreError as error:
         return report_errors(error)
     return 0

@@ -2,18 +2,17 @@
 
 Lightning Fabric places tensors, mixes precision and joins processes, so the same loop runs on CPU cores and
 on GPUs; the loop itself stays ours and visible. Every process of a run ("rank") executes it; rank 0 reports
-and saves.
+and saves. What a step does is in objectives.py.
+
+A run that is killed at any moment and resumed from its last checkpoint ends, on a CPU, with the same bits as
+one that never stopped: samples, rates, dropout and all else that is drawn are functions of the run's seed
+and the number of the step. With `schedule.max_minutes` they are also functions of the clock, and no two runs
+are alike.
 """
 
-import json
-import logging
-import math
-import signal
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
@@ -21,197 +20,158 @@ from lightning_fabric import Fabric
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from training.checkpoint import Checkpoint, fill, save
-from training.config import ScheduleConfig, TrainConfig, config_values
-from training.data.patches import Pair
-from training.evaluation.held_apart import measure, table
-from training.evaluation.restoring import restore_with
-from training.losses.content import content_loss
+from restore_node.errors import InputError
+from training.checkpoint import Checkpoint, as_values, fill, save
+from training.config import TrainConfig, config_values
+from training.errors import TrainingError
 from training.networks.registry import build
-from training.optimizers import make_optimizers, set_rate
+from training.objectives import Values, make_objective
+from training.player import NotFiniteError, Player
+from training.randomness import NETWORKS, STEPS, seed_torch
+from training.reports import Reports, Timing
+from training.schedule import learning_rate, progress, stage_of, stage_starts
+from training.stopping import StopRequest
 
-log = logging.getLogger('training')
+Batch = tuple[Tensor, Tensor]
+"""(degraded, sharp): uint8 [N, 3, H, W] RGB, 0..255."""
 
-Batches = Callable[[int], Iterator[tuple[Tensor, Tensor]]]
-"""From the first step on, (degraded, sharp) batches: uint8 [N, 3, H, W] RGB."""
-
-CHECKPOINT = 'checkpoint.pt'
-
-
-def progress(schedule: ScheduleConfig, step: int, elapsed_s: float) -> float:
-    """How far a run is, 0..1: by steps, or by time where that is farther."""
-    by_time = elapsed_s / (60.0 * schedule.max_minutes) if schedule.max_minutes else 0.0
-    return min(1.0, max(step / schedule.steps, by_time))
-
-
-def learning_rate(schedule: ScheduleConfig, step: int, done: float) -> float:
-    """Linear warm-up by steps, then cosine decay by progress `done`, 0..1."""
-    decayed = (
-        schedule.last_rate
-        + (schedule.first_rate - schedule.last_rate) * (1.0 + math.cos(math.pi * done)) / 2.0
-    )
-    return decayed * min(1.0, (step + 1) / (schedule.warmup_steps + 1))
+Batches = Callable[[int], Iterator[Batch]]
+"""From a step on, this rank's share of every batch."""
 
 
 class Trainer:
-    """Trains one network; `run` is the folder that gets `checkpoint.pt` and `metrics.jsonl`."""
+    """Trains one generator.
 
-    def __init__(self, fabric: Fabric, config: TrainConfig, provenance: dict[str, Any], run: Path) -> None:
-        self._fabric, self._config, self._provenance, self._run = fabric, config, provenance, run
-        torch.manual_seed(config.seed)
-        network = build(config.network).to(fabric.device, memory_format=torch.channels_last)
-        self._network, *self._optimizers = fabric.setup(
-            network, *make_optimizers(network, config.optimizer), move_to_device=False
+    Args:
+        fabric: launched.
+        config: what to do.
+        provenance: what made the run, for its checkpoints.
+        folder: where checkpoints, and batches that break the run, are written.
+
+    Raises:
+        ConfigError: the network or a loss cannot be made as configured.
+    """
+
+    def __init__(self, fabric: Fabric, config: TrainConfig, provenance: dict[str, Any], folder: Path) -> None:
+        self._fabric, self._config, self._provenance, self._folder = fabric, config, provenance, folder
+        seed_torch(config.seed, NETWORKS, 0)
+        self._generator = Player(
+            fabric,
+            build(config.network, **config.network_options),
+            config.optimizer,
+            clip_norm=config.schedule.clip_norm,
+            compiled=config.compile,
         )
+        self._objective = make_objective(fabric, self._generator, config.loss)
         self._average = AveragedModel(
-            self._network.module, multi_avg_fn=get_ema_multi_avg_fn(config.schedule.average_decay)
+            self._generator.module, multi_avg_fn=get_ema_multi_avg_fn(config.schedule.average_decay)
         )
         self._step, self._elapsed_s = 0, 0.0
-        self._stop = False
 
     def resume(self, checkpoint: Checkpoint) -> None:
-        """Go on where a checkpoint was saved."""
-        fill(self._network.module, checkpoint.network)
+        """Go on where a checkpoint was saved; raises InputError when it does not fit the configuration."""
+        if (checkpoint.critic is None) != (self._objective.critic is None):
+            raise InputError(
+                'the checkpoint was made with another loss',
+                fix='begin a new run, with start_from for its weights',
+            )
+        self._generator.load(*checkpoint.generator)
+        if checkpoint.critic and self._objective.critic:
+            self._objective.critic.load(*checkpoint.critic)
         fill(self._average.module, checkpoint.average)
         self._average.n_averaged.fill_(checkpoint.step)
-        for optimizer, state in zip(self._optimizers, checkpoint.optimizers, strict=True):
-            optimizer.load_state_dict(state)
-        torch.set_rng_state(checkpoint.random_state)
         self._step, self._elapsed_s = checkpoint.step, checkpoint.elapsed_s
 
     def start_from(self, weights: dict[str, Tensor]) -> None:
-        """Begin with trained weights and nothing else of their run (the paper's transfer learning)."""
-        fill(self._network.module, weights)
+        """Begin with trained weights and nothing else of their run (transfer learning)."""
+        fill(self._generator.module, weights)
         fill(self._average.module, weights)
 
-    def fit(self, batches: Batches, validation: dict[str, list[Pair]]) -> None:
+    def fit(self, batches: Batches, reports: Reports | None = None) -> None:
         """Train to the end of the schedule, or to a SIGTERM or SIGINT; either way a checkpoint is saved.
 
         Args:
-            batches: this rank's share of the crops.
-            validation: pairs by kind of degradation, needed on rank 0 only.
+            batches: where crops come from.
+            reports: on rank 0, whom to tell.
+
+        Raises:
+            TrainingError: a loss or a gradient is no longer finite; its batch lies in the run's folder.
         """
-        schedule = self._config.schedule
-        previous = {
-            number: signal.signal(number, self._ask_to_stop) for number in (signal.SIGTERM, signal.SIGINT)
-        }
-        try:
+        with StopRequest() as stop:
             stream = batches(self._step)
-            watch = _Stopwatch()
-            validated = time.monotonic()
-            while not self._stop and progress(schedule, self._step, self._elapsed_s) < 1.0:
+            while not stop.asked and self._done < 1.0:
                 began = time.monotonic()
-                degraded, sharp = next(stream)
-                waited = time.monotonic() - began
-                loss = self._train_step(degraded, sharp)
-                seconds = time.monotonic() - began
-                self._agree(self._elapsed_s + seconds)
-                watch.add(loss, seconds, waited)
-                if not self._fabric.is_global_zero:
-                    continue
-                if watch.seconds >= self._config.log_seconds:
-                    self._report(watch)
-                    watch = _Stopwatch()
-                if time.monotonic() - validated >= 60.0 * self._config.validation.minutes:
-                    self._save()
-                    self._validate(validation)
-                    validated = time.monotonic()
-            if self._fabric.is_global_zero:
+                batch = next(stream)
+                waited_s = time.monotonic() - began
+                values = self._train_step(*batch)
+                self._agree(self._elapsed_s + time.monotonic() - began, stop)
+                if reports:
+                    self._report(reports, values, Timing(time.monotonic() - began, waited_s))
+            if reports:
                 self._save()
-                self._validate(validation)
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
+                reports.validate(self._step, self._elapsed_s, self._average.module)
 
-    def _train_step(self, degraded: Tensor, sharp: Tensor) -> float:
-        schedule = self._config.schedule
-        rate = learning_rate(schedule, self._step, progress(schedule, self._step, self._elapsed_s))
-        set_rate(self._optimizers, rate)
-        restored = self._network(self._to_unit(degraded))
-        loss = content_loss(restored.float(), self._to_unit(sharp), self._config.loss)
-        for optimizer in self._optimizers:
-            optimizer.zero_grad()
-        self._fabric.backward(loss)
-        self._fabric.clip_gradients(self._network, self._optimizers[0], max_norm=schedule.clip_norm)
-        for optimizer in self._optimizers:
-            optimizer.step()
-        self._average.update_parameters(self._network.module)
-        self._step += 1
-        return loss.item()
-
-    def _agree(self, elapsed_s: float) -> None:
-        """Show all ranks the same time and the same wish to stop, else one would wait for ever."""
-        shared = torch.tensor([elapsed_s, float(self._stop)], dtype=torch.float64)
-        if self._fabric.world_size > 1:
-            shared = self._fabric.all_reduce(shared, reduce_op='max')
-        self._elapsed_s, self._stop = float(shared[0]), bool(shared[1])
-
-    def _to_unit(self, pixels: Tensor) -> Tensor:
-        pixels = pixels.to(self._fabric.device)
-        return (pixels.float() / 255.0).contiguous(memory_format=torch.channels_last)
-
-    def _validate(self, validation: dict[str, list[Pair]]) -> None:
-        restore = restore_with(self._average.module.eval(), self._fabric.device)
-        qualities = {kind: measure(restore, pairs) for kind, pairs in validation.items()}
-        log.info('step %d, held apart:\n%s', self._step, table(qualities))
-        self._record({'quality': {kind: asdict(quality) for kind, quality in qualities.items()}})
-
-    def _report(self, watch: '_Stopwatch') -> None:
-        schedule = self._config.schedule
-        done = progress(schedule, self._step, self._elapsed_s)
-        left_s = self._elapsed_s * (1.0 - done) / max(done, 1e-9)
-        rate = self._optimizers[0].param_groups[0]['lr']
-        log.info(
-            'step %d  %.1f%%  loss %.5f  rate %.1e  %.1f steps/s  data wait %.0f%%  %d:%02d:%02d left',
-            self._step,
-            100.0 * done,
-            watch.loss,
-            rate,
-            watch.steps / watch.seconds,
-            100.0 * watch.waited / watch.seconds,
-            left_s // 3600,
-            left_s % 3600 // 60,
-            left_s % 60,
+    def checkpoint(self) -> Checkpoint:
+        """The present state; its tensors are those of the run, not copies."""
+        return Checkpoint(
+            step=self._step,
+            elapsed_s=self._elapsed_s,
+            generator=self._generator.state(),
+            average=self._average.module.state_dict(),
+            critic=self._objective.critic.state() if self._objective.critic else None,
+            config=config_values(self._config),
+            provenance=self._provenance,
         )
-        self._record({'loss': watch.loss, 'rate': rate, 'steps_per_s': watch.steps / watch.seconds})
-
-    def _record(self, values: dict[str, Any]) -> None:
-        with (self._run / 'metrics.jsonl').open('a', encoding='utf-8') as file:
-            file.write(
-                json.dumps({'step': self._step, 'elapsed_s': round(self._elapsed_s, 1), **values}) + '\n'
-            )
-
-    def _save(self) -> None:
-        save(
-            Checkpoint(
-                step=self._step,
-                elapsed_s=self._elapsed_s,
-                network=self._network.module.state_dict(),
-                average=self._average.module.state_dict(),
-                optimizers=[optimizer.state_dict() for optimizer in self._optimizers],
-                random_state=torch.get_rng_state(),
-                config=config_values(self._config),
-                provenance=self._provenance,
-            ),
-            self._run / CHECKPOINT,
-        )
-
-    def _ask_to_stop(self, _number: int, _frame: FrameType | None) -> None:
-        self._stop = True
-
-
-class _Stopwatch:
-    """Means since the last report."""
-
-    def __init__(self) -> None:
-        self.steps, self.seconds, self.waited, self._loss = 0, 0.0, 0.0, 0.0
-
-    def add(self, loss: float, seconds: float, waited: float) -> None:
-        self.steps += 1
-        self.seconds += seconds
-        self.waited += waited
-        self._loss += loss
 
     @property
-    def loss(self) -> float:
-        return self._loss / self.steps
+    def _done(self) -> float:
+        return progress(self._config.schedule, self._step, self._elapsed_s)
+
+    def _train_step(self, degraded: Tensor, sharp: Tensor) -> Values:
+        schedule, seed = self._config.schedule, self._config.seed
+        if self._step in stage_starts(schedule)[1:]:
+            seed_torch(seed, NETWORKS, stage_of(schedule, self._step))
+            self._objective.begin_stage()
+        seed_torch(seed, STEPS, self._step, self._fabric.global_rank)
+        rate = learning_rate(schedule, self._step, self._elapsed_s)
+        try:
+            values = self._objective.step(self._to_unit(degraded), self._to_unit(sharp), rate)
+        except NotFiniteError as error:
+            raise self._broken(error, degraded, sharp) from error
+        self._average.update_parameters(self._generator.module)
+        self._step += 1
+        return values | {'rate': torch.tensor(rate)}
+
+    def _to_unit(self, pixels: Tensor) -> Tensor:
+        pixels = pixels.to(self._fabric.device, non_blocking=True)
+        return (pixels.float() / 255.0).contiguous(memory_format=torch.channels_last)
+
+    def _agree(self, elapsed_s: float, stop: StopRequest) -> None:
+        """Show all ranks the same time and the same wish to stop, else one would wait for ever."""
+        shared = torch.tensor([elapsed_s, float(stop.asked)], dtype=torch.float64)
+        if self._fabric.world_size > 1:
+            shared = self._fabric.all_reduce(shared, reduce_op='max')
+        self._elapsed_s, stop.asked = float(shared[0]), bool(shared[1])
+
+    def _report(self, reports: Reports, values: Values, timing: Timing) -> None:
+        reports.stepped(self._step, self._elapsed_s, values, timing)
+        if reports.checkpoint_due(self._step):
+            self._save()
+        if reports.validation_due(self._step):
+            reports.validate(self._step, self._elapsed_s, self._average.module)
+
+    def _save(self) -> None:
+        save(self.checkpoint(), self._folder / 'checkpoint.pt')
+
+    def _broken(self, error: NotFiniteError, degraded: Tensor, sharp: Tensor) -> TrainingError:
+        """Keep what is needed to see why: the batch, and the state before the update that failed."""
+        path = self._folder / 'nan' / f'step_{self._step}_rank_{self._fabric.global_rank}.pt'
+        path.parent.mkdir(parents=True, exist_ok=True)
+        state = as_values(self.checkpoint())
+        torch.save({'degraded': degraded, 'sharp': sharp, 'checkpoint': state}, path)
+        return TrainingError(
+            f'training broke down at step {self._step}',
+            seen=error,
+            wanted='finite numbers',
+            fix=f'its batch and state are in {path}; try a lower schedule.first_rate or 32-true precision',
+        )

@@ -27,10 +27,9 @@ def saved(run_values, tmp_path):
     state = checkpoint.Checkpoint(
         step=9,
         elapsed_s=1.0,
-        network=build('lite').state_dict(),
+        generator=(build('lite').state_dict(), []),
         average=network.state_dict(),
-        optimizers=[],
-        random_state=torch.get_rng_state(),
+        critic=None,
         config=config_values(parse_config(run_values, 'test')),
         provenance=made,
     )

@@ -1,0 +1,157 @@
+"""What one step of training does: the generator by itself, or the generator against a critic.
+
+All images here are float32 [N, 3, H, W] RGB, 0..1. Values that a step returns are scalars on the device, for
+the records.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from training.config import AdversarialConfig, LossConfig, OptimizerConfig
+from training.losses.adversarial import clip_weights, critic_loss, generator_loss, gradient_penalty
+from training.losses.content import content_loss
+from training.losses.perceptual import PerceptualLoss
+from training.networks.discriminator import Discriminator
+from training.player import Player
+
+Values = dict[str, Tensor]
+
+
+class ContentLoss:
+    """How far restored frames are from the sharp ones: pixel terms and the perceptual one, as configured."""
+
+    def __init__(self, fabric: Fabric, config: LossConfig) -> None:
+        self._fabric, self._config = fabric, config
+        self._perceptual = (
+            fabric.to_device(
+                PerceptualLoss(
+                    config.perceptual.weights, config.perceptual.layer, download=config.perceptual.download
+                )
+            )
+            if config.perceptual
+            else None
+        )
+
+    def __call__(self, restored: Tensor, sharp: Tensor) -> Tensor:
+        """A scalar, the mean over the images."""
+        loss = restored.new_zeros(())
+        if self._config.has_pixel_terms:
+            loss = content_loss(restored, sharp, self._config)
+        if self._config.perceptual and self._perceptual:
+            with self._fabric.autocast():
+                distance = self._perceptual(restored, sharp)
+            loss = loss + self._config.perceptual.weight * distance.mean()
+        return loss
+
+
+class Objective(Protocol):
+    """What a step works towards."""
+
+    @property
+    def critic(self) -> Player | None:
+        """The opponent, where there is one."""
+
+    def step(self, degraded: Tensor, sharp: Tensor, rate: float) -> Values:
+        """Update the networks once. Raises NotFiniteError before a bad update reaches the weights."""
+
+    def begin_stage(self) -> None:
+        """Forget all but the generator's weights (the incremental training strategy; paper, section 4.1)."""
+
+
+class ContentObjective:
+    """The content loss alone."""
+
+    critic: Player | None = None
+
+    def __init__(self, generator: Player, content: ContentLoss) -> None:
+        self._generator, self._content = generator, content
+
+    def step(self, degraded: Tensor, sharp: Tensor, rate: float) -> Values:
+        """Update the generator once."""
+        loss = self._content(self._generator.network(degraded), sharp)
+        norm = self._generator.update(loss, rate)
+        return {'loss': loss.detach(), 'gradient_norm': norm}
+
+    def begin_stage(self) -> None:
+        """Begin with fresh optimizers."""
+        self._generator.forget()
+
+
+class AdversarialObjective:
+    """The game of Wasserstein GANs (paper, eqs. 8 and 9).
+
+    The critic learns what tells sharp frames from restored ones; the generator learns to score well with it
+    and to stay close to the sharp frame.
+    """
+
+    def __init__(
+        self, fabric: Fabric, generator: Player, content: ContentLoss, config: AdversarialConfig
+    ) -> None:
+        self._fabric, self._generator, self._content, self._config = fabric, generator, content, config
+        self._new_critic()
+
+    def step(self, degraded: Tensor, sharp: Tensor, rate: float) -> Values:
+        """Update the critic some times, then the generator once, all on one batch."""
+        restored = self._generator.network(degraded)
+        for _ in range(self._config.critic_steps):
+            seen = self._update_critic(restored.detach(), sharp, rate)
+        return seen | self._update_generator(restored, sharp, rate)
+
+    def begin_stage(self) -> None:
+        """Begin with a fresh critic and fresh optimizers."""
+        self._generator.forget()
+        self._new_critic()
+
+    def _update_critic(self, restored: Tensor, sharp: Tensor, rate: float) -> Values:
+        sharp_scores, restored_scores = self.critic.network(torch.cat((sharp, restored))).chunk(2)
+        distance = -critic_loss(sharp_scores, restored_scores)
+        loss = -distance
+        if self._config.constraint == 'penalty':
+            # Past Fabric's wrapper: in float32, and its inner gradient is nothing to share between processes.
+            penalty = gradient_penalty(self.critic.module, sharp, restored, torch.default_generator)
+            loss = loss + self._config.penalty_weight * penalty
+        self.critic.update(loss, rate)
+        if self._config.constraint == 'clip':
+            clip_weights(self.critic.module, self._config.clip_limit)
+        return {'wasserstein_distance': distance.detach(), 'critic_loss': loss.detach()}
+
+    def _update_generator(self, restored: Tensor, sharp: Tensor, rate: float) -> Values:
+        with _frozen(self.critic.module), self._fabric.autocast():
+            adversarial = generator_loss(self.critic.module(restored).float())
+        content = self._content(restored, sharp)
+        loss = content + self._config.weight * adversarial
+        norm = self._generator.update(loss, rate)
+        return {
+            'loss': loss.detach(),
+            'content_loss': content.detach(),
+            'adversarial_loss': adversarial.detach(),
+            'gradient_norm': norm,
+        }
+
+    def _new_critic(self) -> None:
+        self.critic = Player(
+            self._fabric, Discriminator(), OptimizerConfig(name='adam', betas=self._config.betas)
+        )
+
+
+@contextmanager
+def _frozen(network: nn.Module) -> Iterator[None]:
+    """Let gradients through a network, and none into it."""
+    network.requires_grad_(False)
+    try:
+        yield
+    finally:
+        network.requires_grad_(True)
+
+
+def make_objective(fabric: Fabric, generator: Player, config: LossConfig) -> Objective:
+    """The objective that a configuration asks for; raises ConfigError where a loss lacks what it needs."""
+    content = ContentLoss(fabric, config)
+    if config.adversarial is None:
+        return ContentObjective(generator, content)
+    return AdversarialObjective(fabric, generator, content, config.adversarial)

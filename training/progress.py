@@ -1,0 +1,72 @@
+"""What a person sees of a run: a bar with rate and time left in a terminal, plain lines elsewhere."""
+
+import logging
+from collections.abc import Mapping
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+log = logging.getLogger('training')
+
+
+class ProgressView:
+    """A context in which a run's progress is shown."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        console = Console(stderr=True)
+        self._bar = (
+            Progress(
+                TextColumn('[bold]{task.description}'),
+                BarColumn(),
+                TextColumn('{task.percentage:.1f}%'),
+                TextColumn('{task.fields[state]}'),
+                console=console,
+            )
+            if console.is_terminal
+            else None
+        )
+
+    def __enter__(self) -> 'ProgressView':
+        if self._bar:
+            self._bar.start()
+            self._task = self._bar.add_task(self._name, total=1.0, state='')
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def moved(self, step: int, done: float, left_s: float, values: Mapping[str, float]) -> None:
+        """Show where a run is.
+
+        Args:
+            step: steps done.
+            done: share of the run, 0..1.
+            left_s: seconds left.
+            values: means since the last time, by name; `steps_per_s` and `data_wait` among them.
+        """
+        state = (
+            f'step {step}  loss {values["loss"]:.5f}  rate {values["rate"]:.1e}  '
+            f'{values["steps_per_s"]:.2f} steps/s  data wait {values["data_wait"]:.0%}  {clock(left_s)} left'
+        )
+        if self._bar:
+            self._bar.update(self._task, completed=done, state=state)
+        else:
+            log.info('%.1f%%  %s', 100.0 * done, state)
+
+    def say(self, text: str) -> None:
+        """Show a text of one or more lines."""
+        if self._bar:
+            self._bar.console.print(text, markup=False, highlight=False)
+        else:
+            log.info('%s', text)
+
+
+def clock(seconds: float) -> str:
+    """Hours, minutes and seconds."""
+    whole = round(seconds)
+    return f'{whole // 3600}:{whole % 3600 // 60:02d}:{whole % 60:02d}'

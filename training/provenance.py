@@ -1,0 +1,75 @@
+"""Where a run's weights come from, as plain values for run.json, checkpoints and model cards."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from training.checkpoint import Checkpoint
+from training.config import TrainConfig
+from training.feed import Feed
+
+
+def provenance(
+    config: TrainConfig,
+    source: str,
+    feed: Feed,
+    *,
+    resumed: Checkpoint | None = None,
+    started_from: Checkpoint | None = None,
+) -> dict[str, Any]:
+    """Describe a run.
+
+    Args:
+        config: resolved.
+        source: path of its file.
+        feed: its data.
+        resumed: the checkpoint that it goes on from, of the same run.
+        started_from: the checkpoint of another run that it takes its weights from.
+
+    Returns:
+        `name`, `config`, `commit`, `seed`, `data`, `held_apart`; `earlier_commits` that a resumed run was
+        trained with; `started_from`, the runs that its weights went through before, each with `name`,
+        `config`, `commit`, `seed`, `steps` and `data`; both oldest first.
+    """
+    now = commit()
+    earlier_commits: list[str] = []
+    before: list[dict[str, Any]] = []
+    if resumed:
+        earlier = resumed.provenance
+        before = earlier.get('started_from', [])
+        earlier_commits = earlier['earlier_commits']
+        if earlier['commit'] != now:
+            earlier_commits = [*earlier_commits, earlier['commit']]
+    elif started_from:
+        before = [*started_from.provenance.get('started_from', []), _summary(started_from)]
+    return {
+        'name': config.name,
+        'config': source,
+        'commit': now,
+        'earlier_commits': earlier_commits,
+        'seed': config.seed,
+        'data': feed.data,
+        'held_apart': feed.data_held_apart,
+        'started_from': before,
+    }
+
+
+def commit() -> str:
+    """HEAD of the checkout of this code, `-dirty` if this package differs, `unknown` outside a checkout."""
+    try:
+        head = _git('rev-parse', 'HEAD')
+        return head + ('-dirty' if _git('status', '--porcelain', '--', '.') else '')
+    except (OSError, subprocess.CalledProcessError):
+        return 'unknown'
+
+
+def _summary(checkpoint: Checkpoint) -> dict[str, Any]:
+    kept = {name: checkpoint.provenance.get(name) for name in ('config', 'commit', 'seed', 'data')}
+    return {'name': checkpoint.config.get('name'), **kept, 'steps': checkpoint.step}
+
+
+def _git(*arguments: str) -> str:
+    command = ['git', *arguments]
+    return subprocess.run(
+        command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+    ).stdout.strip()

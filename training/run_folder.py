@@ -1,0 +1,89 @@
+"""The folder of a run: what made it, what came of it, and the state to go on from.
+
+config.yaml     the configuration, resolved
+run.json        seed, commit, data, what it started from, environment
+data.txt        every photograph or pair, and which are held apart
+checkpoint.pt   see checkpoint.py
+metrics.jsonl   losses and qualities by step; tensorboard/ has the same, and pictures
+nan/            the batch that a run died of
+"""
+
+import json
+import os
+import platform
+import sys
+from collections.abc import Iterable
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from restore_node.errors import ConfigError, InputError
+from training.atomic import replacing
+from training.config import TrainConfig, config_values
+
+_PACKAGES = ('torch', 'lightning-fabric', 'numpy', 'opencv-python-headless', 'pydantic')
+
+
+class RunFolder:
+    """Paths and texts of one run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.checkpoint = path / 'checkpoint.pt'
+        self.metrics = path / 'metrics.jsonl'
+        self.tensorboard = path / 'tensorboard'
+        self.nan = path / 'nan'
+
+    def refuse_if_taken(self) -> None:
+        """Raise ConfigError where a run already lies."""
+        if self.path.exists():
+            raise ConfigError(
+                f'run folder {self.path} exists', fix='name another with --run, or go on with --resume'
+            )
+
+    def describe(self, config: TrainConfig, provenance: dict[str, Any], files: Iterable[str]) -> None:
+        """Write down what makes the run; raises InputError where that is impossible.
+
+        Args:
+            config: resolved.
+            provenance: see provenance.py.
+            files: lines of data.txt.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            _write(self.path / 'config.yaml', yaml.safe_dump(config_values(config), sort_keys=False))
+            described = provenance | {'environment': _environment()}
+            _write(self.path / 'run.json', json.dumps(described, indent=1) + '\n')
+            _write(self.path / 'data.txt', ''.join(f'{file}\n' for file in files))
+        except OSError as error:
+            raise InputError(
+                f'cannot write to the run folder {self.path}', seen=error, fix='check permissions and space'
+            ) from error
+
+
+def _environment() -> dict[str, Any]:
+    """What results can depend on besides configuration and data."""
+    return {
+        'python': platform.python_version(),
+        'platform': platform.platform(),
+        'command': sys.argv,
+        'cpus': os.cpu_count(),
+        'gpus': [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())],
+        'cuda': torch.version.cuda,
+        'packages': {name: _version(name) for name in _PACKAGES},
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _write(path: Path, text: str) -> None:
+    with replacing(path) as unfinished:
+        unfinished.write_text(text, encoding='utf-8')

@@ -1,0 +1,31 @@
+"""Signals that end a run in an orderly way."""
+
+import signal
+from types import FrameType, TracebackType
+
+
+class StopRequest:
+    """While entered, SIGTERM and SIGINT set `asked`, for the loop to end after its step.
+
+    A second SIGINT interrupts at once.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __enter__(self) -> 'StopRequest':
+        self._previous = {
+            number: signal.signal(number, self._ask) for number in (signal.SIGTERM, signal.SIGINT)
+        }
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def _ask(self, number: int, _frame: FrameType | None) -> None:
+        if self.asked and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.asked = True
