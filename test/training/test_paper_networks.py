@@ -215,6 +215,8 @@ def test_a_critic_scores_each_image_by_itself_without_bounds():
         scores = network(images)
         assert scores.shape == (2, 1)
         assert torch.allclose(scores[1:], network(images[1:]), atol=1e-5)
+        # Inside, images are -1..1, so that grey is 0, and biases start at 0.
+        assert network(torch.full_like(images, 0.5)).tolist() == [[0.0], [0.0]]
         network.dense[-1].weight *= 1000.0
         assert torch.allclose(network(images), 1000.0 * scores, rtol=1e-3)
         assert network(images).abs().max() > 10.0
