@@ -36,14 +36,16 @@ def root_mean_square(restored: Tensor, sharp: Tensor) -> Tensor:
 
 
 def content_loss(restored: Tensor, sharp: Tensor, config: LossConfig) -> Tensor:
-    """The weighted sum of the terms that the config turns on, a scalar.
+    """The weighted sum of the terms that the config turns on, at least one, as a scalar.
 
-    With `config.relative` it is the mean of the logarithms, as in the PSNR loss of Chen et al. 2022: an
-    image counts by the ratio that its error shrinks by, so strong degradations do not drown the slight ones.
+    Both are float32 [N, C, H, W], 0..1. With `config.relative` it is the mean of the logarithms, as in the
+    PSNR loss of Chen et al. 2022: an image counts by the ratio that its error shrinks by, so strong
+    degradations do not drown the slight ones.
     """
-    errors = config.charbonnier * charbonnier(restored, sharp)
-    if config.frequency > 0.0:
-        errors = errors + config.frequency * frequency(restored, sharp)
-    if config.root_mean_square > 0.0:
-        errors = errors + config.root_mean_square * root_mean_square(restored, sharp)
+    terms = (
+        (config.charbonnier, charbonnier),
+        (config.frequency, frequency),
+        (config.root_mean_square, root_mean_square),
+    )
+    errors = torch.stack([weight * term(restored, sharp) for weight, term in terms if weight > 0.0]).sum(0)
     return torch.log(errors + _FLOOR).mean() if config.relative else errors.mean()
