@@ -1,0 +1,1 @@
+"""The folders in which paired sets are published: one file for each kind."""

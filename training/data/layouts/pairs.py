@@ -1,0 +1,123 @@
+"""A pair of images on disk, and what every layout asks of the files it finds."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from restore_node.errors import ConfigError, InputError
+from training.data.images import images_under, is_image, read_rgb, size_of
+from training.data.samples import Pair
+
+_SHOWN = 6
+
+
+class NamedPair(Protocol):
+    """A pair that is read when it is asked for."""
+
+    @property
+    def name(self) -> str:
+        """Path within the set, with forward slashes and without suffix: unique, and good for a file name."""
+
+    def read(self) -> Pair:
+        """(degraded, sharp): uint8 [H, W, 3] RGB each, of one size. Raises InputError if that cannot be."""
+
+
+@dataclass(frozen=True)
+class FilePair:
+    """Two files."""
+
+    name: str
+    degraded: Path
+    sharp: Path
+
+    def read(self) -> Pair:
+        """See `NamedPair`."""
+        degraded, sharp = read_rgb(self.degraded), read_rgb(self.sharp)
+        if degraded.shape != sharp.shape:
+            raise InputError(
+                f'{self.degraded} and {self.sharp} are no pair',
+                seen=f'{_text(degraded.shape[:2])} and {_text(sharp.shape[:2])}',
+                wanted='one size',
+            )
+        return degraded, sharp
+
+
+@dataclass(frozen=True)
+class HalvesPair:
+    """One file, the sharp image on its left half and the degraded one on its right."""
+
+    name: str
+    path: Path
+
+    def read(self) -> Pair:
+        """See `NamedPair`."""
+        both = read_rgb(self.path)
+        width = both.shape[1] // 2
+        if both.shape[1] % 2:
+            raise InputError(
+                f'{self.path} is no pair side by side',
+                seen=f'{both.shape[1]} columns',
+                wanted='an even number',
+            )
+        return both[:, width:], both[:, :width]
+
+
+def by_name(folder: Path) -> dict[str, Path]:
+    """Image files under a folder by their path in it without suffix. Raises ConfigError for two of a name."""
+    named: dict[str, Path] = {}
+    for path in images_under(folder):
+        name = path.relative_to(folder).with_suffix('').as_posix()
+        if name in named:
+            raise ConfigError(f'{folder} has two images {name}', seen=f'{named[name].name} and {path.name}')
+        named[name] = path
+    return named
+
+
+def match(degraded: Mapping[str, Path], sharp: Mapping[str, Path], where: Path) -> list[FilePair]:
+    """Pair files by name, in order.
+
+    Raises:
+        ConfigError: files without a partner; `where` says where.
+    """
+    if alone := sorted(degraded.keys() ^ sharp.keys()):
+        example = degraded.get(alone[0]) or sharp[alone[0]]
+        shown = example.relative_to(where) if example.is_relative_to(where) else example
+        raise ConfigError(
+            f'{where} has images without a partner',
+            seen=f'{len(alone)}, first {shown}',
+            wanted=f'equal names; there are {len(degraded)} degraded and {len(sharp)} sharp ones',
+            fix='unpack the set again, or remove what is left over',
+        )
+    return [FilePair(name, degraded[name], sharp[name]) for name in sorted(degraded)]
+
+
+def check_sizes(pairs: Sequence[NamedPair], where: Path) -> None:
+    """Raise ConfigError for pairs of unequal size, as far as the files' headers say it."""
+    odd = []
+    for pair in pairs:
+        if isinstance(pair, FilePair):
+            degraded, sharp = size_of(pair.degraded), size_of(pair.sharp)
+            if degraded and sharp and degraded != sharp:
+                odd.append(f'{pair.name}: {_text(degraded)} degraded, {_text(sharp)} sharp')
+    if odd:
+        raise ConfigError(
+            f'{where} has pairs of unequal size',
+            seen=f'{len(odd)} of {len(pairs)}, first {odd[0]}',
+            wanted='one size within a pair',
+        )
+
+
+def _text(size: tuple[int, ...]) -> str:
+    return f'{size[1]}x{size[0]}'
+
+
+def contents(folder: Path) -> str:
+    """What a folder holds, in a few words, for people who named the wrong one."""
+    if not folder.is_dir():
+        return f'{folder}, which is no folder'
+    names = sorted(path.name + '/' * path.is_dir() for path in folder.iterdir() if path.name[0] != '.')
+    images = sum(is_image(Path(name)) for name in names)
+    shown = ', '.join(names[:_SHOWN]) or 'nothing'
+    rest = f' and {len(names) - _SHOWN} more' if len(names) > _SHOWN else ''
+    return f'{folder} with {shown}{rest}' + (f' ({images} images)' if images > 1 else '')
