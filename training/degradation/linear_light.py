@@ -5,16 +5,19 @@ from numpy.typing import NDArray
 
 GAMMA = 2.2
 
-_TO_LINEAR = np.power(np.arange(256, dtype=np.float32) / 255.0, np.float32(GAMMA))
+TO_LINEAR = np.power(np.arange(256, dtype=np.float32) / 255.0, np.float32(GAMMA))
+"""Linear light by pixel value."""
+
 # The table for the way back is indexed by the square root of light, where 4096 steps are finer than one grey
 # level everywhere: indexed by light itself, the darkest steps would be several grey levels wide.
-_STEPS = 4095
-_TO_DISPLAY = np.rint(255.0 * np.power(np.arange(_STEPS + 1) / _STEPS, 2.0 / GAMMA)).astype(np.uint8)
+STEPS = 4095
+TO_DISPLAY = np.rint(255.0 * np.power(np.arange(STEPS + 1) / STEPS, 2.0 / GAMMA)).astype(np.uint8)
+"""Pixel value by `STEPS` times the square root of linear light, rounded."""
 
 
 def to_linear(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Linear light of an image: uint8 of any shape, 0..255, to float32 of the same shape, 0..1."""
-    return _TO_LINEAR[image]
+    return TO_LINEAR[image]
 
 
 def to_display(light: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -23,6 +26,6 @@ def to_display(light: NDArray[np.float32]) -> NDArray[np.uint8]:
     `to_display(to_linear(x))` is x, bit for bit.
     """
     index = np.sqrt(np.clip(light, 0.0, 1.0))
-    index *= _STEPS
+    index *= STEPS
     index += 0.5
-    return _TO_DISPLAY[index.astype(np.uint16)]
+    return TO_DISPLAY[index.astype(np.uint16)]

@@ -38,6 +38,9 @@ class Degradation:
         drops: on the lens, and defocus_px: how blurred the scene in them is.
         sensor: noise and compression.
         foregrounds: things that move by themselves, from far to near; only with a trajectory.
+
+    Raises:
+        ValueError: there are foregrounds, but no trajectory.
     """
 
     trajectory: Trajectory | None
@@ -46,6 +49,10 @@ class Degradation:
     defocus_px: float
     sensor: Sensor
     foregrounds: tuple[Foreground, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.foregrounds and self.trajectory is None:
+            raise ValueError('foregrounds without a trajectory, want both or a frame at rest')
 
 
 def draw_kind(config: DegradationConfig, rng: np.random.Generator) -> str:

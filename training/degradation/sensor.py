@@ -30,14 +30,25 @@ def expose(image: NDArray[np.uint8], sensor: Sensor) -> NDArray[np.uint8]:
     Raises:
         ValueError: OpenCV could not compress the frame.
     """
-    rng = np.random.default_rng(sensor.seed)
     signal = image.astype(np.float32)
     deviation = np.sqrt(np.float32(sensor.read_noise**2) + np.float32(sensor.shot_noise**2 / 255.0) * signal)
-    signal += deviation * rng.standard_normal(image.shape, dtype=np.float32)
+    signal += deviation * noise_of(sensor, image.shape)
     noisy = np.clip(np.rint(signal), 0, 255).astype(np.uint8)
-    if sensor.jpeg_quality is None:
-        return noisy
-    done, data = cv2.imencode('.jpg', noisy[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, sensor.jpeg_quality])
+    return noisy if sensor.jpeg_quality is None else compress(noisy, sensor.jpeg_quality)
+
+
+def noise_of(sensor: Sensor, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """The sensor's noise pattern before it is scaled: float32 of the shape, standard normal."""
+    return np.random.default_rng(sensor.seed).standard_normal(shape, dtype=np.float32)
+
+
+def compress(image: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
+    """An image after JPEG of a quality of 1..100: uint8 [H, W, 3] RGB, 0..255, in and out.
+
+    Raises:
+        ValueError: OpenCV could not compress it.
+    """
+    done, data = cv2.imencode('.jpg', image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not done:
         raise ValueError(f'OpenCV cannot compress an image of shape {image.shape} as JPEG')
     return cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
