@@ -1,0 +1,109 @@
+"""The generator against a critic: who learns, what is clipped, and what a new stage forgets."""
+
+import pytest
+
+torch = pytest.importorskip('torch', reason='the training environment is not set up')
+
+from lightning_fabric import Fabric
+
+from restore_node.errors import InputError
+from training import checkpoint
+from training.config import parse_config
+from training.trainer import Trainer
+
+pytestmark = pytest.mark.train
+
+SMALL = {'network': 'paper', 'network_options': {'widths': [4, 4, 8], 'blocks': 1}}
+"""The paper's generator, dropout and all, at a size for tests."""
+
+
+def values(run_values, constraint='penalty', critic_steps=2, **schedule):
+    return (
+        run_values
+        | SMALL
+        | {
+            'data': run_values['data'] | {'crop_px': 256, 'patch_px': 256},
+            'loss': {'adversarial': {'constraint': constraint, 'critic_steps': critic_steps, 'weight': 0.01}},
+            'schedule': {'batch': 1, 'warmup_steps': 0, 'clip_norm': None, **schedule},
+        }
+    )
+
+
+def crops(first_step):
+    """Batches that are a function of the step."""
+    while True:
+        draw = torch.Generator().manual_seed(first_step)
+        sharp = torch.randint(40, 200, (1, 3, 256, 256), dtype=torch.uint8, generator=draw)
+        yield sharp + 30, sharp
+        first_step += 1
+
+
+def trainer(config_values, folder):
+    return Trainer(Fabric(accelerator='cpu', devices=1), parse_config(config_values, 'test'), {}, folder)
+
+
+def train(config_values, folder, resumed=None):
+    trained = trainer(config_values, folder)
+    if resumed:
+        trained.resume(resumed)
+    trained.fit(crops)
+    checkpoint.save(trained.checkpoint(), folder / 'checkpoint.pt')
+    return checkpoint.load(folder / 'checkpoint.pt')
+
+
+def weights_of(state):
+    return torch.cat([weights.flatten() for weights in state[0].values()])
+
+
+@pytest.mark.parametrize('constraint', ['clip', 'penalty'])
+def test_both_players_learn(run_values, tmp_path, constraint):
+    before = trainer(values(run_values, constraint, steps=1), tmp_path).checkpoint()
+    first = weights_of(before.generator).clone(), weights_of(before.critic).clone()
+    after = train(values(run_values, constraint, steps=1), tmp_path)
+    assert not torch.equal(first[0], weights_of(after.generator))
+    assert not torch.equal(first[1], weights_of(after.critic))
+    clipped = weights_of(after.critic).abs().max() <= 0.01
+    assert clipped == (constraint == 'clip')
+    assert after.critic[1][0]['state'][0]['step'] == 2
+    assert after.generator[1][0]['state'][0]['step'] == 1
+
+
+@pytest.fixture
+def staged(run_values, tmp_path):
+    """A run of two stages, and its checkpoint after every step, from the first."""
+    config = values(run_values, stages=[1, 2], critic_steps=1)
+    whole = trainer(config, tmp_path)
+    saved = []
+    stream = crops(0)
+    for step in range(3):
+        whole._train_step(*next(stream))
+        checkpoint.save(whole.checkpoint(), tmp_path / f'{step}.pt')
+        saved.append(checkpoint.load(tmp_path / f'{step}.pt'))
+    return config, saved
+
+
+def test_a_stage_keeps_the_generator_and_nothing_else(staged):
+    _, (one_stage, second, _) = staged
+    assert second.generator[1][0]['state'][0]['step'] == 1
+    assert second.critic[1][0]['state'][0]['step'] == 1
+    # A step of Adam moves no weight farther than its rate of 0.001.
+    assert 0.0 < (weights_of(second.generator) - weights_of(one_stage.generator)).abs().max() < 1.5e-3
+    assert (weights_of(second.critic) - weights_of(one_stage.critic)).abs().max() > 0.01
+
+
+@pytest.mark.parametrize('stop', [1, 2], ids=['at the end of a stage', 'within a stage'])
+def test_a_resumed_game_ends_with_the_same_bits(staged, tmp_path, stop):
+    config, saved = staged
+    rest = train(config, tmp_path, resumed=saved[stop - 1])
+    whole = saved[-1]
+    assert rest.step == whole.step == 3
+    for seen, wanted in ((rest.generator, whole.generator), (rest.critic, whole.critic)):
+        assert torch.equal(weights_of(seen), weights_of(wanted))
+    for name, weights in whole.average.items():
+        assert torch.equal(rest.average[name], weights)
+
+
+def test_a_checkpoint_without_a_critic_does_not_fit_the_game(run_values, tmp_path):
+    alone = trainer(run_values | SMALL, tmp_path).checkpoint()
+    with pytest.raises(InputError, match='start_from'):
+        trainer(values(run_values, steps=1), tmp_path).resume(alone)

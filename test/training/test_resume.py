@@ -1,0 +1,84 @@
+"""A run killed at any moment ends, once resumed, with the bits of one that was left alone."""
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+torch = pytest.importorskip('torch', reason='the training environment is not set up')
+
+from training import checkpoint
+from training.config import parse_config
+from training.train import train
+
+pytestmark = pytest.mark.train
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def losses(run):
+    """The steps that a run recorded a loss for."""
+    path = run / 'metrics.jsonl'
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [json.loads(line)['step'] for line in lines if '"loss"' in line]
+
+
+def kill_somewhere(config, run, seconds):
+    """Start a run as a user does, and kill it at random within the time that follows its first steps."""
+    command = [sys.executable, '-m', 'training.train', str(config), '--run', str(run)]
+    process = subprocess.Popen(command, cwd=ROOT)
+    try:
+        deadline = time.monotonic() + 120.0
+        while len(losses(run)) < 2:
+            assert process.poll() is None, 'the run ended before it could be killed'
+            assert time.monotonic() < deadline, 'the run does not get anywhere'
+            time.sleep(0.1)
+        time.sleep(random.uniform(0.0, seconds))
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+
+@pytest.mark.parametrize(
+    ('network', 'stages'),
+    [
+        ({'network': 'paper', 'network_options': {'widths': [4, 4, 8], 'blocks': 1}}, [5, 9]),
+        pytest.param({'network': 'lite', 'optimizer': {'name': 'muon'}}, [15, 45], marks=pytest.mark.slow),
+    ],
+    ids=['paper', 'lite'],
+)
+def test_a_killed_run_ends_with_the_same_bits(run_values, tmp_path, network, stages):
+    values = (
+        run_values
+        | network
+        | {
+            'schedule': {'batch': 2, 'stages': stages, 'decay': 'linear', 'warmup_steps': 3},
+            'checkpoint': {'steps': 1},
+            'validation': {'kinds': ['blur'], 'patches': 1},
+        }
+    )
+    steps = sum(stages)
+    path = tmp_path / 'config.yaml'
+    path.write_text(yaml.safe_dump(values))
+    kill_somewhere(path, tmp_path / 'killed', seconds=steps * 0.02)
+    stopped = checkpoint.load(tmp_path / 'killed' / 'checkpoint.pt').step
+    assert 1 <= stopped < steps
+
+    config = parse_config(values, 'test')
+    train(config, 'test.yaml', tmp_path / 'killed', resume=True)
+    train(config, 'test.yaml', tmp_path / 'whole')
+    killed, whole = (checkpoint.load(tmp_path / run / 'checkpoint.pt') for run in ('killed', 'whole'))
+    assert killed.step == whole.step == steps
+    for seen, wanted in ((killed.generator[0], whole.generator[0]), (killed.average, whole.average)):
+        assert seen.keys() == wanted.keys()
+        for name, weights in wanted.items():
+            assert torch.equal(seen[name], weights), f'{name} differs after a kill at step {stopped}'
+    assert str(killed.generator[1]) == str(whole.generator[1])
+    for run in ('killed', 'whole'):
+        assert losses(tmp_path / run) == list(range(1, steps + 1))
