@@ -1,10 +1,15 @@
 """What a run is fed with: samples to train on, pairs held apart to measure on, and the lists of both."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from training.config import TrainConfig
+from training.data.config import PairsConfig
+from training.data.layouts.pairs import NamedPair
+from training.data.paired_set import middles, open_pairs, pair_list
+from training.data.pairs import PairSource
 from training.data.patches import PatchSource
 from training.data.photographs import Photograph, data_list, find_photographs, split
 from training.data.samples import Pair, Source
@@ -35,26 +40,36 @@ def open_feed(config: TrainConfig) -> Feed:
     Raises:
         ConfigError: it is not where the configuration says, or not what it says.
     """
+    return _pairs(config.data.pairs, config) if config.data.pairs else _photographs(config)
+
+
+def _photographs(config: TrainConfig) -> Feed:
     sharp, apart = split(find_photographs(config.data.roots, config.data.frame_stride), config.data)
     return Feed(
         source=PatchSource(sharp, config.data, config.degradation, config.seed, config.schedule.batch),
-        held_apart=_PhotographPairs(apart, config),
+        held_apart=partial(validation_pairs, apart, config),
         data=data_list(sharp, config.data.sets),
         data_held_apart=data_list(apart, config.data.sets),
-        files=[
-            f'{use}\t{photograph.name}'
-            for use, photographs in (('train', sharp), ('held apart', apart))
-            for photograph in photographs
-        ],
+        files=_files(sharp, apart),
     )
 
 
-@dataclass(frozen=True)
-class _PhotographPairs:
-    """Patches of photographs, degraded."""
+def _pairs(paired: PairsConfig, config: TrainConfig) -> Feed:
+    pairs, apart = open_pairs(paired, config.data.held_apart)
+    return Feed(
+        source=PairSource(pairs, paired, config.data.crop_px, config.seed, config.schedule.batch),
+        held_apart=partial(_middles, apart, config),
+        data=pair_list(pairs, paired),
+        data_held_apart=pair_list(apart, paired),
+        files=_files(pairs, apart),
+    )
 
-    photographs: list[Photograph]
-    config: TrainConfig
 
-    def __call__(self) -> dict[str, list[Pair]]:
-        return validation_pairs(self.photographs, self.config)
+def _middles(apart: Sequence[NamedPair], config: TrainConfig) -> dict[str, list[Pair]]:
+    return {'pairs': middles(apart, config.validation.patches, config.data.crop_px)}
+
+
+def _files(train: Sequence[Photograph | NamedPair], apart: Sequence[Photograph | NamedPair]) -> list[str]:
+    return [
+        f'{use}\t{one.name}' for use, images in (('train', train), ('held apart', apart)) for one in images
+    ]

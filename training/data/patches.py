@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from training.data.config import DataConfig
 from training.data.photographs import Photograph, set_of
-from training.data.samples import Pair, crop_pair, lanes
+from training.data.samples import Pair, crop_pair, lanes, padded
 from training.degradation.sample import DegradationConfig, degrade, draw, draw_kind
 
 MARGIN_PX = 32
@@ -114,8 +114,6 @@ def _scaled(
 
 
 def _cut(image: NDArray[np.uint8], size: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-    short = [max(0, size - side) for side in image.shape[:2]]
-    if any(short):
-        image = np.pad(image, ((0, short[0]), (0, short[1]), (0, 0)), mode='symmetric')
+    image = padded(image, size)
     top, left = (rng.integers(side - size + 1) for side in image.shape[:2])
     return np.ascontiguousarray(image[top : top + size, left : left + size])

@@ -51,3 +51,9 @@ def crop_pair(pair: Pair, size: int, rng: np.random.Generator, *, flips: bool, t
         return np.ascontiguousarray(part.swapaxes(0, 1) if turned else part)
 
     return crop(pair[0]), crop(pair[1])
+
+
+def padded(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """The image, continued by reflection at its right and bottom where it is smaller than size x size."""
+    short = [max(0, size - side) for side in image.shape[:2]]
+    return np.pad(image, ((0, short[0]), (0, short[1]), (0, 0)), mode='symmetric') if any(short) else image

@@ -1,0 +1,71 @@
+"""Samples from pairs on disk."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.data.config import PairsConfig
+from training.data.layouts.pairs import NamedPair
+from training.data.samples import Pair, crop_pair, lanes, padded
+
+# Apart in the seeds of random generators.
+_SAMPLES, _ORDER = 0, 1
+
+
+class PairSource:
+    """Samples: crops of pairs in random order, without end; see `Source`.
+
+    Decoding two frames takes far longer than cutting a crop, so each read of a pair gives `crops_per_read`
+    crops, to samples one lane apart. One pass reads every pair once.
+
+    Args:
+        pairs: what to train on.
+        config: noise and orientations.
+        crop_px: side of the crops; smaller images are padded by reflection.
+        seed: decides everything.
+        batch: samples a step, over all ranks.
+    """
+
+    def __init__(
+        self, pairs: Sequence[NamedPair], config: PairsConfig, crop_px: int, seed: int, batch: int
+    ) -> None:
+        self._pairs, self._config, self._crop_px = pairs, config, crop_px
+        self._seed, self._lanes = seed, lanes(batch)
+        self._made: dict[int, tuple[int, list[Pair]]] = {}
+
+    def __len__(self) -> int:
+        return len(self._pairs) * self._config.crops_per_read
+
+    def sample(self, index: int) -> Pair:
+        """Sample `index`: uint8 [crop, crop, 3] RGB each; raises InputError for an unreadable pair."""
+        visit, lane = divmod(index, self._lanes)
+        read, place = divmod(visit, self._config.crops_per_read)
+        if lane not in self._made or self._made[lane][0] != read:
+            self._made[lane] = read, self._crops(lane, read)
+        return self._made[lane][1][place]
+
+    def _crops(self, lane: int, read: int) -> list[Pair]:
+        degraded, sharp = self._pair(read * self._lanes + lane).read()
+        pair = padded(degraded, self._crop_px), padded(sharp, self._crop_px)
+        first = read * self._config.crops_per_read
+        visits = range(first, first + self._config.crops_per_read)
+        return [self._crop(pair, visit * self._lanes + lane) for visit in visits]
+
+    def _pair(self, number: int) -> NamedPair:
+        """The pair that is read as the number-th: every pass has its own order."""
+        turn, place = divmod(number, len(self._pairs))
+        order = np.random.default_rng([self._seed, _ORDER, turn]).permutation(len(self._pairs))
+        return self._pairs[order[place]]
+
+    def _crop(self, pair: Pair, index: int) -> Pair:
+        rng = np.random.default_rng([self._seed, _SAMPLES, index])
+        config = self._config
+        degraded, sharp = crop_pair(pair, self._crop_px, rng, flips=config.flips, turns=config.turns)
+        return (add_noise(degraded, config.noise, rng) if config.noise > 0.0 else degraded), sharp
+
+
+def add_noise(image: NDArray[np.uint8], level: float, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Add Gaussian noise of a standard deviation in grey levels to a uint8 image."""
+    noise = rng.standard_normal(image.shape, np.float32)
+    return np.clip(np.rint(image + np.float32(level) * noise), 0, 255).astype(np.uint8)
