@@ -1,0 +1,126 @@
+"""Scores of systems on the images of a test set."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from restore_node.errors import InputError, RestoreError
+from training.data.layouts.pairs import NamedPair
+from training.evaluation.alignment import AlignmentError
+from training.evaluation.conventions import CONVENTIONS, Score
+from training.evaluation.systems import System
+
+Image = NDArray[np.uint8]
+
+UNRESTORED = 'unrestored input'
+"""What the degraded images themselves are called, beside the systems that restored them."""
+
+
+@dataclass(frozen=True)
+class ImageScores:
+    """One image of a test set.
+
+    Attributes:
+        name: in its set.
+        size: width and height.
+        scores: by system, by convention; None where the image could not be aligned.
+    """
+
+    name: str
+    size: tuple[int, int]
+    scores: dict[str, dict[str, Score | None]]
+
+
+class Mean(NamedTuple):
+    """Means over `images` images: PSNR in dB, each image's at most 60, and SSIM."""
+
+    psnr_db: float
+    ssim: float
+    images: int
+
+
+def score_pairs(
+    pairs: Sequence[NamedPair],
+    systems: Sequence[System],
+    conventions: Sequence[str],
+    first: str = UNRESTORED,
+    done: Callable[[], None] = lambda: None,
+) -> list[ImageScores]:
+    """Restore and score every image, one after the other, comparing beside restoring.
+
+    Args:
+        pairs: the test set.
+        systems: what restores them.
+        conventions: keys of CONVENTIONS.
+        first: name under which the first image of each pair is scored as it is.
+        done: called after every image.
+
+    Raises:
+        RestoreError: an image cannot be read, restored or compared; names it.
+    """
+    waiting: list[Future[ImageScores]] = []
+    finished: list[ImageScores] = []
+
+    def collect() -> None:
+        finished.append(waiting.pop(0).result())
+        done()
+
+    workers = max(1, os.cpu_count() or 1)
+    with _one_thread_each(), ThreadPoolExecutor(workers) as pool:
+        for pair in pairs:
+            degraded, sharp = pair.read()
+            images = {first: degraded}
+            images |= {system.name: system.restore(pair.name, degraded) for system in systems}
+            waiting.append(pool.submit(_score, pair.name, images, sharp, conventions))
+            # Images that wait are held in memory.
+            if len(waiting) > workers:
+                collect()
+        while waiting:
+            collect()
+    return finished
+
+
+def mean(images: Sequence[ImageScores], system: str, convention: str) -> Mean | None:
+    """Mean over the images that have a score; None if none has."""
+    scores = [image.scores[system][convention] for image in images]
+    known = [score for score in scores if score is not None]
+    if not known:
+        return None
+    psnr_db, ssim = np.mean(known, axis=0).tolist()
+    return Mean(psnr_db, ssim, len(known))
+
+
+def _score(name: str, images: Mapping[str, Image], sharp: Image, conventions: Sequence[str]) -> ImageScores:
+    try:
+        scores = {
+            system: {convention: _one(image, sharp, convention) for convention in conventions}
+            for system, image in images.items()
+        }
+    except RestoreError as error:
+        raise InputError(f'test image {name}', seen=error) from error
+    return ImageScores(name, (sharp.shape[1], sharp.shape[0]), scores)
+
+
+def _one(image: Image, sharp: Image, convention: str) -> Score | None:
+    try:
+        return CONVENTIONS[convention].score(image, sharp)
+    except AlignmentError:
+        return None
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Keep OpenCV from starting threads inside of ours."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(threads)

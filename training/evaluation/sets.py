@@ -1,0 +1,102 @@
+"""What systems are evaluated on: test sets as they are published, or two folders."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from restore_node.errors import InputError
+from training.data.config import PairsConfig
+from training.data.layouts.pairs import NamedPair, by_name, check_sizes, match
+from training.data.layouts.registry import LAYOUTS, test_pairs, title_of
+from training.evaluation.conventions import CONVENTIONS, PLAIN
+from training.evaluation.published import SETS
+from training.evaluation.scoring import UNRESTORED
+
+Variant = Literal['blur', 'blur_gamma']
+
+OWN = 'folders'
+"""Key of a set of one's own."""
+ALIGNED_SETS = ('realblur_j', 'realblur_r')
+"""Sets whose two cameras see a scene a little shifted."""
+
+
+@dataclass(frozen=True)
+class EvaluationSet:
+    """Pairs to be scored.
+
+    Attributes:
+        key: the layout.
+        title: in tables.
+        source: where the files lie, and which of them.
+        available: pairs that the set has.
+        pairs: those to be scored, fewer in a partial run.
+        conventions: keys of CONVENTIONS.
+        first: what the first image of each pair is called in tables.
+    """
+
+    key: str
+    title: str
+    source: str
+    available: int
+    pairs: Sequence[NamedPair]
+    conventions: tuple[str, ...]
+    first: str = UNRESTORED
+
+    def with_conventions(self, names: Sequence[str] | None) -> 'EvaluationSet':
+        """The same in other conventions, or in its own where none are named."""
+        return replace(self, conventions=tuple(names)) if names else self
+
+    def limited(self, count: int | None) -> 'EvaluationSet':
+        """The same with at most `count` pairs, spread evenly over the set."""
+        if count is None or count >= len(self.pairs):
+            return self
+        chosen = np.linspace(0, len(self.pairs) - 1, count).round().astype(int)
+        return replace(self, pairs=[self.pairs[index] for index in chosen])
+
+
+def open_published(given: str, variant: Variant) -> EvaluationSet:
+    """The test pairs of a set in a published layout.
+
+    Args:
+        given: `LAYOUT=FOLDER`, as from the command line.
+        variant: for GOPRO, `blur` or `blur_gamma`.
+
+    Raises:
+        ConfigError: no such layout, or the folder does not hold it.
+    """
+    name, _, root = given.partition('=')
+    layout = next((known for known in LAYOUTS if known == name), None)
+    if not (layout and root):
+        raise InputError(
+            'cannot understand --data', seen=given, wanted=f'LAYOUT=FOLDER with one of {", ".join(LAYOUTS)}'
+        )
+    config = PairsConfig(layout, root, variant=variant if layout == 'gopro' else 'blur')
+    pairs = test_pairs(config)
+    conventions = tuple(CONVENTIONS) if layout in ALIGNED_SETS else PLAIN
+    title = SETS[layout].title if layout in SETS else Path(root).name
+    return EvaluationSet(layout, title, f'{title_of(config)} in {root}', len(pairs), pairs, conventions)
+
+
+def open_folders(first: Path, sharp: Path, *, restored: bool = False) -> EvaluationSet:
+    """Two folders with images of equal names.
+
+    Args:
+        first: the degraded images, or those that another system restored.
+        sharp: their truth.
+        restored: the first are restored ones.
+
+    Raises:
+        RestoreError: a folder is missing or empty, or names or sizes do not match.
+    """
+    for folder in (first, sharp):
+        if not folder.is_dir():
+            raise InputError(f'no folder {folder}', fix='check the path')
+    pairs = match(by_name(first), by_name(sharp), first)
+    if not pairs:
+        raise InputError(f'no images in {first}', fix='check the path')
+    check_sizes(pairs, first)
+    name = first.name if restored else UNRESTORED
+    return EvaluationSet(OWN, sharp.name, f'{first} against {sharp}', len(pairs), pairs, PLAIN, name)

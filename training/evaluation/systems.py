@@ -1,0 +1,146 @@
+"""What is evaluated: a model file, a checkpoint, or the images that another system made."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from restore_node.backends.onnxruntime import OnnxRuntimeBackend
+from restore_node.errors import ConfigError, InputError
+from restore_node.frame import Frame, Header
+from restore_node.model import load_model
+from restore_node.pipeline import Pipeline
+from training import checkpoint
+from training.config import parse_config
+from training.data.images import read_rgb
+from training.data.layouts.pairs import FilePair, NamedPair, by_name
+from training.evaluation.restoring import restore_with
+from training.networks.registry import build
+
+Image = NDArray[np.uint8]
+
+LONGEST_ORIGIN = 50
+"""Characters."""
+
+
+@dataclass(frozen=True)
+class System:
+    """Something that restores.
+
+    Attributes:
+        name: in tables.
+        restore: a test image's name and its degraded pixels, uint8 [H, W, 3] RGB, to the restored ones.
+        provenance: where it comes from, as plain values.
+    """
+
+    name: str
+    restore: Callable[[str, Image], Image]
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    def origin(self) -> str:
+        """What it was made from, in one line."""
+        stated = ('steps', 'config', 'commit', 'images')
+        known = [trained_on(self.provenance)]
+        known += [f'{key} {self.provenance[key]}' for key in stated if key in self.provenance]
+        return '; '.join(filter(None, known)) or 'origin not stated'
+
+
+def trained_on(provenance: dict[str, Any]) -> str:
+    """The data that weights went through: `trained on GOPRO_Large, then on Rain800`; empty if not stated."""
+    runs = [*provenance.get('started_from', ()), provenance]
+    sets = [', '.join(origin['name'] for origin in run.get('data') or ()) for run in runs]
+    return 'trained on ' + ', then on '.join(filter(None, sets)) if any(sets) else ''
+
+
+def _named(name: str, provenance: dict[str, Any]) -> str:
+    """A name for tables, with the training data where that is short enough to stand in a row."""
+    data = trained_on(provenance)
+    return f'{name}, {data}' if 0 < len(data) <= LONGEST_ORIGIN else name
+
+
+@contextmanager
+def open_system(source: str, device: str = 'auto', tile_px: int | None = None) -> Iterator[System]:
+    """Open a model or a checkpoint.
+
+    Args:
+        source: name or `.onnx` file of a model, run by ONNX Runtime as the node runs it, or a `.pt`
+            checkpoint, whose averaged weights PyTorch runs.
+        device: `auto`, `cpu` or `cuda`.
+        tile_px: see `restore_with`; for checkpoints only.
+
+    Raises:
+        RestoreError: it cannot be read or run, or tiles are asked of a model.
+    """
+    if Path(source).suffix == '.pt':
+        yield _open_checkpoint(Path(source), device, tile_px)
+        return
+    if tile_px is not None:
+        raise ConfigError('--tile', seen=f'the model {source}', wanted='a checkpoint', fix='leave it out')
+    model = load_model(source)
+    with OnnxRuntimeBackend(model, device=device) as backend:
+        pipeline = Pipeline(backend)
+
+        def restore(_name: str, degraded: Image) -> Image:
+            return pipeline.process(Frame(degraded, 'rgb8', Header(0, 0, ''))).rgb.copy()
+
+        provenance = model.card.training | {'terms': model.card.terms}
+        yield System(_named(model.card.name, provenance), restore, provenance)
+
+
+def _open_checkpoint(path: Path, device: str, tile_px: int | None) -> System:
+    saved = checkpoint.load(path)
+    config = parse_config(saved.config, str(path))
+    network = build(config.network, **config.network_options)
+    checkpoint.fill(network, saved.average)
+    place = torch.device(('cuda' if torch.cuda.is_available() else 'cpu') if device == 'auto' else device)
+    if place.type == 'cuda' and not torch.cuda.is_available():
+        raise ConfigError('--device', seen='cuda', wanted='a CUDA device that PyTorch finds', fix='give cpu')
+    restore = restore_with(network.to(place).eval(), place, tile_px)
+    provenance = saved.provenance | {'steps': saved.step}
+    name = _named(f'{config.name} at step {saved.step}', provenance)
+    return System(name, lambda _name, degraded: restore(degraded), provenance)
+
+
+def restored_by_others(folder: Path, pairs: Sequence[NamedPair]) -> System:
+    """The images that another system made of a test set.
+
+    An image belongs to the pair of the same name; else to the one whose name has `_` or `-` in place of `/`;
+    else, where that is unambiguous, to the one whose name or degraded file ends like it.
+
+    Args:
+        folder: of images, searched to the bottom.
+        pairs: those whose images have to be there.
+
+    Raises:
+        InputError: no such folder, or images are missing.
+    """
+    if not folder.is_dir():
+        raise InputError(f'no folder {folder}', fix='check the path')
+    files = by_name(folder)
+    endings = Counter(ending for pair in pairs for ending in _endings(pair))
+    found: dict[str, Path] = {}
+    for pair in pairs:
+        spellings = [pair.name, pair.name.replace('/', '_'), pair.name.replace('/', '-')]
+        spellings += [ending for ending in _endings(pair) if endings[ending] == 1]
+        known = [files[spelling] for spelling in spellings if spelling in files]
+        if known:
+            found[pair.name] = known[0]
+    missing = [pair.name for pair in pairs if pair.name not in found]
+    if missing:
+        raise InputError(
+            f'restored images in {folder}',
+            seen=f'{len(files)} images, {len(missing)} of {len(pairs)} missing, first {missing[0]}',
+            wanted='one for each test image, of the same name',
+        )
+    return System(folder.name, lambda name, _degraded: read_rgb(found[name]), {'images': str(folder)})
+
+
+def _endings(pair: NamedPair) -> set[str]:
+    file = {pair.degraded.stem} if isinstance(pair, FilePair) else set()
+    return {pair.name.rpartition('/')[2]} | file

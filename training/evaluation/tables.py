@@ -1,0 +1,144 @@
+"""Tables of results, with everything beside the figures that one needs to compare them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from training.evaluation.conventions import CONVENTIONS, PSNR_CAP_DB
+from training.evaluation.published import SETS, TABLES, PublishedTable
+from training.evaluation.scoring import ImageScores, mean
+
+AS_PRINTED = 'as printed'
+NOT_COMPARABLE = (
+    'Complex-wavelet SSIM, which DeblurGAN and its successors report, is not computed: such figures compare '
+    'with none of these.'
+)
+
+
+@dataclass(frozen=True)
+class SetResult:
+    """What was measured on one test set.
+
+    Attributes:
+        key: of published.SETS, or any other name for a set of one's own.
+        title: in tables.
+        source: where its files lie, and which of them (blur or blur_gamma, list file).
+        available: pairs that the set has here.
+        systems: names, in the order of the rows.
+        conventions: keys of CONVENTIONS.
+        images: scores; fewer than available in a partial run.
+    """
+
+    key: str
+    title: str
+    source: str
+    available: int
+    systems: tuple[str, ...]
+    conventions: tuple[str, ...]
+    images: list[ImageScores]
+
+    @property
+    def partial(self) -> bool:
+        """Only some of the set's images were scored."""
+        return len(self.images) < self.available
+
+    def count(self) -> str:
+        """How many images the figures are means over."""
+        counted = f'{len(self.images)} of {self.available} pairs'
+        published = SETS.get(self.key)
+        if published and self.available != published.test_pairs:
+            counted += f' (the paper counts {published.test_pairs})'
+        return f'PARTIAL: {counted}, not to be compared' if self.partial else counted
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table ready to print.
+
+    Attributes:
+        title: in one line.
+        columns: headings.
+        rows: as many texts as there are columns, each.
+        notes: what the figures mean, a line each.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    notes: list[str]
+
+
+def make_tables(results: Sequence[SetResult], origins: dict[str, str]) -> list[Table]:
+    """The paper's tables that were measured, and one for each set of one's own.
+
+    Args:
+        results: one for each test set.
+        origins: what each system was made from, in words.
+    """
+    by_key = {result.key: result for result in results}
+    tables = []
+    for published in TABLES:
+        measured = [by_key[key] for key in published.sets if key in by_key]
+        if measured:
+            title = f'Table {published.number}: {published.title}'
+            tables.append(_table(title, measured, origins, published))
+    own = [result for result in results if result.key not in SETS]
+    return tables + [_table(result.title, [result], origins, None) for result in own]
+
+
+def _table(
+    title: str, results: Sequence[SetResult], origins: dict[str, str], published: PublishedTable | None
+) -> Table:
+    headings = {key: SETS[key].title for key in published.sets} if published else {}
+    headings |= {result.key: result.title for result in results}
+    rows: list[tuple[str, ...]] = []
+    for method, figures in published.rows.items() if published else ():
+        rows.append((method, *(_figures(figures.get(key)) for key in headings), AS_PRINTED))
+    by_key = {result.key: result for result in results}
+    systems = dict.fromkeys(system for result in results for system in result.systems)
+    conventions = [name for name in CONVENTIONS if any(name in result.conventions for result in results)]
+    for system in systems:
+        for convention in conventions:
+            cells = (_measured(by_key.get(key), system, convention) for key in headings)
+            rows.append((system, *cells, convention))
+    if any(result.partial for result in results):
+        title += ' (PARTIAL)'
+    notes = _notes(results, conventions, published)
+    notes += [f'{system}: {origins[system]}.' for system in systems if system in origins]
+    return Table(title, ('method', *headings.values(), 'convention'), rows, notes)
+
+
+def _measured(result: SetResult | None, system: str, convention: str) -> str:
+    if result is None or system not in result.systems or convention not in result.conventions:
+        return _figures(None)
+    found = mean(result.images, system, convention)
+    if found is None:
+        return _figures(None)
+    left_out = len(result.images) - found.images
+    return _figures((found.psnr_db, found.ssim)) + (f' ({left_out} left out)' if left_out else '')
+
+
+def _figures(score: tuple[float, float] | None) -> str:
+    return f'{score[0]:.2f} / {score[1]:.3f}' if score else '-'
+
+
+def _notes(
+    results: Sequence[SetResult], conventions: Sequence[str], published: PublishedTable | None
+) -> list[str]:
+    notes = [
+        f'PSNR in dB / SSIM, means over images, each at most {PSNR_CAP_DB:.0f} dB; images are not cropped. '
+        'Left out are images that could not be aligned.'
+    ]
+    for result in results:
+        remark = SETS[result.key].remark if result.key in SETS else ''
+        known = [result.count(), result.source, *([remark] if remark else [])]
+        notes.append(f'{result.title}: {"; ".join(known)}.')
+    for name in conventions:
+        convention = CONVENTIONS[name]
+        notes.append(f'{name}: {convention.words()} ({convention.practice}).')
+    if published:
+        notes.append(
+            f"The paper's figures are most plausibly {published.convention} "
+            f'(confidence {published.confidence}): {published.reasons}. Those of the methods that it '
+            'compares with are copied from it, their conventions unknown.'
+        )
+    return [*notes, NOT_COMPARABLE]

@@ -1,0 +1,43 @@
+"""Before and after, side by side, where the truth is not known."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from restore_node.errors import InputError
+from training.data.images import read_rgb
+from training.evaluation.systems import System
+
+GAP_PX = 8
+
+
+def write_side_by_side(
+    folder: Path,
+    paths: Sequence[Path],
+    systems: Sequence[System],
+    out: Path,
+    done: Callable[[], None] = lambda: None,
+) -> None:
+    """Write one PNG for each image: the image as it is, then what each system makes of it.
+
+    Args:
+        folder: of the images.
+        paths: the images in it.
+        systems: what restores.
+        out: folder for the PNGs, which keep the images' names.
+        done: called after every image.
+    """
+    for file in paths:
+        image = read_rgb(file)
+        name = file.relative_to(folder).as_posix()
+        gap = np.full((image.shape[0], GAP_PX, 3), 255, np.uint8)
+        row = [image]
+        for system in systems:
+            row += [gap, system.restore(name, image)]
+        path = out / f'{name}.png'
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not cv2.imwrite(str(path), cv2.cvtColor(np.hstack(row), cv2.COLOR_RGB2BGR)):
+            raise InputError(f'cannot write {path}', fix='check permissions and free space')
+        done()
