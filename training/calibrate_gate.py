@@ -1,8 +1,8 @@
 """Find the node's gate threshold for a model: `python -m training.calibrate_gate CONFIG --model NAME`.
 
-The gate publishes the original where the model changes little (restore_node/gate.py). How little is a property
-of the model, so it is measured, on the photographs that the config holds apart: the smallest threshold under
-which 95 % of clean frames go out untouched, and what that costs the others.
+The gate publishes the original where the model changes little (restore_node/gate.py). How little is a
+property of the model, so it is measured, on the photographs that the config holds apart: the smallest
+threshold under which 95 % of clean frames go out untouched, and what that costs the others.
 """
 
 import argparse

@@ -65,22 +65,25 @@ class LossConfig:
     """What the generator is to make small: weights of the terms, see losses/.
 
     Attributes:
-        charbonnier, frequency, root_mean_square: weights of the pixel terms; 0 leaves a term out.
+        charbonnier, frequency, root_mean_square, mean_square: weights of the pixel terms; 0 leaves one out.
         relative: images count by the ratio that their error shrinks by (pixel terms only).
+        floor: added to that error; about what is left of it in an image that is clean enough.
         perceptual, adversarial: these terms, where they are given.
     """
 
     charbonnier: NotNegative = 1.0
     frequency: NotNegative = 0.0
     root_mean_square: NotNegative = 0.0
+    mean_square: NotNegative = 0.0
     relative: bool = False
+    floor: Positive = 0.01
     perceptual: PerceptualConfig | None = None
     adversarial: AdversarialConfig | None = None
 
     @property
     def has_pixel_terms(self) -> bool:
         """Whether restored and sharp pixels are compared."""
-        return max(self.charbonnier, self.frequency, self.root_mean_square) > 0.0
+        return max(self.charbonnier, self.frequency, self.root_mean_square, self.mean_square) > 0.0
 
     def __post_init__(self) -> None:
         if not (self.has_pixel_terms or self.perceptual):
@@ -142,12 +145,14 @@ class OptimizerConfig:
         betas: Adam's.
         momentum: Muon's.
         muon_factor: Muon's learning rate over Adam's; its steps are as long whatever the gradient.
+        muon_decay: weight decay of the kernels, which bounds what steps of one length add up to.
     """
 
     name: Literal['adam', 'muon'] = 'adam'
     betas: tuple[Share, Share] = (0.9, 0.999)
     momentum: Share = 0.95
     muon_factor: Positive = 20.0
+    muon_decay: NotNegative = 0.1
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,11 @@ class KernelMuon(torch.optim.Muon):
     they are: move the network to its device and memory format first.
     """
 
-    def __init__(self, kernels: Iterable[nn.Parameter], lr: float, momentum: float) -> None:
+    def __init__(self, kernels: Iterable[nn.Parameter], lr: float, momentum: float, decay: float) -> None:
         self._kernels = list(kernels)
         if any(_matrix(kernel).data_ptr() != kernel.data_ptr() for kernel in self._kernels):
             raise ValueError('the kernels are not in channels_last memory format, where a matrix is a view')
-        super().__init__(map(_matrix, self._kernels), lr=lr, momentum=momentum, weight_decay=0.0)
+        super().__init__(map(_matrix, self._kernels), lr=lr, momentum=momentum, weight_decay=decay)
 
     def step(self, closure: Callable[[], float] | None = None) -> float | None:
         """Take one step along the gradients of the kernels."""
@@ -59,7 +59,7 @@ def make_optimizers(network: nn.Module, config: OptimizerConfig) -> list[Optimiz
     )
     optimizers: list[Optimizer] = [adam]
     if kernels:
-        optimizers.append(KernelMuon(kernels, lr=1.0, momentum=config.momentum))
+        optimizers.append(KernelMuon(kernels, lr=1.0, momentum=config.momentum, decay=config.muon_decay))
     for optimizer in optimizers:
         for group in optimizer.param_groups:
             group['factor'] = config.muon_factor if isinstance(optimizer, KernelMuon) else 1.0

@@ -5,7 +5,7 @@ import pytest
 torch = pytest.importorskip('torch', reason='the training environment is not set up')
 
 from training.config import LossConfig
-from training.losses.content import charbonnier, content_loss, frequency, root_mean_square
+from training.losses.content import charbonnier, content_loss, frequency, mean_square, root_mean_square
 
 pytestmark = pytest.mark.train
 
@@ -22,7 +22,7 @@ def test_terms_by_hand():
     assert root_mean_square(HALF_OF_IT, SHARP).tolist() == pytest.approx([0.5 * math.sqrt(0.5)], abs=1e-5)
 
 
-@pytest.mark.parametrize('term', [charbonnier, frequency, root_mean_square])
+@pytest.mark.parametrize('term', [charbonnier, frequency, root_mean_square, mean_square])
 def test_a_term_judges_each_image_by_itself_and_is_smooth_at_zero(term):
     restored = torch.rand(3, 3, 8, 8)
     sharp = restored.clone()

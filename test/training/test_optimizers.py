@@ -27,7 +27,7 @@ def test_every_parameter_has_one_optimizer():
 def test_a_step_of_muon_is_orthogonal_whatever_the_gradient():
     network = laid_out(nn.Conv2d(16, 16, 1, bias=False))
     before = network.weight.detach().clone()
-    optimizer = KernelMuon([network.weight], lr=0.5, momentum=0.0)
+    optimizer = KernelMuon([network.weight], lr=0.5, momentum=0.0, decay=0.0)
     gradient = torch.randn(16, 16, 1, 1, generator=torch.Generator().manual_seed(1))
     network.weight.grad = 1e-4 * gradient
     optimizer.step()
@@ -48,10 +48,10 @@ def test_rates_keep_their_factor():
 def test_zero_grad_forgets_the_kernels_gradients():
     network = laid_out(nn.Conv2d(8, 8, 3))
     network(torch.ones(1, 8, 4, 4)).sum().backward()
-    KernelMuon([network.weight], lr=1.0, momentum=0.9).zero_grad()
+    KernelMuon([network.weight], lr=1.0, momentum=0.9, decay=0.1).zero_grad()
     assert network.weight.grad is None
 
 
 def test_kernels_in_another_memory_format_are_refused():
     with pytest.raises(ValueError, match='channels_last'):
-        KernelMuon([nn.Conv2d(8, 8, 3).weight], lr=1.0, momentum=0.9)
+        KernelMuon([nn.Conv2d(8, 8, 3).weight], lr=1.0, momentum=0.9, decay=0.1)

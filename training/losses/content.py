@@ -6,8 +6,6 @@ from torch import Tensor
 from training.config import LossConfig
 
 _CHARBONNIER_EPSILON = 1e-3
-# About the error that sensor noise leaves; below it an image is clean enough and ratios mean little.
-_FLOOR = 0.01
 
 
 def charbonnier(restored: Tensor, sharp: Tensor) -> Tensor:
@@ -35,17 +33,27 @@ def root_mean_square(restored: Tensor, sharp: Tensor) -> Tensor:
     return torch.sqrt(((restored - sharp) ** 2).mean(dim=(1, 2, 3)) + _CHARBONNIER_EPSILON**2)
 
 
+def mean_square(restored: Tensor, sharp: Tensor) -> Tensor:
+    """Mean squared error: its gradient follows the large errors and passes over the sensor's noise.
+
+    Both are float32 [N, C, H, W], 0..1; the result is [N], one for each image.
+    """
+    return ((restored - sharp) ** 2).mean(dim=(1, 2, 3))
+
+
 def content_loss(restored: Tensor, sharp: Tensor, config: LossConfig) -> Tensor:
     """The weighted sum of the terms that the config turns on, at least one, as a scalar.
 
     Both are float32 [N, C, H, W], 0..1. With `config.relative` it is the mean of the logarithms, as in the
     PSNR loss of Chen et al. 2022: an image counts by the ratio that its error shrinks by, so strong
-    degradations do not drown the slight ones.
+    degradations do not drown the slight ones; `config.floor` is added to the error, and images that are
+    cleaner than that count less and less.
     """
     terms = (
         (config.charbonnier, charbonnier),
         (config.frequency, frequency),
         (config.root_mean_square, root_mean_square),
+        (config.mean_square, mean_square),
     )
     errors = torch.stack([weight * term(restored, sharp) for weight, term in terms if weight > 0.0]).sum(0)
-    return torch.log(errors + _FLOOR).mean() if config.relative else errors.mean()
+    return torch.log(errors + config.floor).mean() if config.relative else errors.mean()

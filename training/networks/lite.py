@@ -6,26 +6,34 @@ whole of a long blur or a large drop, and back up with skips. It predicts only w
 (the paper's global skip, figure 4).
 """
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
 FOLD = 2
 
-_BLOCK_GAIN = 0.1
+# Without normalisation plain ReLUs die under long steps, and with them the whole generator: this slope lets
+# gradients through everywhere.
+_SLOPE = 0.1
+_BLOCK_SCALE = 0.1
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions and an identity skip."""
+    """Two 3x3 convolutions, scaled channel by channel, and an identity skip.
+
+    The scales start small, so that a new block is nearly the identity (Touvron et al. 2021).
+    """
 
     def __init__(self, channels: int, dilation: int = 1) -> None:
         super().__init__()
         self.first = nn.Conv2d(channels, channels, 3, padding=dilation, dilation=dilation)
         self.second = nn.Conv2d(channels, channels, 3, padding=dilation, dilation=dilation)
-        self.activation = nn.ReLU(inplace=True)
+        self.scale = nn.Parameter(torch.full((1, channels, 1, 1), _BLOCK_SCALE))
+        self.activation = nn.LeakyReLU(_SLOPE, inplace=True)
 
     def forward(self, features: Tensor) -> Tensor:
         """Float32 [N, channels, H, W], in and out."""
-        return features + self.second(self.activation(self.first(features)))
+        return features + self.scale * self.second(self.activation(self.first(features)))
 
 
 class Lite(nn.Module):
@@ -51,7 +59,7 @@ class Lite(nn.Module):
         self.middle = nn.Sequential(*(ResidualBlock(quarter) for _ in range(blocks)))
         self.up_to_half = nn.Conv2d(quarter, 4 * half, 1)
         self.leave = nn.Conv2d(half, pixels, 3, padding=1)
-        self.activation = nn.ReLU(inplace=True)
+        self.activation = nn.LeakyReLU(_SLOPE, inplace=True)
         self._initialise()
 
     def forward(self, degraded: Tensor) -> Tensor:
@@ -65,15 +73,12 @@ class Lite(nn.Module):
         return pixel_shuffle(folded + self.leave(half), FOLD)
 
     def _initialise(self) -> None:
-        """Weights that keep the signal's size without normalisation, blocks that start near the identity.
+        """Weights that keep the signal's size without normalisation.
 
         The last layer starts at zero: the first steps learn what to change, not how to copy.
         """
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, nonlinearity='relu')
+                nn.init.kaiming_normal_(module.weight, a=_SLOPE)
                 nn.init.zeros_(module.bias)
-        for module in self.modules():
-            if isinstance(module, ResidualBlock):
-                module.second.weight.data *= _BLOCK_GAIN
         nn.init.zeros_(self.leave.weight)

@@ -13,7 +13,9 @@ from training.networks.lite import Lite
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
     'paper': Generator,
-    'lite': lambda: Lite(widths=(32, 64, 96), blocks=1, dilations=(1, 2)),
+    'lite-small': lambda: Lite(widths=(16, 48, 64), blocks=1, dilations=(1, 2)),
+    'lite': lambda: Lite(widths=(32, 64, 96), blocks=1, dilations=(1, 2, 1)),
+    'lite-base': lambda: Lite(widths=(64, 128, 192), blocks=2, dilations=(1, 2, 1, 2)),
 }
 """What makes a network of each name; its keywords are the options that a config can set."""
 
