@@ -22,7 +22,7 @@ from training.degradation.ranges import (
     SensorRanges,
 )
 from training.degradation.sample import degrade, draw, truth
-from training.degradation.video_blur import blur_between
+from training.degradation.video_blur import blur_between, carry
 
 STILL = Trajectory(np.zeros((3, 2)), np.zeros(3), np.ones(3))
 
@@ -185,6 +185,19 @@ def test_what_a_moving_thing_hides_comes_from_the_frame_that_shows_it(rng):
     faded = to_display(integrate(to_linear(frame) for frame in frames))
     assert np.array_equal(sharp, frames[1])
     assert psnr(blurred, exact) > 42.0 > psnr(faded, exact) + 5.0
+
+
+@pytest.mark.parametrize('last', ['still', 'moving'])
+def test_carried_flow_is_that_of_the_pixel_that_comes_last_and_has_no_holes(last):
+    flow = np.zeros((6, 8, 2), np.float32)
+    flow[:, :2] = (6.0, 0.0)
+    moving = np.flatnonzero(flow[..., 0])
+    still = np.flatnonzero(flow[..., 0] == 0.0)
+    order = np.concatenate((moving, still) if last == 'still' else (still, moving))
+    carried = carry(flow, order, 0.5)[..., 0]
+    # Columns 0 and 1 have moved to 3 and 4; what they uncover is like its nearest neighbour, column 2.
+    wanted = [0, 0, 0, 6, 6, 0, 0, 0] if last == 'moving' else [0] * 8
+    assert carried.tolist() == [wanted] * 6
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,10 @@ EVERYTHING = DegradationConfig(
 )
 
 
+NO_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason='no CUDA device')
+DEVICES = ['cpu', pytest.param('cuda', marks=[pytest.mark.gpu, NO_GPU])]
+
+
 def crops(count):
     """Crops of photographs, uint8 [H, W, 3]."""
     height, width = SIZE
@@ -44,7 +48,7 @@ def to_batch(images):
 
 
 def to_images(batch):
-    return batch.permute(0, 2, 3, 1).numpy()
+    return batch.permute(0, 2, 3, 1).cpu().numpy()
 
 
 def noise_for(degradations):
@@ -69,11 +73,13 @@ def assert_alike(images, references):
         assert difference.max() <= 6
 
 
+@pytest.mark.parametrize('device', DEVICES)
 @pytest.mark.parametrize('seed', range(3))
-def test_a_mixed_batch_is_what_the_reference_makes_of_each_image(seed):
+def test_a_mixed_batch_is_what_the_reference_makes_of_each_image(seed, device):
     degradations = draw_batch(EVERYTHING, KINDS, seed)
     sharp = crops(len(degradations))
-    made = to_images(degrade_batch(to_batch(sharp), degradations, noise=noise_for(degradations)))
+    noise = noise_for(degradations).to(device)
+    made = to_images(degrade_batch(to_batch(sharp).to(device), degradations, noise=noise))
     assert_alike(made, [degrade(image, drawn) for image, drawn in zip(sharp, degradations, strict=True)])
 
 
@@ -105,9 +111,10 @@ def test_a_compressed_frame_is_compressed_and_its_neighbours_are_not():
     assert all(np.array_equal(*pair) for pair in zip(made, references, strict=True))
 
 
-def test_a_sample_is_its_own_whatever_its_neighbours():
+@pytest.mark.parametrize('device', DEVICES)
+def test_a_sample_is_its_own_whatever_its_neighbours(device):
     degradations = draw_batch(EVERYTHING, ['all', 'blur', 'drops', 'clean', 'streaks'])
-    sharp = to_batch(crops(5))
+    sharp = to_batch(crops(5)).to(device)
     together = degrade_batch(sharp, degradations)
     assert torch.equal(together, degrade_batch(sharp, degradations))
     order = [3, 1, 4, 0, 2]

@@ -20,7 +20,7 @@ Flow = NDArray[np.float32]
 """float32 [H, W, 2]: how far each pixel moves, x and y, in pixels."""
 
 SMALLEST_PX = 32
-_MOST_SUB_FRAMES = 65
+_MOST_STEPS = 64
 # Flows there and back may differ by this much where both frames show the same thing (Baker et al.: 0.5).
 _AGREEMENT_PX = 0.5
 _DOUBT = 1e-3
@@ -54,8 +54,8 @@ def blur_between(
 
     intervals = [_Interval(first, second) for first, second in pairwise(frames)]
     span = len(intervals)
-    fastest = max(interval.fastest_px for interval in intervals)
-    count = 2 * (min(int(np.ceil(fastest * shutter * span)), _MOST_SUB_FRAMES) // 2) + 3
+    path_px = shutter * span * max(interval.fastest_px for interval in intervals)
+    count = 2 * int(min(path_px, _MOST_STEPS) / 2.0) + 3
     moments = span / 2.0 + span * shutter * ((np.arange(count) + 0.5) / count - 0.5)
     exposure = to_display(integrate(_moments(intervals, moments)))
     if span % 2 == 0:
@@ -66,8 +66,6 @@ def blur_between(
 def optical_flow(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> Flow:
     """Where each pixel of the first frame is in the second: uint8 [H, W, 3] RGB each."""
     method = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    # The preset stops at half the resolution; small motions decide here how sharp the blur's middle is.
-    method.setFinestScale(0)
     grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in (first, second)]
     return method.calc(grey[0], grey[1], None)
 
@@ -93,15 +91,15 @@ class _Interval:
             _agrees(self._flow, back, self._places).astype(np.float32),
             _agrees(back, self._flow, self._places).astype(np.float32),
         )
-        # Flow is carried from the worst matched pixel to the best, so that the best is written last.
+        # The best matched pixel is carried last, and so is seen.
         error = np.abs(_look_up(self._lights[1], self._places + self._flow) - self._lights[0]).sum(axis=2)
-        self._order = np.argsort(error, axis=None)[::-1]
+        self._order: NDArray[np.intp] = np.argsort(-error, axis=None)
 
     def at(self, time: float) -> NDArray[np.float32]:
         """The scene at a moment, 0 the first frame and 1 the second: float32 [H, W, 3], linear light."""
         if time in (0.0, 1.0):
             return self._lights[int(time)]
-        flow = self._flow_at(time)
+        flow = carry(self._flow, self._order, time)
         places = self._places - time * flow, self._places + (1.0 - time) * flow
         # What the second frame hides is the first one's alone, and the other way round; what neither is sure
         # of is mixed by nearness.
@@ -113,17 +111,30 @@ class _Interval:
         first, second = (_look_up(light, place) for light, place in zip(self._lights, places, strict=True))
         return second + share * (first - second)
 
-    def _flow_at(self, time: float) -> Flow:
-        """The flow of what is seen at each place at a moment."""
-        height, width = self._flow.shape[:2]
-        landed = np.rint(self._places + time * self._flow).reshape(-1, 2)[self._order].astype(np.int64)
-        inside = ((landed >= 0) & (landed < (width, height))).all(axis=1)
-        columns, rows = landed[inside].T
-        carried = np.zeros_like(self._flow)
-        carried[rows, columns] = self._flow.reshape(-1, 2)[self._order][inside]
-        hole = np.ones((height, width), np.uint8)
-        hole[rows, columns] = 0
-        return _filled(carried, hole)
+
+def carry(flow: Flow, order: NDArray[np.intp], time: float) -> Flow:
+    """The flow of what is seen at each place at a moment between two frames.
+
+    Args:
+        flow: from the first frame to the second.
+        order: int [H * W], the flow's pixels (counted row by row) in the order in which they are carried;
+            where several land on one place, the last is seen.
+        time: 0 is the first frame, 1 the second.
+
+    Returns:
+        The flow where it has been carried to; a place that nothing lands on has that of the nearest other.
+    """
+    height, width = flow.shape[:2]
+    vectors = flow.reshape(-1, 2)[order]
+    rows, columns = np.divmod(order, width)
+    landed = np.rint(np.stack((columns, rows), axis=1) + time * vectors).astype(np.int64)
+    inside = ((landed >= 0) & (landed < (width, height))).all(axis=1)
+    columns, rows = landed[inside].T
+    carried = np.zeros_like(flow)
+    carried[rows, columns] = vectors[inside]
+    hole = np.ones((height, width), np.uint8)
+    hole[rows, columns] = 0
+    return _filled(carried, hole)
 
 
 def _agrees(flow: Flow, back: Flow, places: NDArray[np.float32]) -> NDArray[np.bool_]:

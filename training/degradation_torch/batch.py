@@ -53,7 +53,7 @@ def degrade_batch(
     plan = _planned(sharp, degradations)
     if noise is not None and noise.shape != sharp.shape:
         raise ValueError(f'noise has the shape {list(noise.shape)}, want {list(sharp.shape)} as sharp has')
-    with torch.no_grad(), torch.autocast(sharp.device.type, enabled=False):
+    with torch.no_grad():
         light = to_linear(sharp)
         if plan.movement is not None:
             light = blur(light, plan.movement)
@@ -75,7 +75,7 @@ def truth_batch(sharp: Tensor, degradations: Sequence[Degradation] | Plan) -> Te
     plan = _planned(sharp, degradations)
     if plan.movement is None or not plan.movement.things:
         return sharp
-    with torch.no_grad(), torch.autocast(sharp.device.type, enabled=False):
+    with torch.no_grad():
         return to_display(with_foregrounds(to_linear(sharp), plan.movement))
 
 

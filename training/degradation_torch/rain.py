@@ -1,7 +1,7 @@
 """Rain over a batch.
 
-The streaks are the reference's own, anti-aliased lines that OpenCV draws on the CPU: one channel, two to five
-milliseconds at 320x320 where a blur takes tens; a worker of the loader draws them beside the training.
+The streaks are the reference's own, anti-aliased lines that OpenCV draws on the CPU: one channel, 2 to 8
+milliseconds at 320x320, where a blur takes tens. A worker of the loader draws them beside the training.
 """
 
 from collections.abc import Sequence
