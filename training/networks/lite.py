@@ -28,7 +28,7 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.first = nn.Conv2d(channels, channels, 3, padding=dilation, dilation=dilation)
         self.second = nn.Conv2d(channels, channels, 3, padding=dilation, dilation=dilation)
-        self.scale = nn.Parameter(torch.full((1, channels, 1, 1), _BLOCK_SCALE))
+        self.scale = nn.Parameter(torch.full((channels, 1, 1), _BLOCK_SCALE))
         self.activation = nn.LeakyReLU(_SLOPE, inplace=True)
 
     def forward(self, features: Tensor) -> Tensor:
