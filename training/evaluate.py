@@ -78,7 +78,8 @@ def evaluate(
             task = bar.add_task(PICTURES, total=len(pictures))
             write_side_by_side(trial, pictures, systems, folder / PICTURES, partial(bar.advance, task))
         tables = make_tables(results, {system.name: system.origin() for system in systems})
-        write(folder, results, systems, tables)
+        if sets:
+            write(folder, results, systems, tables)
     return tables
 
 
@@ -169,7 +170,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return report_errors(error)
     console = Console()
     show(tables, console if console.is_terminal else Console(width=WIDTH))
-    print(f'{out}: tables, summary, scores of every image' + (', pictures' if given.trial else ''))
+    made = ['tables.md, summary.json, images.csv'] if sets else []
+    made += [f'{PICTURES}/'] if given.trial else []
+    print(f'{out}: {", ".join(made)}')
     return 0
 
 

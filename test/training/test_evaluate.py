@@ -160,8 +160,11 @@ def test_images_without_truth_come_back_side_by_side(untrained, tmp_path, capsys
     write(tmp_path / 'drive/2.png', image)
     out = tmp_path / 'out'
     assert main(['--model', str(untrained), '--try', str(tmp_path / 'drive'), '--out', str(out)]) == 0
-    assert (out / 'try/front/1.jpg.png').is_file()
-    both = cv2.imread(str(out / 'try/2.png.png'))
+    assert sorted(path.relative_to(out).as_posix() for path in out.rglob('*.*')) == [
+        'try/2.png',
+        'try/front/1.jpg.png',
+    ]
+    both = cv2.imread(str(out / 'try/2.png'))
     assert both.shape == (45, 59 + 8 + 59, 3)
     assert np.array_equal(both[:, :59], image)
     assert np.array_equal(both[:, 67:], image)

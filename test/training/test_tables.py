@@ -152,6 +152,14 @@ def test_scores_are_those_of_the_systems_that_restored():
     assert images[0].size == (32, 24)
 
 
+def test_an_image_that_cannot_be_aligned_has_no_score():
+    flat = System('flat', lambda name, image: np.full_like(image, 90))
+    (image,) = score_pairs([Noise('3')], [flat], ('rgb', 'rgb-aligned'))
+    assert image.scores['flat']['rgb-aligned'] is None
+    assert image.scores['flat']['rgb'] is not None
+    assert image.scores[UNRESTORED]['rgb-aligned'] is not None
+
+
 def test_an_image_that_cannot_be_compared_is_named():
     cropped = System('cropped', lambda name, image: image[:-1])
     with pytest.raises(InputError, match='test image 7'):

@@ -23,6 +23,10 @@ UNRESTORED = 'unrestored input'
 """What the degraded images themselves are called, beside the systems that restored them."""
 
 
+MOST_WORKERS = 8
+"""Every comparison of a 1280x720 frame takes about 200 MB."""
+
+
 @dataclass(frozen=True)
 class ImageScores:
     """One image of a test set.
@@ -72,14 +76,13 @@ def score_pairs(
         finished.append(waiting.pop(0).result())
         done()
 
-    workers = max(1, os.cpu_count() or 1)
+    workers = min(MOST_WORKERS, os.cpu_count() or 1)
     with _one_thread_each(), ThreadPoolExecutor(workers) as pool:
         for pair in pairs:
             degraded, sharp = pair.read()
             images = {first: degraded}
             images |= {system.name: system.restore(pair.name, degraded) for system in systems}
             waiting.append(pool.submit(_score, pair.name, images, sharp, conventions))
-            # Images that wait are held in memory.
             if len(waiting) > workers:
                 collect()
         while waiting:

@@ -141,6 +141,7 @@ def restored_by_others(folder: Path, pairs: Sequence[NamedPair]) -> System:
     return System(folder.name, lambda name, _degraded: read_rgb(found[name]), {'images': str(folder)})
 
 
-def _endings(pair: NamedPair) -> set[str]:
-    file = {pair.degraded.stem} if isinstance(pair, FilePair) else set()
-    return {pair.name.rpartition('/')[2]} | file
+def _endings(pair: NamedPair) -> list[str]:
+    """The last part of a pair's name and, where it is another one, of its degraded file's."""
+    file = [pair.degraded.stem] if isinstance(pair, FilePair) else []
+    return list(dict.fromkeys([pair.name.rpartition('/')[2], *file]))

@@ -36,7 +36,7 @@ def write_side_by_side(
         row = [image]
         for system in systems:
             row += [gap, system.restore(name, image)]
-        path = out / f'{name}.png'
+        path = out / (name if file.suffix == '.png' else f'{name}.png')
         path.parent.mkdir(parents=True, exist_ok=True)
         if not cv2.imwrite(str(path), cv2.cvtColor(np.hstack(row), cv2.COLOR_RGB2BGR)):
             raise InputError(f'cannot write {path}', fix='check permissions and free space')
