@@ -1,4 +1,5 @@
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ from restore_node.errors import ConfigError, InputError
 from training.data.config import DataConfig
 from training.data.loader import batches
 from training.data.patches import PatchSource
-from training.data.photographs import find_photographs
+from training.data.photographs import FilePhotograph, find_photographs
+from training.data.pool import PATCHES_PER_READ, PatchPool
 from training.data.samples import LANE_STEPS, crop_pair, lanes
 from training.degradation.sample import DegradationConfig
 
@@ -82,38 +84,41 @@ def test_an_error_keeps_its_line_on_its_way_out_of_a_worker(tmp_path):
         assert str(error).endswith('broken.png is not an image; remove or replace it')
 
 
-def test_a_patch_is_made_by_one_worker_of_one_rank(source, monkeypatch):
+def counted(batch, pool, reuse=2):
+    """A pool whose patches are numbers, and the list of all that it made."""
+    made = []
+
+    def make(_, rng):
+        first = int(rng.integers(2**40))
+        made.append(first)
+        return [first] * PATCHES_PER_READ
+
+    photographs = [FilePhotograph(Path('nowhere'), 'never_read.png')]
+    return PatchPool(photographs, DataConfig(roots=('-',), pool=pool, reuse=reuse), 5, batch, make), made
+
+
+def test_a_patch_is_made_by_one_worker_of_one_rank():
     batch, world, workers = 4, 2, 4
     made = []
     for rank in range(world):
         for worker in range(workers):
-            mine = source(batch=batch, pool=200)
-            reads = set()
-            monkeypatch.setattr(
-                mine, '_make', lambda lane, read, to=reads: to.add((lane, read)) or [blank()] * 4
-            )
+            pool, mine = counted(batch, 200)
             share = batch // world
             for step in range(worker, 20 * LANE_STEPS, workers):
                 for place in range(rank * share, (rank + 1) * share):
-                    mine.sample(step * batch + place)
-            made.append(reads)
-    assert sum(map(len, made)) == len(set.union(*made)) > lanes(batch)
+                    pool.draw(step * batch + place)
+            made += mine
+    assert len(made) == len(set(made)) > lanes(batch)
 
 
-def blank():
-    return (np.zeros((64, 64, 3), np.uint8),) * 2
-
-
-def test_patches_are_reused_and_forgotten(source, monkeypatch):
-    batch, reuse = 1, 4
-    mine = source(batch=batch, pool=8 * lanes(batch), reuse=reuse)
-    count = []
-    monkeypatch.setattr(mine, '_make', lambda *_: count.append(4) or [blank()] * 4)
-    samples = 60 * 4 * reuse * lanes(batch)
+def test_patches_are_reused_and_forgotten():
+    reuse = 4
+    pool, made = counted(1, 8 * lanes(1), reuse)
+    samples = 60 * PATCHES_PER_READ * reuse * lanes(1)
     for index in range(samples):
-        mine.sample(index)
-    assert samples / sum(count) == pytest.approx(reuse, rel=0.1)
-    assert max(map(len, mine._made.values())) <= 2
+        pool.draw(index)
+    assert samples / (len(made) * PATCHES_PER_READ) == pytest.approx(reuse, rel=0.1)
+    assert max(map(len, pool._made.values())) <= 2
 
 
 def test_samples_differ_and_are_of_all_orientations(source):

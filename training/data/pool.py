@@ -1,0 +1,74 @@
+"""A pool of patches that many samples share, without anything to remember.
+
+Making a patch takes far longer than cutting a crop from it, so each patch serves many crops: at any time
+samples draw from a pool of patches, into which new ones come as old ones leave. The pool is a matter of
+numbers only (which patches may sample i draw from?), and every patch is a function of its own number. So a
+resumed run finds the pool it left, and processes divide it without talking.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+import numpy as np
+
+from training.data.config import DataConfig
+from training.data.photographs import Photograph, set_of
+from training.data.samples import lanes
+
+Patch = TypeVar('Patch')
+
+PATCHES_PER_READ = 4
+"""Decoding a photograph takes about as long as degrading a patch of it."""
+
+# Apart in the seeds of random generators.
+_SAMPLES, _READS = 0, 1
+
+
+class PatchPool(Generic[Patch]):
+    """Draws a patch for every sample.
+
+    Each lane (see `lanes`) has its own row of reads, a read being one photograph with four patches of it.
+    Sample i, the v-th of its lane, draws from the last `window` reads up to number v / (4 * reuse): so a
+    patch serves `reuse` samples on average, spread over as many as the pool makes, and all lanes together
+    hold about `pool` patches.
+
+    Args:
+        photographs: drawn by the weights of their sets.
+        data: sizes of the pool.
+        seed: decides everything.
+        batch: samples a step, over all ranks.
+        make: cuts `PATCHES_PER_READ` patches from a photograph.
+    """
+
+    def __init__(
+        self,
+        photographs: Sequence[Photograph],
+        data: DataConfig,
+        seed: int,
+        batch: int,
+        make: Callable[[Photograph, np.random.Generator], list[Patch]],
+    ) -> None:
+        self._photographs, self._seed, self._make = photographs, seed, make
+        self._reuse, self._lanes = data.reuse, lanes(batch)
+        self._window = max(1, round(data.pool / (self._lanes * PATCHES_PER_READ)))
+        weights = np.array([set_of(photograph, data.sets).weight for photograph in photographs])
+        self._chances = weights / weights.sum()
+        self._made: dict[int, dict[int, list[Patch]]] = {}
+
+    def draw(self, index: int) -> tuple[Patch, np.random.Generator]:
+        """The patch of sample `index`, and a generator for what else is random in it."""
+        visit, lane = divmod(index, self._lanes)
+        newest = visit // (PATCHES_PER_READ * self._reuse)
+        reads = range(max(0, newest - self._window + 1), newest + 1)
+        rng = np.random.default_rng([self._seed, _SAMPLES, index])
+        read = int(rng.integers(reads.start, reads.stop))
+        return self._read(lane, read, reads)[rng.integers(PATCHES_PER_READ)], rng
+
+    def _read(self, lane: int, read: int, reads: range) -> list[Patch]:
+        made = self._made.setdefault(lane, {})
+        if read not in made:
+            for gone in made.keys() - set(reads):
+                del made[gone]
+            rng = np.random.default_rng([self._seed, _READS, lane, read])
+            made[read] = self._make(self._photographs[rng.choice(len(self._chances), p=self._chances)], rng)
+        return made[read]
