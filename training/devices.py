@@ -52,11 +52,11 @@ def is_first_process() -> bool:
 
 def set_up_device(fabric: Fabric) -> None:
     """Settings of this process for its device, once it was launched."""
-    if fabric.device.type == 'cpu':
+    if fabric.device.type == 'cpu' and 'OMP_NUM_THREADS' not in os.environ:
         # One thread a core and none to spare: threads of one process that wait for each other lose most of
         # their time where other programs run too.
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // fabric.world_size))
-    else:
+    if fabric.device.type == 'cuda':
         # All crops have one size, so the fastest kernels are worth looking for; fp32 products as TF32.
         torch.backends.cudnn.benchmark = True
         torch.set_float32_matmul_precision('high')

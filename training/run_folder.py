@@ -41,7 +41,7 @@ class RunFolder:
         """Raise ConfigError where a run already lies."""
         if self.path.exists():
             raise ConfigError(
-                f'run folder {self.path} exists', fix='name another with --run, or go on with --resume'
+                f'run folder {self.path} exists', fix='name another with --folder, or go on with --resume'
             )
 
     def describe(self, config: TrainConfig, provenance: dict[str, Any], files: Iterable[str]) -> None:

@@ -142,7 +142,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog='python -m training.train', description=__doc__.split('\n')[0])
     parser.add_argument('config', help='a YAML file such as config/train/restore_lite.yaml')
     parser.add_argument('overrides', nargs='*', metavar='key=value', help='such as schedule.batch=4')
-    parser.add_argument('--run', type=Path, help='run folder (default: runs/NAME)')
+    parser.add_argument('--folder', type=Path, help='for all that the run writes (default: runs/NAME)')
     start = parser.add_mutually_exclusive_group()
     start.add_argument('--resume', action='store_true', help='go on from the checkpoint in the run folder')
     start.add_argument(
@@ -153,7 +153,7 @@ def main(arguments: list[str] | None = None) -> int:
     started_from = [f'start_from={options.weights}'] if options.weights else []
     try:
         config = load_config(options.config, [*options.overrides, *started_from])
-        train(config, options.config, options.run or Path('runs', config.name), resume=options.resume)
+        train(config, options.config, options.folder or Path('runs', config.name), resume=options.resume)
     except RestoreError as error:
         return report_errors(error)
     return 0

@@ -1,6 +1,11 @@
 """Real photographs, a configuration and a short run for the training tests."""
 
+import os
+
 import pytest
+
+# These networks are too small for two threads to help, and the other core has tests of its own to run.
+os.environ.setdefault('OMP_NUM_THREADS', '1')
 
 
 @pytest.fixture(scope='session')

@@ -31,7 +31,7 @@ def losses(run):
 
 def kill_somewhere(config, run, seconds):
     """Start a run as a user does, and kill it at random within the time that follows its first steps."""
-    command = [sys.executable, '-m', 'training.train', str(config), '--run', str(run)]
+    command = [sys.executable, '-m', 'training.train', str(config), '--folder', str(run)]
     process = subprocess.Popen(command, cwd=ROOT)
     try:
         deadline = time.monotonic() + 120.0

@@ -85,12 +85,6 @@ def test_training_learns_one_batch_by_heart(run_values, tmp_path):
     assert np.mean(losses[-5:]) < 0.3 * losses[0]
 
 
-def test_two_processes_train_one_network(run_values, tmp_path):
-    run = tmp_path / 'run'
-    train(parse_config(run_values | {'devices': 2}, 'test'), 'test.yaml', run)
-    assert checkpoint.load(run / 'checkpoint.pt').step == 4
-
-
 def test_a_signal_ends_a_run_with_a_checkpoint(run_values, tmp_path):
     run = tmp_path / 'run'
     endless = run_values | {'schedule': run_values['schedule'] | {'steps': 10_000}}
@@ -140,9 +134,9 @@ def test_an_existing_run_is_not_overwritten(run_values, tmp_path, capsys):
         train(config, 'test.yaml', tmp_path)
     path = tmp_path / 'config.yaml'
     path.write_text(yaml.safe_dump(run_values))
-    assert main([str(path), '--run', str(tmp_path)]) == 2
+    assert main([str(path), '--folder', str(tmp_path)]) == 2
     assert capsys.readouterr().err.startswith('error: run folder')
-    assert main([str(path), 'network=nonesuch', '--run', str(tmp_path / 'new')]) == 2
+    assert main([str(path), 'network=nonesuch', '--folder', str(tmp_path / 'new')]) == 2
     assert not (tmp_path / 'new').exists()
 
 
