@@ -39,8 +39,8 @@ def blur_between(
             most 1; it is open around the middle.
 
     Returns:
-        The exposure, and what the camera saw in its middle: uint8 [H, W, 3] RGB each. Rain, drops and the sensor
-        come after: `degrade` the exposure by a degradation without a trajectory.
+        The exposure, and what the camera saw in its middle: uint8 [H, W, 3] RGB each. Rain, drops and the
+        sensor come after: `degrade` the exposure by a degradation without a trajectory.
 
     Raises:
         ValueError: fewer than two frames, frames of different or too small sizes, or an impossible shutter.
