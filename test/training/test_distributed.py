@@ -1,0 +1,108 @@
+"""Several processes train one network: with equal weights, and those of one process with the whole batch."""
+
+import os
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import pytest
+import yaml
+
+torch = pytest.importorskip('torch', reason='the training environment is not set up')
+
+from lightning_fabric import Fabric
+
+from training import checkpoint
+from training.config import parse_config
+from training.train import train
+from training.trainer import Trainer
+
+pytestmark = pytest.mark.train
+
+ROOT = Path(__file__).resolve().parents[2]
+
+GAMES = {
+    'content': ({'charbonnier': 1.0}, 64),
+    'clip': ({'adversarial': {'constraint': 'clip', 'critic_steps': 2, 'clip_limit': 0.05}}, 256),
+    'penalty': ({'adversarial': {'constraint': 'penalty', 'critic_steps': 2}}, 256),
+}
+"""What is trained, and the size of its crops."""
+
+
+def flat(values):
+    return torch.cat([weights.flatten() for weights in values.values()])
+
+
+def game(run_values, name):
+    loss, crop = GAMES[name]
+    return run_values | {
+        'network': 'paper',
+        # Dropout draws differ between processes, on purpose.
+        'network_options': {'widths': [4, 4, 8], 'blocks': 1, 'dropout': 0.0},
+        'data': run_values['data'] | {'crop_px': crop, 'patch_px': 256},
+        'loss': loss,
+        'schedule': {'batch': 2, 'warmup_steps': 0, 'clip_norm': 0.1, 'steps': 2},
+    }
+
+
+def train_share(fabric, values, folder):
+    """What each process does: train on its share, and leave its weights in the folder."""
+    torch.set_num_threads(1)
+    for name in GAMES:
+        config = parse_config(values[name], name)
+        trainer = Trainer(fabric, config, {}, folder)
+        if fabric.world_size == 1:
+            checkpoint.save(trainer.checkpoint(), folder / f'{name}_start.pt')
+
+        def shares(step, crop=config.data.crop_px):
+            while True:
+                draw = torch.Generator().manual_seed(step)
+                sharp = torch.randint(40, 200, (2, 3, crop, crop), dtype=torch.uint8, generator=draw)
+                share = sharp.chunk(fabric.world_size)[fabric.global_rank]
+                yield share + 30, share
+                step += 1
+
+        trainer.fit(shares)
+        checkpoint.save(trainer.checkpoint(), folder / f'{name}_{fabric.world_size}_{fabric.global_rank}.pt')
+
+
+def test_two_processes_hold_the_weights_of_one(run_values, tmp_path):
+    values = {name: game(run_values, name) for name in GAMES}
+    train_share(Fabric(accelerator='cpu', devices=1), values, tmp_path)
+    pair = Fabric(accelerator='cpu', devices=2, strategy='ddp_spawn')
+    pair.launch(partial(train_share, values=values, folder=tmp_path))
+    for name in GAMES:
+        alone, first, second = (
+            checkpoint.load(tmp_path / f'{name}_{run}.pt') for run in ('1_0', '2_0', '2_1')
+        )
+        assert torch.equal(flat(first.average), flat(second.average))
+        for player in ('generator', 'critic') if first.critic else ('generator',):
+            one, other, whole = (flat(getattr(run, player)[0]) for run in (first, second, alone))
+            assert torch.equal(one, other), f'the two processes have two {player}s for {name}'
+            if name != 'penalty':  # it is probed at other points in each process
+                start = flat(getattr(checkpoint.load(tmp_path / f'{name}_start.pt'), player)[0])
+                # Adam moves weights without a gradient either way: the moves as a whole have to be alike.
+                assert (one - whole).norm() < 0.03 * (whole - start).norm(), f'{player} for {name}'
+
+
+def test_a_run_on_two_devices_ends_like_one_on_one(run_values, tmp_path):
+    for devices in (1, 2):
+        train(parse_config(run_values | {'devices': devices}, 'test'), 'test.yaml', tmp_path / str(devices))
+    one, two = (checkpoint.load(tmp_path / str(devices) / 'checkpoint.pt') for devices in (1, 2))
+    assert two.step == one.step == 4
+    assert (flat(two.average) - flat(one.average)).abs().max() < 1e-4
+
+
+@pytest.mark.slow
+def test_torchrun_starts_the_same_run(run_values, tmp_path):
+    path = tmp_path / 'config.yaml'
+    path.write_text(yaml.safe_dump(run_values))
+    train(parse_config(run_values, 'test'), 'test.yaml', tmp_path / 'one')
+    command = [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=2']
+    command += ['-m', 'training.train', str(path), '--folder', str(tmp_path / 'two')]
+    done = subprocess.run(command, cwd=ROOT, env=os.environ | {'OMP_NUM_THREADS': '1'}, check=False)
+    assert done.returncode == 0
+    one, two = (checkpoint.load(tmp_path / run / 'checkpoint.pt') for run in ('one', 'two'))
+    assert two.step == one.step == 4
+    assert (flat(two.average) - flat(one.average)).abs().max() < 1e-4
