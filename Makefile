@@ -75,7 +75,17 @@ test-py310:  ## the same under Python 3.10, a Humble vehicle's, where there is o
 .PHONY: test-train
 test-train:  ## tests of the trainer and its configs, in .venv/train
 	@dev/setup.sh train
-	@$(PLAIN) .venv/train/bin/python -m pytest test/training test/test_configs.py
+	@$(PLAIN) .venv/train/bin/python -m pytest -m 'not slow' test/training test/test_configs.py
+
+.PHONY: test-slow
+test-slow:  ## the tests that take minutes: long trainings, torchrun
+	@dev/setup.sh train
+	@$(PLAIN) .venv/train/bin/python -m pytest -m slow test/training
+
+.PHONY: train-demo
+train-demo:  ## minutes of real training on photographs: a checkpoint, its ONNX model and pictures in out/train-demo
+	@dev/setup.sh train
+	@$(PLAIN) .venv/train/bin/python -m training.demo
 
 .PHONY: test-ros
 test-ros: build  ## tests of the node over real DDS

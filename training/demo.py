@@ -1,0 +1,121 @@
+"""A short training from photographs to a model: `python -m training.demo`, or `make train-demo`.
+
+Trains as config/train/demo.yaml says on photographs that come with scikit-image, exports the checkpoint and
+restores photographs that were held apart with the exported model. Ends with an error if they are no better.
+"""
+
+import argparse
+import logging
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import skimage.data
+
+from restore_node.backends.onnxruntime import OnnxRuntimeBackend
+from restore_node.errors import RestoreError
+from restore_node.model import load_model
+from training.atomic import replacing
+from training.commands import report_errors
+from training.config import TrainConfig, load_config
+from training.data.samples import Pair
+from training.errors import TrainingError
+from training.evaluation.held_apart import Quality, table
+from training.export import export
+from training.feed import open_feed
+from training.run_folder import RunFolder
+from training.train import train
+
+CONFIG = Path(__file__).parents[1] / 'config' / 'train' / 'demo.yaml'
+PHOTOGRAPHS = ('astronaut', 'chelsea', 'coffee', 'rocket')
+NAME = 'demo'
+_ROWS = 4
+
+log = logging.getLogger('training')
+
+
+def demo(out: Path, overrides: Sequence[str] = ()) -> dict[str, Quality]:
+    """Train, export and look.
+
+    Args:
+        out: folder for everything; an earlier demo in it is replaced.
+        overrides: of the configuration, `key=value`.
+
+    Returns:
+        Quality by kind of degradation, measured with the exported model on photographs held apart.
+
+    Raises:
+        TrainingError: they are no better than they were degraded.
+        RestoreError: whatever goes wrong in training or export.
+    """
+    photographs, run, model = out / 'photographs', out / 'run', out / 'model'
+    for folder in (photographs, run, model):
+        shutil.rmtree(folder, ignore_errors=True)
+    write_photographs(photographs)
+    config = load_config(CONFIG, [f'data.roots=[{photographs}]', *overrides])
+    train(config, str(CONFIG.relative_to(Path(__file__).parents[1])), run)
+    qualities = export(RunFolder(run).checkpoint, NAME, model)
+    write_pictures(out / 'before_after.png', config, model)
+    check_better(qualities)
+    return qualities
+
+
+def write_photographs(folder: Path) -> None:
+    """Photographs that come with scikit-image, and two halves of a stereo pair, as PNG files."""
+    folder.mkdir(parents=True)
+    images = {name: getattr(skimage.data, name)() for name in PHOTOGRAPHS}
+    images['motorcycle_left'], images['motorcycle_right'], _ = skimage.data.stereo_motorcycle()
+    for name, image in images.items():
+        cv2.imwrite(str(folder / f'{name}.png'), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+
+
+def write_pictures(path: Path, config: TrainConfig, model: Path) -> None:
+    """Degraded, restored and sharp patches of photographs held apart, side by side."""
+    pairs = [pair for kind in open_feed(config).held_apart().values() for pair in kind][:_ROWS]
+    with OnnxRuntimeBackend(load_model(str(model / f'{NAME}.onnx')), device='cpu') as backend:
+
+        def row(pair: Pair) -> np.ndarray:
+            degraded, sharp = pair
+            staging = backend.staging(1, *degraded.shape[:2])
+            staging[0] = degraded
+            return np.concatenate((degraded, backend.restore(staging)[0], sharp), axis=1)
+
+        sheet = np.concatenate([row(pair) for pair in pairs])
+    with replacing(path) as unfinished:
+        _, encoded = cv2.imencode('.png', cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
+        unfinished.write_bytes(encoded.tobytes())
+
+
+def check_better(qualities: Mapping[str, Quality]) -> None:
+    """Raise TrainingError where restored photographs have a lower PSNR than degraded ones."""
+    for kind, quality in qualities.items():
+        if quality.psnr_restored_db <= quality.psnr_degraded_db:
+            raise TrainingError(
+                f'the model does not improve {kind}',
+                seen=f'PSNR {quality.psnr_restored_db:.2f} dB',
+                wanted=f'above {quality.psnr_degraded_db:.2f} dB',
+                fix='give it more time with schedule.max_minutes',
+            )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the demo. Returns the exit code."""
+    parser = argparse.ArgumentParser(prog='python -m training.demo', description=__doc__.split('\n')[0])
+    parser.add_argument('overrides', nargs='*', metavar='key=value', help='such as schedule.max_minutes=10')
+    parser.add_argument('--out', type=Path, default=Path('out', 'train-demo'), help='default: out/train-demo')
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format='%(asctime)s %(message)s', datefmt='%H:%M:%S')
+    try:
+        qualities = demo(options.out, options.overrides)
+    except RestoreError as error:
+        return report_errors(error)
+    print(f'photographs held apart, through the exported model:\n{table(qualities)}')
+    print(f'pictures: {options.out}/before_after.png (degraded, restored, sharp)')
+    print(f'model: {options.out}/model/{NAME}.onnx; checkpoint: {options.out}/run/checkpoint.pt')
+    return 0
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())
