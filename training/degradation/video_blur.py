@@ -126,16 +126,14 @@ def carry(flow: Flow, order: NDArray[np.intp], time: float) -> Flow:
         The flow where it has been carried to; a place that nothing lands on has that of the nearest other.
     """
     height, width = flow.shape[:2]
-    vectors = flow.reshape(-1, 2)[order]
+    vectors = flow.reshape(-1, 2)
     rows, columns = np.divmod(order, width)
-    landed = np.rint(np.stack((columns, rows), axis=1) + time * vectors).astype(np.int64)
-    inside = ((landed >= 0) & (landed < (width, height))).all(axis=1)
-    columns, rows = landed[inside].T
-    carried = np.zeros_like(flow)
-    carried[rows, columns] = vectors[inside]
-    hole = np.ones((height, width), np.uint8)
-    hole[rows, columns] = 0
-    return _filled(carried, hole)
+    x = np.rint(columns + time * vectors[order, 0]).astype(np.int64)
+    y = np.rint(rows + time * vectors[order, 1]).astype(np.int64)
+    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    seen = np.full((height, width), -1)
+    seen[y[inside], x[inside]] = order[inside]
+    return vectors[_filled(seen)]
 
 
 def _agrees(flow: Flow, back: Flow, places: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -147,15 +145,17 @@ def _agrees(flow: Flow, back: Flow, places: NDArray[np.float32]) -> NDArray[np.b
     return inside & (np.hypot(around[..., 0], around[..., 1]) < _AGREEMENT_PX)
 
 
-def _filled(flow: Flow, hole: NDArray[np.uint8]) -> Flow:
-    """Holes get the flow of the nearest pixel that has one."""
+def _filled(pixels: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Pixel numbers, int [H, W], with those below 0 replaced by the nearest other."""
+    hole = pixels < 0
     if not hole.any() or hole.all():
-        return flow
-    _, nearest = cv2.distanceTransformWithLabels(hole, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    rows, columns = np.nonzero(hole == 0)
-    source = np.zeros((nearest.max() + 1, 2), np.float32)
-    source[nearest[rows, columns]] = flow[rows, columns]
-    return source[nearest]
+        return np.maximum(pixels, 0)
+    _, nearest = cv2.distanceTransformWithLabels(
+        hole.astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    by_label = np.zeros(nearest.max() + 1, np.intp)
+    by_label[nearest[~hole]] = pixels[~hole]
+    return by_label[nearest]
 
 
 def _look_up(image: NDArray[np.float32], places: NDArray[np.float32]) -> NDArray[np.float32]:
