@@ -56,7 +56,7 @@ def demo(out: Path, overrides: Sequence[str] = ()) -> dict[str, Quality]:
     write_photographs(photographs)
     config = load_config(CONFIG, [f'data.roots=[{photographs}]', *overrides])
     train(config, str(CONFIG.relative_to(Path(__file__).parents[1])), run)
-    qualities = export(RunFolder(run).checkpoint, NAME, model)
+    qualities = export(RunFolder(run).checkpoint, NAME, model).qualities
     write_pictures(out / 'before_after.png', config, model)
     check_better(qualities)
     return qualities
