@@ -21,7 +21,7 @@ PATCHES_PER_READ = 4
 """Decoding a photograph takes about as long as degrading a patch of it."""
 
 # Apart in the seeds of random generators.
-_SAMPLES, _READS = 0, 1
+_SAMPLES, _READS, _PHASES = 0, 1, 2
 
 
 class PatchPool(Generic[Patch]):
@@ -30,7 +30,8 @@ class PatchPool(Generic[Patch]):
     Each lane (see `lanes`) has its own row of reads, a read being one photograph with four patches of it.
     Sample i, the v-th of its lane, draws from the last `window` reads up to number v / (4 * reuse): so a
     patch serves `reuse` samples on average, spread over as many as the pool makes, and all lanes together
-    hold about `pool` patches.
+    hold about `pool` patches. Lanes go on to their next reads one by one, each in its own phase: the work
+    of making patches is spread evenly over the steps.
 
     Args:
         photographs: drawn by the weights of their sets.
@@ -49,8 +50,10 @@ class PatchPool(Generic[Patch]):
         make: Callable[[Photograph, np.random.Generator], list[Patch]],
     ) -> None:
         self._photographs, self._seed, self._make = photographs, seed, make
-        self._reuse, self._lanes = data.reuse, lanes(batch)
+        self._lanes, self._visits_per_read = lanes(batch), PATCHES_PER_READ * data.reuse
         self._window = max(1, round(data.pool / (self._lanes * PATCHES_PER_READ)))
+        order = np.random.default_rng([seed, _PHASES]).permutation(self._lanes)
+        self._phases = order * self._visits_per_read // self._lanes
         weights = np.array([set_of(photograph, data.sets).weight for photograph in photographs])
         self._chances = weights / weights.sum()
         self._made: dict[int, dict[int, list[Patch]]] = {}
@@ -58,7 +61,7 @@ class PatchPool(Generic[Patch]):
     def draw(self, index: int) -> tuple[Patch, np.random.Generator]:
         """The patch of sample `index`, and a generator for what else is random in it."""
         visit, lane = divmod(index, self._lanes)
-        newest = visit // (PATCHES_PER_READ * self._reuse)
+        newest = int(visit + self._phases[lane]) // self._visits_per_read
         reads = range(max(0, newest - self._window + 1), newest + 1)
         rng = np.random.default_rng([self._seed, _SAMPLES, index])
         read = int(rng.integers(reads.start, reads.stop))
