@@ -12,7 +12,8 @@ from training.data.paired_set import middles, open_pairs, pair_list
 from training.data.pairs import PairSource
 from training.data.patches import PatchSource
 from training.data.photographs import Photograph, data_list, find_photographs, split
-from training.data.samples import Pair, Source
+from training.data.samples import Pair, Source, StackingSource
+from training.data.sharp_crops import SharpSource
 from training.evaluation.held_apart import validation_pairs
 
 
@@ -27,7 +28,7 @@ class Feed:
         files: every image, and whether it is held apart, for the run's folder.
     """
 
-    source: Source
+    source: Source | StackingSource
     held_apart: Callable[[], dict[str, list[Pair]]]
     data: list[dict[str, Any]]
     data_held_apart: list[dict[str, Any]]
@@ -45,8 +46,9 @@ def open_feed(config: TrainConfig) -> Feed:
 
 def _photographs(config: TrainConfig) -> Feed:
     sharp, apart = split(find_photographs(config.data.roots, config.data.frame_stride), config.data)
+    kind = SharpSource if config.data.degrade_on == 'device' else PatchSource
     return Feed(
-        source=PatchSource(sharp, config.data, config.degradation, config.seed, config.schedule.batch),
+        source=kind(sharp, config.data, config.degradation, config.seed, config.schedule.batch),
         held_apart=partial(validation_pairs, apart, config),
         data=data_list(sharp, config.data.sets),
         data_held_apart=data_list(apart, config.data.sets),

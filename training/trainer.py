@@ -23,6 +23,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from restore_node.errors import InputError
 from training.checkpoint import Checkpoint, as_values, fill, save
 from training.config import TrainConfig, config_values
+from training.data.sharp_crops import PlannedBatch, degrade_planned
 from training.errors import TrainingError
 from training.networks.registry import build
 from training.objectives import Values, make_objective
@@ -35,8 +36,8 @@ from training.stopping import StopRequest
 Batch = tuple[Tensor, Tensor]
 """(degraded, sharp): uint8 [N, 3, H, W] RGB, 0..255."""
 
-Batches = Callable[[int], Iterator[Batch]]
-"""From a step on, this rank's share of every batch."""
+Batches = Callable[[int], Iterator[Batch | PlannedBatch]]
+"""From a step on, this rank's share of every batch; planned where `data.degrade_on` is the device."""
 
 
 class Trainer:
@@ -103,7 +104,7 @@ class Trainer:
                 began = time.monotonic()
                 batch = next(stream)
                 waited_s = time.monotonic() - began
-                values = self._train_step(*batch)
+                values = self._train_step(batch)
                 self._agree(self._elapsed_s + time.monotonic() - began, stop)
                 if reports:
                     self._report(reports, values, Timing(time.monotonic() - began, waited_s))
@@ -127,24 +128,28 @@ class Trainer:
     def _done(self) -> float:
         return progress(self._config.schedule, self._step, self._elapsed_s)
 
-    def _train_step(self, degraded: Tensor, sharp: Tensor) -> Values:
+    def _train_step(self, batch: Batch | PlannedBatch) -> Values:
         schedule, seed = self._config.schedule, self._config.seed
         if self._step in stage_starts(schedule)[1:]:
             seed_torch(seed, NETWORKS, stage_of(schedule, self._step))
             self._objective.begin_stage()
         seed_torch(seed, STEPS, self._step, self._fabric.global_rank)
         rate = learning_rate(schedule, self._step, self._elapsed_s)
+        degraded, sharp = self._on_device(batch)
         try:
-            values = self._objective.step(self._to_unit(degraded), self._to_unit(sharp), rate)
+            values = self._objective.step(_to_unit(degraded), _to_unit(sharp), rate)
         except NotFiniteError as error:
             raise self._broken(error, degraded, sharp) from error
         self._average.update_parameters(self._generator.module)
         self._step += 1
         return values | {'rate': torch.tensor(rate)}
 
-    def _to_unit(self, pixels: Tensor) -> Tensor:
-        pixels = pixels.to(self._fabric.device, non_blocking=True)
-        return (pixels.float() / 255.0).contiguous(memory_format=torch.channels_last)
+    def _on_device(self, batch: Any) -> Batch:
+        device = self._fabric.device
+        if self._config.data.degrade_on == 'device':
+            return degrade_planned(batch, device)
+        degraded, sharp = (images.to(device, non_blocking=True) for images in batch)
+        return degraded, sharp
 
     def _agree(self, elapsed_s: float, stop: StopRequest) -> None:
         """Show all ranks the same time and the same wish to stop, else one would wait for ever."""
@@ -175,3 +180,7 @@ class Trainer:
             wanted='finite numbers',
             fix=f'its batch and state are in {path}; try a lower schedule.first_rate or 32-true precision',
         )
+
+
+def _to_unit(pixels: Tensor) -> Tensor:
+    return (pixels.float() / 255.0).contiguous(memory_format=torch.channels_last)

@@ -76,7 +76,7 @@ def staged(run_values, tmp_path):
     saved = []
     stream = crops(0)
     for step in range(3):
-        whole._train_step(*next(stream))
+        whole._train_step(next(stream))
         checkpoint.save(whole.checkpoint(), tmp_path / f'{step}.pt')
         saved.append(checkpoint.load(tmp_path / f'{step}.pt'))
     return config, saved

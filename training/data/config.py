@@ -78,6 +78,8 @@ class DataConfig:
         patch_px: side of a degraded patch, from which crops are taken.
         pool: patches to draw from at any time, over all processes; reuse: crops drawn for each new patch.
         smallest_scale: photographs are drawn at a random scale from this to 1.
+        degrade_on: who degrades them: the `loader`, on the CPU, or the training `device`, in batches by
+            `training.degradation_torch`, because CPU cores cannot feed a large GPU.
         frame_stride: every n-th frame of videos and bags is a photograph.
         flips: crops are mirrored at random, both ways; turns: and turned by 90 degrees.
     """
@@ -92,6 +94,7 @@ class DataConfig:
     pool: Count = 2000
     reuse: Count = 16
     smallest_scale: Annotated[float, Field(gt=0.0, le=1.0)] = 0.5
+    degrade_on: Literal['loader', 'device'] = 'loader'
     frame_stride: Count = 10
     flips: bool = True
     turns: bool = True
@@ -100,5 +103,7 @@ class DataConfig:
         if bool(self.roots) == bool(self.pairs):
             both = 'both' if self.pairs else 'neither'
             raise ValueError(f'{both} of roots and pairs given, want one of them')
+        if self.pairs and self.degrade_on == 'device':
+            raise ValueError('degrade_on is device, and pairs are degraded already')
         if not self.pairs and self.crop_px > self.patch_px:
             raise ValueError(f'crop_px is {self.crop_px}, larger than patch_px {self.patch_px}')

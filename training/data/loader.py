@@ -1,6 +1,6 @@
 """Batches from a source of samples, by any number of ranks and workers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -9,14 +9,19 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from restore_node.errors import ConfigError, RestoreError
-from training.data.samples import Source
+from training.data.samples import Pair, Source, StackingSource
 
 Batch = tuple[Tensor, Tensor]
 """(degraded, sharp): uint8 [N, 3, H, W] RGB each, 0..255, channels last in memory."""
 
 
 def batches(
-    source: Source, batch: int, first_step: int = 0, rank: int = 0, world: int = 1, workers: int = 0
+    source: Source | StackingSource,
+    batch: int,
+    first_step: int = 0,
+    rank: int = 0,
+    world: int = 1,
+    workers: int = 0,
 ) -> Iterator[Batch]:
     """Yield this rank's share of every batch, from a step on and without end.
 
@@ -24,7 +29,8 @@ def batches(
     whatever the number of workers, and a resumed run those of an uninterrupted one.
 
     Args:
-        source: where samples come from; it is copied into every worker.
+        source: where samples come from; it is copied into every worker. Batches of a StackingSource are
+            whatever it makes of them.
         batch: samples a step, over all ranks.
         first_step: the step to begin with.
         rank: which of the processes that train this is.
@@ -56,15 +62,20 @@ def batches(
 class _Batches(Dataset[Batch | RestoreError]):
     """A source, for DataLoader. Errors travel as values: raised in a worker they would lose their line."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source | StackingSource) -> None:
         self._source = source
+        self._stack = source.stack if isinstance(source, StackingSource) else _stack_pairs
 
     def __getitems__(self, indices: list[int]) -> Batch | RestoreError:
         try:
-            degraded, sharp = zip(*map(self._source.sample, indices), strict=True)
+            return self._stack([self._source.sample(index) for index in indices])
         except RestoreError as error:
             return error
-        return _tensor(degraded), _tensor(sharp)
+
+
+def _stack_pairs(pairs: Sequence[Pair]) -> Batch:
+    degraded, sharp = zip(*pairs, strict=True)
+    return _tensor(degraded), _tensor(sharp)
 
 
 def _tensor(images: tuple[np.ndarray, ...]) -> Tensor:
