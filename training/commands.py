@@ -1,5 +1,6 @@
 """What the training commands share."""
 
+import logging
 import sys
 
 from restore_node.errors import RestoreError
@@ -9,3 +10,9 @@ def report_errors(error: RestoreError) -> int:
     """Print a user's error as one line and return the exit code for it."""
     print(f'error: {error}', file=sys.stderr)
     return 2
+
+
+def set_up_log() -> None:
+    """Print what the trainer has to say, and of the libraries warnings only."""
+    logging.basicConfig(level=logging.WARNING, format='%(asctime)s %(message)s', datefmt='%H:%M:%S')
+    logging.getLogger('training').setLevel(logging.INFO)

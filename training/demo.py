@@ -5,7 +5,6 @@ restores photographs that were held apart with the exported model. Ends with an 
 """
 
 import argparse
-import logging
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ from restore_node.backends.onnxruntime import OnnxRuntimeBackend
 from restore_node.errors import RestoreError
 from restore_node.model import load_model
 from training.atomic import replacing
-from training.commands import report_errors
+from training.commands import report_errors, set_up_log
 from training.config import TrainConfig, load_config
 from training.data.samples import Pair
 from training.errors import TrainingError
@@ -32,8 +31,6 @@ CONFIG = Path(__file__).parents[1] / 'config' / 'train' / 'demo.yaml'
 PHOTOGRAPHS = ('astronaut', 'chelsea', 'coffee', 'rocket')
 NAME = 'demo'
 _ROWS = 4
-
-log = logging.getLogger('training')
 
 
 def demo(out: Path, overrides: Sequence[str] = ()) -> dict[str, Quality]:
@@ -106,7 +103,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('overrides', nargs='*', metavar='key=value', help='such as schedule.max_minutes=10')
     parser.add_argument('--out', type=Path, default=Path('out', 'train-demo'), help='default: out/train-demo')
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format='%(asctime)s %(message)s', datefmt='%H:%M:%S')
+    set_up_log()
     try:
         qualities = demo(options.out, options.overrides)
     except RestoreError as error:

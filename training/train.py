@@ -17,7 +17,7 @@ from torch.multiprocessing import ProcessRaisedException
 from restore_node.errors import ConfigError, RestoreError
 from training import checkpoint
 from training.checkpoint import Checkpoint
-from training.commands import report_errors
+from training.commands import report_errors, set_up_log
 from training.config import TrainConfig, load_config
 from training.data.loader import batches
 from training.devices import is_first_process, make_fabric, set_up_device
@@ -101,7 +101,7 @@ def _train_rank(
     started_from: Checkpoint | None,
 ) -> None:
     """What every process of a run does."""
-    _set_up_log()
+    set_up_log()
     set_up_device(fabric)
     trainer = Trainer(fabric, config, provenance, folder.path)
     if resumed:
@@ -133,10 +133,6 @@ def _as_ours(error: ProcessRaisedException) -> Exception:
     return TrainingError(line) if kind.startswith(('restore_node.errors.', 'training.errors.')) else error
 
 
-def _set_up_log() -> None:
-    logging.basicConfig(level=logging.INFO, format='%(asctime)s %(message)s', datefmt='%H:%M:%S')
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Train as the command line says. Returns the exit code."""
     parser = argparse.ArgumentParser(prog='python -m training.train', description=__doc__.split('\n')[0])
@@ -149,7 +145,7 @@ def main(arguments: list[str] | None = None) -> int:
         '--weights', metavar='CHECKPOINT', help='start from the weights of another run, as start_from'
     )
     options = parser.parse_args(arguments)
-    _set_up_log()
+    set_up_log()
     started_from = [f'start_from={options.weights}'] if options.weights else []
     try:
         config = load_config(options.config, [*options.overrides, *started_from])
