@@ -1,0 +1,85 @@
+"""The commands that look at data: the contact sheet and the loader's benchmark."""
+
+import re
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+
+pytest.importorskip('torch', reason='the training environment is not set up')
+
+from restore_node.metrics import psnr
+from training import contact_sheet, loader_benchmark
+from training.config import parse_config
+
+
+@pytest.fixture
+def config(run_values, tmp_path):
+    path = tmp_path / 'config.yaml'
+    values = run_values | {'degradation': {'kinds': {'clean': 1.0, 'streaks': 1.0, 'blur': 0.0}}}
+    values['data'] = values['data'] | {'patch_px': 64}
+    path.write_text(yaml.safe_dump(values))
+    return str(path)
+
+
+def test_a_sheet_shows_every_kind_that_is_trained_on(config, tmp_path, capsys):
+    out = tmp_path / 'sheet.png'
+    assert contact_sheet.main([config, '--out', str(out), '--columns', '2']) == 0
+    shown = dict(re.findall(r'^(\w+) +([\d.]+) dB', capsys.readouterr().out, re.MULTILINE))
+    assert set(shown) == {'clean', 'streaks'}
+    assert float(shown['clean']) > float(shown['streaks'])
+    sheet = cv2.imread(str(out))
+    # Two rows of two pairs of 64 pixels, and the paper around them.
+    assert sheet.shape[0] > 2 * 64
+    assert sheet.shape[1] > 2 * 2 * 64
+    assert list(tmp_path.glob('.*')) == []
+
+
+def test_the_pictures_on_a_sheet_are_the_pairs():
+    rng = np.random.default_rng(0)
+    degraded, sharp = rng.integers(0, 256, (2, 16, 16, 3), np.uint8)
+    sheet = contact_sheet.draw_sheet({'noise': [(degraded, sharp)]})
+    both = np.concatenate((degraded, sharp), axis=1)
+    windows = np.lib.stride_tricks.sliding_window_view(sheet, both.shape)
+    assert (windows == both).all(axis=(-3, -2, -1)).sum() == 1
+    assert psnr(degraded, sharp) < 10
+
+
+def test_the_same_seed_gives_the_same_sheet_and_pairs_have_a_row(config, tmp_path):
+    first, second = (tmp_path / name for name in ('first.png', 'second.png'))
+    for path in (first, second):
+        contact_sheet.main([config, '--out', str(path), '--columns', '1'])
+    assert first.read_bytes() == second.read_bytes()
+    for folder, change in (('degraded', 0), ('sharp', 40)):
+        (tmp_path / folder).mkdir()
+        for name in 'ab':
+            cv2.imwrite(str(tmp_path / folder / f'{name}.png'), np.full((70, 70, 3), 90 + change, np.uint8))
+    own = [f'data={{pairs: {{layout: folders, root: {tmp_path}}}, held_apart: [b], crop_px: 64}}']
+    assert contact_sheet.main([config, *own, '--out', str(first)]) == 0
+
+
+def test_what_cannot_be_shown_is_one_line(config, tmp_path, capsys):
+    assert contact_sheet.main([config, 'data.roots=[/nowhere]']) == 2
+    assert 'data.roots: got /nowhere' in capsys.readouterr().err
+    assert contact_sheet.main([config, '--out', str(tmp_path / 'no' / 'folder.png'), '--columns', '1']) == 2
+    assert 'cannot write' in capsys.readouterr().err
+
+
+def test_the_benchmark_compares_the_loader_with_the_model(config, capsys):
+    assert loader_benchmark.main([config, '--workers', '0', '--seconds', '0.1']) == 0
+    printed = capsys.readouterr().out
+    (workers, made, ratio), (consumed,) = (
+        re.findall(r'│ +(0) │ +(\d+) │ +([\d.]+) │', printed)[0],
+        re.findall(r'model │ +(\d+) │', printed),
+    )
+    assert workers == '0'
+    assert float(ratio) == pytest.approx(int(made) / int(consumed), rel=0.1, abs=0.02)
+    assert loader_benchmark.main([config, '--workers', 'many']) == 2
+    assert '--workers: got many' in capsys.readouterr().err
+
+
+def test_one_process_has_its_share_of_the_batch(run_values):
+    config = parse_config(run_values | {'devices': 2}, 'test')
+    alone = loader_benchmark.one_process(config)
+    assert (alone.devices, alone.schedule.batch, alone.data.pool) == (1, 1, 1)
