@@ -13,7 +13,9 @@ from restore_node.cdr import COMPRESSED_IMAGE_TYPE, IMAGE_TYPE, new_image
 from restore_node.errors import EncodingError, InputError, RestoreError
 from restore_node.frame import Header
 from training.data.config import DataConfig
+from training.data.patches import PatchSource
 from training.data.photographs import find_photographs, split
+from training.degradation.ranges import BlurRanges, DegradationConfig, SensorRanges
 
 GREYS = [20 * index for index in range(12)]
 
@@ -110,3 +112,51 @@ def test_a_topic_that_holds_no_photographs_is_refused_at_once(tmp_path, bag):
     (tmp_path / 'cut.mcap').write_bytes(next(bag.glob('*.mcap')).read_bytes()[:600])
     with pytest.raises(RestoreError, match=r'cut\.mcap'):
         find_photographs([str(tmp_path / 'cut.mcap')])
+
+
+@pytest.fixture(scope='module')
+def panning(tmp_path_factory):
+    """A video in which a textured scene moves by six pixels a frame."""
+    path = tmp_path_factory.mktemp('panning') / 'panning.avi'
+    noise = np.random.default_rng(0).integers(0, 256, (160, 260, 3), np.uint8)
+    scene = cv2.normalize(cv2.GaussianBlur(noise, (0, 0), 2.5), None, 0, 255, cv2.NORM_MINMAX)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'MJPG'), 10.0, (180, 160))
+    for index in range(6):
+        writer.write(np.ascontiguousarray(scene[:, 6 * index : 6 * index + 180]))
+    writer.release()
+    return path
+
+
+def test_a_frame_reads_on_to_the_end(panning, bag):
+    frames = find_photographs([str(panning)])
+    following = frames[3].read_on(5)
+    assert len(following) == 3
+    for ahead, image in enumerate(following):
+        assert np.array_equal(image, frames[3 + ahead].read())
+    rear = find_photographs([str(bag)])[-2]
+    assert [int(image[0, 0, 0]) for image in rear.read_on(3)] == GREYS[-2:]
+
+
+def test_blur_between_frames_is_the_motion_of_the_camera(panning):
+    degradation = DegradationConfig(
+        kinds={'blur': 1.0},
+        blur=BlurRanges(extent_px=(1.0, 1.0), shutter=(1.0, 1.0)),
+        sensor=SensorRanges(read_noise=(0.0, 0.0), shot_noise=(0.0, 0.0), jpeg_share=0.0),
+    )
+    data = DataConfig(
+        roots=(str(panning),), patch_px=64, crop_px=64, smallest_scale=1.0, real_motion=1.0, turns=False
+    )
+    frames = find_photographs(data.roots)
+    source = PatchSource(frames[:1], data, degradation, 3, 1)
+    blurred, sharp = (image.astype(float) for image in source.sample(0))
+    # Detail is lost along the motion, not across it.
+    along, across = (
+        np.abs(np.diff(blurred, axis=axis)).mean() / np.abs(np.diff(sharp, axis=axis)).mean()
+        for axis in (1, 0)
+    )
+    assert along < 0.6 * across
+    # The truth is the middle frame, of three: it lies in the second as it came.
+    second = frames[1].read()
+    windows = [np.flip(sharp, axes) for axes in ((), (0,), (1,), (0, 1))]
+    found = [cv2.matchTemplate(second, window.astype(np.uint8), cv2.TM_SQDIFF).min() for window in windows]
+    assert min(found) == 0.0

@@ -1,6 +1,7 @@
 """Frames of the user's own camera, from rosbag2 bags, as photographs."""
 
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -35,11 +36,15 @@ class BagFrame:
             BagError: the bag has become unreadable.
             EncodingError: the message is malformed or in another encoding.
         """
+        return self.read_on(1)[0]
+
+    def read_on(self, count: int) -> list[NDArray[np.uint8]]:
+        """This frame and those that follow, `count` in all or fewer where the bag ends; raises as `read`."""
         with BagReader(self.bag) as reader:
-            message = next(reader.messages([self.topic], start_ns=self.time_ns), None)
-        if message is None:
+            messages = list(islice(reader.messages([self.topic], start_ns=self.time_ns), count))
+        if not messages:
             raise InputError(f'{self.bag} has lost {self.name}', fix='leave bags alone while they are used')
-        return _pixels(message)
+        return [_pixels(message) for message in messages]
 
 
 def is_bag(path: Path) -> bool:

@@ -7,13 +7,17 @@ from numpy.typing import NDArray
 
 from training.data.config import DataConfig
 from training.data.cutting import draw_cut
-from training.data.photographs import Photograph
+from training.data.photographs import CameraFrame, Photograph
 from training.data.pool import PATCHES_PER_READ, PatchPool
 from training.data.samples import Pair, crop_pair
-from training.degradation.sample import DegradationConfig, degrade, draw, draw_kind, truth
+from training.degradation.sample import KINDS, DegradationConfig, degrade, draw, draw_kind, truth
+from training.degradation.video_blur import blur_between
 
 MARGIN_PX = 32
 """Cut off after degrading: what moves in over the border of a patch is not what a real camera would see."""
+
+# Frames of one exposure; the middle one is the truth.
+_EXPOSED = 3
 
 
 class PatchSource:
@@ -47,11 +51,18 @@ class PatchSource:
         return crop_pair(patch, self._data.crop_px, rng, flips=self._data.flips, turns=self._data.turns)
 
     def _make(self, photograph: Photograph, rng: np.random.Generator) -> list[Pair]:
-        image = photograph.read()
-        return [
-            make_pair(image, draw_kind(self._degradation, rng), self._data, self._degradation, rng)
-            for _ in range(PATCHES_PER_READ)
-        ]
+        if isinstance(photograph, CameraFrame) and self._data.real_motion > 0.0:
+            frames = photograph.read_on(_EXPOSED)
+        else:
+            frames = [photograph.read()]
+        patches = []
+        for _ in range(PATCHES_PER_READ):
+            kind = draw_kind(self._degradation, rng)
+            if _can_blur(frames, kind) and rng.random() < self._data.real_motion:
+                patches.append(make_moving_pair(frames, kind, self._data, self._degradation, rng))
+            else:
+                patches.append(make_pair(frames[0], kind, self._data, self._degradation, rng))
+        return patches
 
 
 def make_pair(
@@ -67,6 +78,29 @@ def make_pair(
     sharp = draw_cut(height, width, size, data.smallest_scale, rng).of(image)
     drawn = draw(degradation, kind, size, size, rng)
     return _inner(degrade(sharp, drawn)), _inner(truth(sharp, drawn))
+
+
+def make_moving_pair(
+    frames: Sequence[NDArray[np.uint8]],
+    kind: str,
+    data: DataConfig,
+    degradation: DegradationConfig,
+    rng: np.random.Generator,
+) -> Pair:
+    """As `make_pair`, of a kind with blur, which here is the motion between three neighbouring frames."""
+    size = data.patch_px + 2 * MARGIN_PX
+    height, width = frames[0].shape[:2]
+    cut = draw_cut(height, width, size, data.smallest_scale, rng)
+    exposure, sharp = blur_between(
+        [cut.of(frame) for frame in frames], rng.uniform(*degradation.blur.shutter)
+    )
+    rest = next(name for name, effects in KINDS.items() if effects == KINDS[kind] - {'blur'})
+    drawn = draw(degradation, rest, size, size, rng)
+    return _inner(degrade(exposure, drawn)), _inner(sharp)
+
+
+def _can_blur(frames: Sequence[NDArray[np.uint8]], kind: str) -> bool:
+    return 'blur' in KINDS[kind] and len(frames) == _EXPOSED and len({frame.shape for frame in frames}) == 1
 
 
 def _inner(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,14 @@ class Photograph(Protocol):
 
     def read(self) -> NDArray[np.uint8]:
         """The pixels: uint8 [H, W, 3] RGB, 0..255. Raises InputError when they cannot be read."""
+
+
+@runtime_checkable
+class CameraFrame(Photograph, Protocol):
+    """A photograph with others right behind it: frames of a video or bag."""
+
+    def read_on(self, count: int) -> list[NDArray[np.uint8]]:
+        """This frame and those that follow, `count` in all or fewer at the end; as `read`."""
 
 
 @dataclass(frozen=True)

@@ -26,14 +26,18 @@ class VideoFrame:
 
     def read(self) -> NDArray[np.uint8]:
         """The pixels: uint8 [H, W, 3] RGB, 0..255. Raises InputError when the frame cannot be read."""
+        return self.read_on(1)[0]
+
+    def read_on(self, count: int) -> list[NDArray[np.uint8]]:
+        """This frame and those that follow, `count` in all or fewer where the video ends."""
         capture = _open(self.video)
         try:
-            picture = _frame(capture, self.number)
+            pictures = [_frame(capture, self.number), *(capture.read()[1] for _ in range(count - 1))]
         finally:
             capture.release()
-        if picture is None:
+        if pictures[0] is None:
             raise InputError(f'cannot read frame {self.number} of {self.video}', fix='check that it plays')
-        return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+        return [cv2.cvtColor(picture, cv2.COLOR_BGR2RGB) for picture in pictures if picture is not None]
 
 
 def video_frames(path: Path, stride: int) -> list[VideoFrame]:
