@@ -16,3 +16,4 @@ def set_up_log() -> None:
     """Print what the trainer has to say, and of the libraries warnings only."""
     logging.basicConfig(level=logging.WARNING, format='%(asctime)s %(message)s', datefmt='%H:%M:%S')
     logging.getLogger('training').setLevel(logging.INFO)
+    logging.getLogger('lightning_fabric').setLevel(logging.WARNING)

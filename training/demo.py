@@ -70,7 +70,8 @@ def write_photographs(folder: Path) -> None:
 
 def write_pictures(path: Path, config: TrainConfig, model: Path) -> None:
     """Degraded, restored and sharp patches of photographs held apart, side by side."""
-    pairs = [pair for kind in open_feed(config).held_apart().values() for pair in kind][:_ROWS]
+    held_apart = [pair for pairs in open_feed(config).held_apart().values() for pair in pairs]
+    pairs = held_apart[:: max(1, len(held_apart) // _ROWS)][:_ROWS]
     with OnnxRuntimeBackend(load_model(str(model / f'{NAME}.onnx')), device='cpu') as backend:
 
         def row(pair: Pair) -> np.ndarray:

@@ -19,7 +19,7 @@ class ProgressView:
         self._bar = (
             Progress(
                 TextColumn('[bold]{task.description}'),
-                BarColumn(),
+                BarColumn(bar_width=10),
                 TextColumn('{task.percentage:.1f}%'),
                 TextColumn('{task.fields[state]}'),
                 console=console,
@@ -49,14 +49,14 @@ class ProgressView:
             left_s: seconds left.
             values: means since the last time, by name; `steps_per_s` and `data_wait` among them.
         """
-        state = (
-            f'step {step}  loss {values["loss"]:.5f}  rate {values["rate"]:.1e}  '
-            f'{values["steps_per_s"]:.2f} steps/s  data wait {values["data_wait"]:.0%}  {clock(left_s)} left'
-        )
+        loss, speed, left = values['loss'], f'{values["steps_per_s"]:.2f} steps/s', f'{clock(left_s)} left'
         if self._bar:
+            # Fits into 80 columns.
+            state = f'step {step}  loss {loss:.4f}  {speed}  {left}'
             self._bar.update(self._task, completed=done, state=state)
         else:
-            log.info('%.1f%%  %s', 100.0 * done, state)
+            rest = f'rate {values["rate"]:.1e}  {speed}  data wait {values["data_wait"]:.0%}  {left}'
+            log.info('%.1f%%  step %d  loss %.5f  %s', 100.0 * done, step, loss, rest)
 
     def say(self, text: str) -> None:
         """Show a text of one or more lines."""

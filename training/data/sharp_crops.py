@@ -53,11 +53,9 @@ class SharpSource:
 
     def _make(self, photograph: Photograph, rng: np.random.Generator) -> list[NDArray[np.uint8]]:
         image = photograph.read()
-        size = self._data.patch_px + 2 * MARGIN_PX
-        cuts = [
-            draw_cut(*image.shape[:2], size, self._data.smallest_scale, rng) for _ in range(PATCHES_PER_READ)
-        ]
-        return [cut.of(image) for cut in cuts]
+        height, width = image.shape[:2]
+        size, scale = self._data.patch_px + 2 * MARGIN_PX, self._data.smallest_scale
+        return [draw_cut(height, width, size, scale, rng).of(image) for _ in range(PATCHES_PER_READ)]
 
 
 def degrade_planned(batch: PlannedBatch, device: torch.device) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,56 @@
+"""A run whose numbers are no longer finite stops, and leaves what is needed to see why."""
+
+import pytest
+
+torch = pytest.importorskip('torch', reason='the training environment is not set up')
+
+from lightning_fabric import Fabric
+
+from training.config import parse_config
+from training.errors import TrainingError
+from training.objectives import ContentObjective
+from training.trainer import Trainer
+
+pytestmark = pytest.mark.train
+
+
+def crops(_step):
+    draw = torch.Generator().manual_seed(1)
+    while True:
+        sharp = torch.randint(40, 200, (2, 3, 64, 64), dtype=torch.uint8, generator=draw)
+        yield sharp + 30, sharp
+
+
+@pytest.fixture
+def trainer(run_values, tmp_path):
+    return Trainer(Fabric(accelerator='cpu', devices=1), parse_config(run_values, 'test'), {}, tmp_path)
+
+
+@pytest.mark.parametrize('broken', [float('nan'), float('inf')])
+def test_a_broken_weight_stops_the_run_before_it_spreads(trainer, tmp_path, monkeypatch, broken):
+    step = ContentObjective.step
+
+    def break_at_the_third(objective, degraded, sharp, rate):
+        if trainer.checkpoint().step == 2:
+            with torch.no_grad():
+                next(trainer._generator.module.parameters())[0, 0, 0, 0] = broken
+        return step(objective, degraded, sharp, rate)
+
+    monkeypatch.setattr(ContentObjective, 'step', break_at_the_third)
+    with pytest.raises(TrainingError, match='broke down at step 2: got loss') as caught:
+        trainer.fit(crops)
+    (left,) = (tmp_path / 'nan').iterdir()
+    assert str(left) in str(caught.value)
+    values = torch.load(left, weights_only=True)
+    assert values['degraded'].shape == values['sharp'].shape == (2, 3, 64, 64)
+    assert values['checkpoint']['step'] == 2
+    weights, optimizers = values['checkpoint']['generator']
+    # One weight was broken, and none of the others by it.
+    assert sum((~torch.isfinite(tensor)).sum() for tensor in weights.values()) == 1
+    assert optimizers[0]['state'][0]['step'] == 2
+
+
+def test_a_loss_that_is_infinite_while_its_gradient_is_not_stops_it_too(trainer):
+    trainer._generator.module.register_forward_hook(lambda _module, _inputs, output: output * 1e30)
+    with pytest.raises(TrainingError, match='loss inf'):
+        trainer.fit(crops)
