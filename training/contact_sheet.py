@@ -18,7 +18,7 @@ from training.commands import report_errors
 from training.config import TrainConfig, load_config
 from training.data.paired_set import open_pairs
 from training.data.pairs import PairSource
-from training.data.patches import make_pair
+from training.data.patches import make_patch, read_frames
 from training.data.photographs import find_photographs, split
 from training.data.samples import Pair
 
@@ -45,10 +45,10 @@ def sample_rows(config: TrainConfig, columns: int) -> Rows:
     for column in range(columns):
         # One photograph a column: the eye compares kinds on the same picture.
         chosen = int(np.random.default_rng([config.seed, column]).integers(len(photographs)))
-        image = photographs[chosen].read()
+        frames = read_frames(photographs[chosen], data)
         for number, kind in enumerate(kinds):
             rng = np.random.default_rng([config.seed, column, number])
-            rows[kind].append(make_pair(image, kind, data, config.degradation, rng))
+            rows[kind].append(make_patch(frames, kind, data, config.degradation, rng))
     return rows
 
 

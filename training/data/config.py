@@ -72,11 +72,14 @@ class DataConfig:
             when empty: the set's test pairs, which are looked at and nothing else.
         crop_px: side of the crop that the network sees.
         workers: processes that make samples beside each training process; 0 makes them in between steps,
-            which is best where every core trains.
+            which is best where every core trains. Of photographs take 1, 2, 4, 8 or 16: then each patch is
+            made by one of them.
 
     Attributes of photographs only:
         patch_px: side of a degraded patch, from which crops are taken.
-        pool: patches to draw from at any time, over all processes; reuse: crops drawn for each new patch.
+        pool: patches to draw from at any time, over all processes, at least 64 for each sample of a batch;
+            they stay in memory, 6 * patch_px^2 bytes each.
+        reuse: crops drawn for each new patch.
         smallest_scale: photographs are drawn at a random scale from this to 1.
         degrade_on: who degrades them: the `loader`, on the CPU, or the training `device`, in batches by
             `training.degradation_torch`, because CPU cores cannot feed a large GPU.

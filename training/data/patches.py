@@ -51,18 +51,32 @@ class PatchSource:
         return crop_pair(patch, self._data.crop_px, rng, flips=self._data.flips, turns=self._data.turns)
 
     def _make(self, photograph: Photograph, rng: np.random.Generator) -> list[Pair]:
-        if isinstance(photograph, CameraFrame) and self._data.real_motion > 0.0:
-            frames = photograph.read_on(_EXPOSED)
-        else:
-            frames = [photograph.read()]
-        patches = []
-        for _ in range(PATCHES_PER_READ):
-            kind = draw_kind(self._degradation, rng)
-            if _can_blur(frames, kind) and rng.random() < self._data.real_motion:
-                patches.append(make_moving_pair(frames, kind, self._data, self._degradation, rng))
-            else:
-                patches.append(make_pair(frames[0], kind, self._data, self._degradation, rng))
-        return patches
+        frames = read_frames(photograph, self._data)
+        return [
+            make_patch(frames, draw_kind(self._degradation, rng), self._data, self._degradation, rng)
+            for _ in range(PATCHES_PER_READ)
+        ]
+
+
+def read_frames(photograph: Photograph, data: DataConfig) -> list[NDArray[np.uint8]]:
+    """A photograph, uint8 [H, W, 3] RGB; of a video or bag, with the two frames behind it."""
+    if isinstance(photograph, CameraFrame) and data.real_motion > 0.0:
+        return photograph.read_on(_EXPOSED)
+    return [photograph.read()]
+
+
+def make_patch(
+    frames: Sequence[NDArray[np.uint8]],
+    kind: str,
+    data: DataConfig,
+    degradation: DegradationConfig,
+    rng: np.random.Generator,
+) -> Pair:
+    """A pair of a kind: of what `read_frames` gave, by its own motion or by a drawn one."""
+    alike = len(frames) == _EXPOSED and len({frame.shape for frame in frames}) == 1
+    if alike and 'blur' in KINDS[kind] and rng.random() < data.real_motion:
+        return make_moving_pair(frames, kind, data, degradation, rng)
+    return make_pair(frames[0], kind, data, degradation, rng)
 
 
 def make_pair(
@@ -97,10 +111,6 @@ def make_moving_pair(
     rest = next(name for name, effects in KINDS.items() if effects == KINDS[kind] - {'blur'})
     drawn = draw(degradation, rest, size, size, rng)
     return _inner(degrade(exposure, drawn)), _inner(sharp)
-
-
-def _can_blur(frames: Sequence[NDArray[np.uint8]], kind: str) -> bool:
-    return 'blur' in KINDS[kind] and len(frames) == _EXPOSED and len({frame.shape for frame in frames}) == 1
 
 
 def _inner(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
