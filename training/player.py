@@ -62,9 +62,17 @@ class Player:
         Raises:
             NotFiniteError: in all processes, if loss or gradient of any of them is NaN or infinite.
         """
+        self.backward(loss)
+        return self.descend(loss, rate)
+
+    def backward(self, loss: Tensor) -> None:
+        """The first half of `update`: the gradient of a loss."""
         for optimizer in self._optimizers:
             optimizer.zero_grad()
         self._fabric.backward(loss)
+
+    def descend(self, loss: Tensor, rate: float) -> Tensor:
+        """The second half of `update`: a step down the gradient that `backward` found."""
         gradients = [weights.grad for weights in self.module.parameters() if weights.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
         self._check_finite(loss.detach().clone(), norm)
