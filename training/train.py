@@ -51,11 +51,11 @@ def train(config: TrainConfig, source: str, run: Path, *, resume: bool = False) 
     if is_first_process() and not resume:
         folder.refuse_if_taken()
     check_network(config)
+    fabric = make_fabric(config)
     resumed = checkpoint.load(folder.checkpoint) if resume else None
     started_from = checkpoint.load(Path(config.start_from)) if config.start_from and not resume else None
     feed = open_feed(config)
     made = provenance(config, source, feed, resumed=resumed, started_from=started_from)
-    fabric = make_fabric(config)
     if is_first_process():
         folder.describe(config, made, feed.files)
         log.info(

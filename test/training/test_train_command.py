@@ -1,0 +1,133 @@
+"""What the training command refuses, in one line and before anything is written; and how runs are chained."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+torch = pytest.importorskip('torch', reason='the training environment is not set up')
+
+from restore_node.errors import ConfigError
+from training import checkpoint
+from training.config import config_values, load_config, parse_config
+from training.networks.registry import build
+from training.train import check_network, main
+
+pytestmark = pytest.mark.train
+
+TINY = {'network': 'paper', 'network_options': {'widths': [4, 4, 8], 'blocks': 1}}
+
+CONFIGS = sorted((Path(__file__).resolve().parents[2] / 'config' / 'train').glob('*.yaml'))
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
+def test_every_shipped_config_fits_its_network(path, monkeypatch, tmp_path):
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path))
+    config = load_config(path)
+    if config.loss.perceptual is None:
+        check_network(config)
+    else:
+        with pytest.raises(ConfigError, match='VGG19 weights of the perceptual loss are missing'):
+            check_network(config)
+
+
+def test_the_paper_s_sets_are_chained_as_in_the_paper():
+    by_name = {path.stem: load_config(path) for path in CONFIGS}
+    chain = {name: config.start_from for name, config in by_name.items() if config.start_from}
+    assert chain == {
+        'rain800': 'runs/gopro/checkpoint.pt',
+        'rain100h': 'runs/rain800/checkpoint.pt',
+        'rain100l': 'runs/rain800/checkpoint.pt',
+    }
+    for name in ('gopro', 'realblur_j', 'realblur_r', *chain):
+        config = by_name[name]
+        assert config.name == name
+        assert (config.network, config.network_options, config.data.crop_px) == ('paper', {}, 256)
+        schedule = config.schedule
+        assert (schedule.first_rate, schedule.last_rate, schedule.decay) == (1e-4, 1e-7, 'linear')
+        assert len(schedule.stages) > 1
+        assert config.loss.adversarial.constraint == 'clip'
+        assert config.loss.perceptual
+        assert config.data.pairs.flips
+        assert config.data.pairs.noise > 0.0
+
+
+def shipped(name):
+    return str(next(path for path in CONFIGS if path.stem == name))
+
+
+def as_if_published(tmp_path, monkeypatch):
+    """Let the weights of VGG19 be found; they are opened when a run begins, which these do not."""
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path))
+    (tmp_path / 'hub' / 'checkpoints').mkdir(parents=True)
+    (tmp_path / 'hub' / 'checkpoints' / 'vgg19-dcbb9e9d.pth').touch()
+
+
+@pytest.mark.parametrize(
+    ('name', 'overrides', 'named'),
+    [
+        ('gopro', ['data.pairs.root=/nowhere/GOPRO_Large'], '/nowhere/GOPRO_Large'),
+        ('rain800', ['start_from=/nowhere/checkpoint.pt'], '/nowhere/checkpoint.pt'),
+        ('gopro', ['network_options={widths: [1, 2]}'], 'widths'),
+        ('lite_gopro', ['network_options={depth: 3}'], 'unknown option'),
+        ('synthetic', ['data.crop_px=128'], 'the critic of loss.adversarial wants 256'),
+        ('synthetic', ['schedule.stages=[5, 5]'], 'either steps or stages'),
+        ('synthetic', ['schedule.last_rate=1'], 'above first_rate'),
+        ('gopro', ['schedule.max_minutes=5'], 'max_minutes does not go with stages'),
+        ('lite_gopro', ['loss={charbonnier: 0}'], 'nothing ties restored to sharp'),
+        ('demo', ['devices=3'], 'schedule.batch'),
+        ('demo', ['accelerator=cuda', 'devices=8'], 'GPUs of this machine'),
+    ],
+)
+def test_one_line_says_what_is_wrong(tmp_path, monkeypatch, capsys, name, overrides, named):
+    as_if_published(tmp_path, monkeypatch)
+    folder = tmp_path / 'run'
+    assert main([shipped(name), *overrides, '--folder', str(folder)]) == 2
+    seen = capsys.readouterr().err
+    assert seen.startswith('error: ')
+    assert seen.count('\n') == 1
+    assert named in seen
+    assert not folder.exists()
+
+
+def test_weights_of_two_runs_are_traced_through_both(run_values, tmp_path):
+    """The chain gopro -> rain800 -> rain100h, with three short runs."""
+    before = None
+    for name in ('first', 'second', 'third'):
+        path = tmp_path / f'{name}.yaml'
+        values = run_values | {'name': name, 'schedule': {'batch': 2, 'steps': 1}}
+        path.write_text(yaml.safe_dump(values))
+        weights = ['--weights', str(before)] if before else []
+        assert main([str(path), '--folder', str(tmp_path / name), *weights]) == 0
+        before = tmp_path / name / 'checkpoint.pt'
+    last = checkpoint.load(before)
+    assert [run['name'] for run in last.provenance['started_from']] == ['first', 'second']
+    assert [run['steps'] for run in last.provenance['started_from']] == [1, 1]
+    assert last.provenance['started_from'][0]['data'][0]['terms'] == 'public domain'
+    assert last.config['start_from'] == str(tmp_path / 'second' / 'checkpoint.pt')
+    described = yaml.safe_load((tmp_path / 'third' / 'config.yaml').read_text())
+    assert described == last.config
+
+
+def test_checkpoints_of_the_first_format_are_still_read(run_values, tmp_path):
+    weights = build('lite').state_dict()
+    config = config_values(parse_config(run_values, 'test'))
+    old = {'step': 3, 'elapsed_s': 1.0, 'network': weights, 'average': weights, 'optimizers': []}
+    torch.save(
+        old | {'random_state': torch.get_rng_state(), 'config': config, 'provenance': {}}, tmp_path / 'old.pt'
+    )
+    read = checkpoint.load(tmp_path / 'old.pt')
+    assert read.step == 3
+    assert read.average.keys() == weights.keys()
+    assert read.critic is None
+
+
+@pytest.mark.slow
+def test_a_compiled_generator_has_a_plain_checkpoint(run_values, tmp_path):
+    path = tmp_path / 'config.yaml'
+    path.write_text(yaml.safe_dump(run_values | TINY | {'compile': True}))
+    assert main([str(path), '--folder', str(tmp_path / 'run')]) == 0
+    saved = checkpoint.load(tmp_path / 'run' / 'checkpoint.pt')
+    network = build(TINY['network'], **TINY['network_options']).state_dict()
+    assert saved.generator[0].keys() == saved.average.keys() == network.keys()
+    assert saved.step == 4
