@@ -84,7 +84,8 @@ class DataConfig:
         degrade_on: who degrades them: the `loader`, on the CPU, or the training `device`, in batches by
             `training.degradation_torch`, because CPU cores cannot feed a large GPU.
         frame_stride: every n-th frame of videos and bags is a photograph.
-        real_motion: share of their blurred patches whose blur is the motion between neighbouring frames.
+        real_motion: share of their blurred patches whose blur is the motion between neighbouring frames; for
+            cameras that turn or rates low enough, or there is little of it (with `degrade_on: loader` only).
         flips: crops are mirrored at random, both ways; turns: and turned by 90 degrees.
     """
 
@@ -100,7 +101,7 @@ class DataConfig:
     smallest_scale: Annotated[float, Field(gt=0.0, le=1.0)] = 0.5
     degrade_on: Literal['loader', 'device'] = 'loader'
     frame_stride: Count = 10
-    real_motion: Annotated[float, Field(ge=0.0, le=1.0)] = 0.5
+    real_motion: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
     flips: bool = True
     turns: bool = True
 
