@@ -17,7 +17,7 @@ from rich.progress import track
 from rich.table import Table
 
 from restore_node.backends.onnxruntime import OnnxRuntimeBackend
-from restore_node.errors import RestoreError
+from restore_node.errors import ConfigError, RestoreError
 from restore_node.gate import change_score
 from restore_node.metrics import psnr
 from restore_node.model import load_model
@@ -25,7 +25,7 @@ from training.commands import report_errors
 from training.config import TrainConfig, load_config
 from training.data.photographs import Photograph, find_photographs, split
 from training.degradation.sample import degrade, draw
-from training.evaluation.held_apart import PSNR_CAP_DB
+from training.evaluation.conventions import PSNR_CAP_DB
 
 CLEAN = 'clean'
 KINDS = (CLEAN, 'blur', 'streaks', 'drops', 'all')
@@ -114,7 +114,11 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_intermixed_args(arguments)
     try:
         config = load_config(options.config, options.overrides)
-        _, apart = split(find_photographs(config.data.roots), config.data)
+        if config.data.pairs:
+            raise ConfigError(
+                'data.pairs', seen=config.data.pairs.layout, wanted='data.roots: photographs to degrade'
+            )
+        _, apart = split(find_photographs(config.data.roots, config.data.frame_stride), config.data)
         chosen = np.linspace(0, len(apart) - 1, min(options.frames, len(apart))).round().astype(int)
         photographs = [apart[position] for position in chosen]
         with OnnxRuntimeBackend(load_model(options.model), device='cpu') as backend:
