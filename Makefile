@@ -87,6 +87,19 @@ train-demo:  ## minutes of real training on photographs: a checkpoint, its ONNX 
 	@dev/setup.sh train
 	@$(PLAIN) .venv/train/bin/python -m training.demo
 
+# ARGS='data.roots=[/my/photographs]' goes to these commands.
+ARGS ?=
+
+.PHONY: transfer
+transfer:  ## deraining from scratch against deraining from a deblurring generator: curves and figures in out/transfer
+	@dev/setup.sh train
+	@$(PLAIN) .venv/train/bin/python -m training.experiments.transfer $(ARGS)
+
+.PHONY: ablations
+ablations:  ## the paper's choices one by one: a table in out/ablations
+	@dev/setup.sh train
+	@$(PLAIN) .venv/train/bin/python -m training.experiments.ablations $(ARGS)
+
 .PHONY: test-ros
 test-ros: build  ## tests of the node over real DDS
 	@$(ROS) python -m pytest test/ros

@@ -1,0 +1,1 @@
+"""What the paper claims, measured: transfer learning, and its choices one by one."""

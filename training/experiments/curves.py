@@ -1,0 +1,68 @@
+"""Quality against steps, and how many steps one way of training saves another."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from restore_node.errors import InputError
+from training.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class Curve:
+    """PSNR in dB after so many steps, which increase."""
+
+    steps: tuple[int, ...]
+    psnr_db: tuple[float, ...]
+
+    def steps_to(self, level_db: float) -> float | None:
+        """Steps until a PSNR is reached for the first time, by linear interpolation; None if it never is."""
+        reached = np.flatnonzero(np.array(self.psnr_db) >= level_db)
+        if not reached.size:
+            return None
+        after = int(reached[0])
+        if after == 0:
+            return float(self.steps[0])
+        between = slice(after - 1, after + 1)
+        return float(np.interp(level_db, self.psnr_db[between], self.steps[between]))
+
+
+def read_curve(folder: RunFolder, kind: str, first_db: float) -> Curve:
+    """What a run recorded of one kind of degradation; `first_db` is the PSNR before its first step.
+
+    Raises:
+        InputError: the run has not measured this kind.
+    """
+    lines = map(json.loads, folder.metrics.read_text(encoding='utf-8').splitlines())
+    found = {line['step']: line['quality'][kind] for line in lines if kind in line.get('quality', {})}
+    if not found:
+        raise InputError(
+            f'{folder.metrics} has no measurements of {kind}', fix='see validation in its config'
+        )
+    return Curve((0, *found), (first_db, *(quality['psnr_restored_db'] for quality in found.values())))
+
+
+def share_saved(slow: Curve, fast: Curve, level_db: float, spent_before: int = 0) -> float | None:
+    """Share of the steps that the one curve needs to a PSNR and the other does not.
+
+    Args:
+        slow: what is compared with.
+        fast: what is to save steps.
+        level_db: where.
+        spent_before: steps that the other had cost before its curve begins.
+
+    Returns:
+        1 is all of them, 0 none, below 0 it takes more; None where one of them never gets there.
+    """
+    needed, taken = slow.steps_to(level_db), fast.steps_to(level_db)
+    if needed is None or taken is None or needed == 0.0:
+        return None
+    return 1.0 - (spent_before + taken) / needed
+
+
+def levels(curve: Curve, shares: Sequence[float]) -> list[float]:
+    """PSNR at shares of what a run gains between its first and its last measurement."""
+    first, last = curve.psnr_db[0], curve.psnr_db[-1]
+    return [first + share * (last - first) for share in shares]

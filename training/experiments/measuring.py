@@ -1,0 +1,36 @@
+"""What a finished run is worth on photographs or pairs that it has not seen."""
+
+from restore_node.errors import InputError
+from training.config import TrainConfig
+from training.evaluation.held_apart import Quality, measure
+from training.evaluation.scoring import UNRESTORED, mean, score_pairs
+from training.evaluation.sets import open_published
+from training.evaluation.systems import open_system
+from training.experiments.runs import Run
+from training.feed import open_feed
+
+CONVENTION = 'rgb'
+CONVENTION_WORDS = 'RGB 0..255, SSIM Gaussian 11x11 sigma 1.5, mean over channels, not aligned, not cropped'
+
+
+def measure_run(run: Run, config: TrainConfig) -> Quality:
+    """Measure a run's averaged weights on what a configuration holds apart, its only kind of degradation."""
+    (pairs,) = open_feed(config).held_apart().values()
+    with open_system(str(run.folder.checkpoint)) as system:
+        return measure(lambda degraded: system.restore('', degraded), pairs)
+
+
+def measure_run_on_set(run: Run, data: str) -> Quality:
+    """Measure a run's averaged weights on all test pairs of a published set.
+
+    Args:
+        run: finished.
+        data: `LAYOUT=FOLDER`, as of training.evaluate.
+    """
+    chosen = open_published(data, 'blur')
+    with open_system(str(run.folder.checkpoint)) as system:
+        scores = score_pairs(chosen.pairs, [system], [CONVENTION])
+    before, after = (mean(scores, name, CONVENTION) for name in (UNRESTORED, system.name))
+    if before is None or after is None:
+        raise InputError(f'no images to measure in {data}', fix='check the folder')
+    return Quality(len(scores), before.psnr_db, after.psnr_db, before.ssim, after.ssim)

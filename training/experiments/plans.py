@@ -1,0 +1,121 @@
+"""Ablations as plans: what is trained, from what, and what it is measured on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from restore_node.errors import ConfigError
+from training.config import TrainConfig, load_config
+from training.experiments.runs import Run
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to train.
+
+    Attributes:
+        name: in tables.
+        key: of its runs; variants of one key are one training.
+        config: what it is trained by, with `overrides`.
+        after: key of the variant that it starts from, if any.
+    """
+
+    name: str
+    key: str
+    config: Path
+    overrides: tuple[str, ...] = ()
+    after: str | None = None
+
+
+@dataclass(frozen=True)
+class Test:
+    """What variants are measured on.
+
+    Attributes:
+        name: in tables.
+        data: of a published set, `layout=folder under the root`; else what a configuration holds apart:
+        config: that configuration, with `overrides`.
+    """
+
+    name: str
+    data: str | None = None
+    config: Path | None = None
+    overrides: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """A claim of the paper, and what it is held against.
+
+    Attributes:
+        name: on the command line.
+        title: of its table.
+        claim: in a sentence, and where the paper makes it.
+        variants: the first is what the others are compared with.
+        tests: what all of them are measured on.
+        before: variants that are trained for others to start from, and are in no table.
+    """
+
+    name: str
+    title: str
+    claim: str
+    variants: tuple[Variant, ...]
+    tests: tuple[Test, ...]
+    before: tuple[Variant, ...] = ()
+
+
+class Planner:
+    """Makes runs of variants.
+
+    Args:
+        runs: folder of all runs.
+        overrides: `key=value` of the user, for every run.
+        data: folder that holds the published sets, where variants are trained on them.
+    """
+
+    def __init__(self, runs: Path, overrides: Sequence[str], data: Path | None) -> None:
+        self._runs, self._overrides, self._data = runs, overrides, data
+
+    def run(self, variant: Variant, seed: int) -> Run:
+        """The training of a variant; raises ConfigError for impossible overrides."""
+        place = [f'seed={seed}']
+        if variant.after:
+            place.append(f'start_from={self._runs / f"{variant.after}-{seed}" / "checkpoint.pt"}')
+        config = self._config(variant.config, variant.overrides, place)
+        return Run(f'{variant.key}-{seed}', config, self._runs)
+
+    def chains(self, ablations: Sequence[Ablation], seeds: Sequence[int]) -> list[list[Run]]:
+        """All runs of ablations, each once, those that start from others behind these."""
+        variants = {
+            variant.key: variant
+            for ablation in ablations
+            for variant in (*ablation.before, *ablation.variants)
+        }
+
+        def first(variant: Variant) -> str:
+            return first(variants[variant.after]) if variant.after else variant.key
+
+        def depth(variant: Variant) -> int:
+            return 1 + depth(variants[variant.after]) if variant.after else 0
+
+        chains: dict[tuple[int, str], list[Run]] = {}
+        for seed in seeds:
+            for variant in sorted(variants.values(), key=depth):
+                chains.setdefault((seed, first(variant)), []).append(self.run(variant, seed))
+        return list(chains.values())
+
+    def test_config(self, test: Test) -> TrainConfig:
+        """Of a test on what a configuration holds apart; of one seed, so that all are measured alike."""
+        if test.config is None:
+            raise ConfigError(f'the test {test.name}', seen='a published set', wanted='a configuration')
+        return self._config(test.config, test.overrides)
+
+    def test_set(self, test: Test) -> str:
+        """Of a test on a published set: `LAYOUT=FOLDER`."""
+        layout, _, name = (test.data or '').partition('=')
+        return f'{layout}={(self._data or Path()) / name}'
+
+    def _config(self, path: Path, own: Sequence[str], place: Sequence[str] = ()) -> TrainConfig:
+        pairs = load_config(path).data.pairs
+        moved = [f'data.pairs.root={self._data / Path(pairs.root).name}'] if self._data and pairs else []
+        return load_config(path, [*own, *moved, *self._overrides, *place])

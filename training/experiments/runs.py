@@ -1,0 +1,144 @@
+"""The trainings of an experiment, each made once: started, gone on with, or found finished."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import torch
+import yaml
+
+from restore_node.errors import ConfigError
+from training import checkpoint
+from training.atomic import replacing
+from training.config import TrainConfig, config_values, parse_config
+from training.demo import write_photographs
+from training.errors import TrainingError
+from training.run_folder import RunFolder
+
+PHOTOGRAPHS = Path('out', 'photographs')
+"""Where the configurations of config/experiments look for photographs."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training, in the folder of its name.
+
+    Attributes:
+        name: what tells it from the others of its experiment, the seed included.
+        config: what to train; it starts from a run of the same chain, if from any.
+        runs: folder of all runs of the experiment.
+    """
+
+    name: str
+    config: TrainConfig
+    runs: Path
+
+    @cached_property
+    def folder(self) -> RunFolder:
+        """Of this run."""
+        return RunFolder(self.runs / self.name)
+
+    def command(self) -> list[str]:
+        """The training command, for `write_config` to be called before."""
+        return [
+            *(sys.executable, '-m', 'training.train', str(self._config_file)),
+            *('--folder', str(self.folder.path)),
+        ]
+
+    def write_config(self) -> None:
+        """Write the file that the command names."""
+        self.runs.mkdir(parents=True, exist_ok=True)
+        with replacing(self._config_file) as unfinished:
+            unfinished.write_text(yaml.safe_dump(config_values(self.config), sort_keys=False))
+
+    def steps_done(self) -> int:
+        """Steps that its last checkpoint has.
+
+        Raises:
+            ConfigError: the folder holds a run of another configuration.
+        """
+        if not self.folder.checkpoint.exists():
+            return 0
+        saved = checkpoint.load(self.folder.checkpoint)
+        if parse_config(saved.config, str(self.folder.checkpoint)) != self.config:
+            raise ConfigError(
+                f'{self.folder.path} is a run of another configuration', fix='name another folder with --out'
+            )
+        return saved.step
+
+    def is_finished(self) -> bool:
+        """Whether nothing is left to train."""
+        return self.steps_done() == self.config.schedule.total_steps
+
+    @property
+    def _config_file(self) -> Path:
+        return self.runs / f'{self.name}.yaml'
+
+
+def provide_photographs(config: TrainConfig) -> None:
+    """Put scikit-image's photographs where config/experiments expects some, if none are there."""
+    if str(PHOTOGRAPHS) in config.data.roots and not PHOTOGRAPHS.exists():
+        with replacing(PHOTOGRAPHS) as unfinished:
+            write_photographs(unfinished)
+
+
+def default_jobs() -> int:
+    """Runs that a machine can make side by side: one a core, but only one where there is a GPU."""
+    return 1 if torch.cuda.is_available() else os.cpu_count() or 1
+
+
+def train_all(chains: Sequence[Sequence[Run]], jobs: int, done: Callable[[Run], None]) -> None:
+    """Train what is not finished yet; the runs of a chain one after the other, chains side by side.
+
+    A run that was stopped goes on where it was; one that is finished costs nothing.
+
+    Args:
+        chains: runs in the order in which they need each other; each stands in one of them.
+        jobs: trainings at a time. With several, each has one thread.
+        done: called with every run of every chain once it is finished.
+
+    Raises:
+        TrainingError: a run failed or was stopped; those that were under way beside it have ended by then.
+        ConfigError: a folder is taken by a run of another configuration.
+    """
+    with ThreadPoolExecutor(jobs) as pool:
+        waiting = [pool.submit(_train_chain, chain, jobs, done) for chain in chains]
+        try:
+            for chain in as_completed(waiting):
+                chain.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _train_chain(chain: Sequence[Run], jobs: int, done: Callable[[Run], None]) -> None:
+    for run in chain:
+        if not run.is_finished():
+            _train(run, jobs)
+        done(run)
+
+
+def _train(run: Run, jobs: int) -> None:
+    going_on = ['--resume'] if run.steps_done() else []
+    if not going_on and run.folder.path.exists():
+        # It was killed before its first checkpoint. Nothing is lost by another name, and nothing is deleted.
+        run.folder.path.rename(run.folder.path.with_name(f'{run.name}.killed-{os.urandom(2).hex()}'))
+    run.write_config()
+    threads = {'OMP_NUM_THREADS': '1'} if jobs > 1 else {}
+    log = run.runs / f'{run.name}.log'
+    with log.open('a', encoding='utf-8') as output:
+        subprocess.run(
+            [*run.command(), *going_on], stdout=output, stderr=subprocess.STDOUT, env=os.environ | threads
+        )
+    if not run.is_finished():
+        lines = log.read_text(encoding='utf-8').splitlines() or ['nothing said']
+        raise TrainingError(
+            f'the run {run.name} did not finish',
+            seen=lines[-1].removeprefix('error: '),
+            fix=f'see {log}; the same command goes on where this one ended',
+        )

@@ -1,0 +1,220 @@
+"""What is said of the transfer experiment: tables, a plot, and the figures for programs."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use('Agg')
+
+import numpy as np
+from matplotlib import pyplot
+
+from training.config import TrainConfig
+from training.describe import macs_per_pixel, parameters
+from training.evaluation import report
+from training.evaluation.held_apart import Quality
+from training.evaluation.tables import Table
+from training.experiments.curves import Curve, levels, share_saved
+from training.experiments.measuring import CONVENTION_WORDS
+from training.networks.registry import build
+from training.provenance import commit
+
+LEVELS = (0.25, 0.5, 0.75, 0.9, 1.0)
+"""Where steps are compared: shares of what training from scratch gains in all."""
+
+_STYLES = {
+    'from scratch': ('tab:blue', '-'),
+    'from deblurring': ('tab:orange', '-'),
+    'from scratch, a fifth of the steps': ('tab:blue', ':'),
+    'from deblurring, a fifth of the steps': ('tab:orange', ':'),
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one seed: PSNR of rain held apart, by step.
+
+    Attributes:
+        seed: of all its runs.
+        scratch, transfer: over the whole schedule; short_scratch, short_transfer: over a fifth of it.
+        pretraining_steps: of the deblurring generator.
+        final: of each run, by its name in tables.
+    """
+
+    seed: int
+    scratch: Curve
+    transfer: Curve
+    short_scratch: Curve
+    short_transfer: Curve
+    pretraining_steps: int
+    final: dict[str, Quality]
+
+    @property
+    def curves(self) -> tuple[Curve, Curve, Curve, Curve]:
+        """In the order of the plot's legend."""
+        return self.scratch, self.transfer, self.short_scratch, self.short_transfer
+
+
+def tables(outcomes: Sequence[Outcome], config: TrainConfig) -> list[Table]:
+    """The experiment's tables.
+
+    Args:
+        outcomes: one for each seed.
+        config: of the run from scratch.
+    """
+    notes = _notes(outcomes, config)
+    return [
+        Table(
+            'Deraining: steps saved at equal PSNR by starting from deblurring',
+            (
+                'what scratch gains',
+                'PSNR dB',
+                'steps from scratch',
+                'from deblurring',
+                'saved',
+                'saved, with the deblurring counted',
+            ),
+            [_level_row(share, index, outcomes) for index, share in enumerate(LEVELS)],
+            [*notes, 'Means over the seeds; in brackets the lowest and the highest. Below 0 it takes more.'],
+        ),
+        Table(
+            'Deraining: where each training ends',
+            ('training', 'steps', 'PSNR dB / SSIM', 'PSNR dB by seed', 'convention'),
+            _final_rows(outcomes),
+            notes,
+        ),
+    ]
+
+
+def summarise(outcomes: Sequence[Outcome], config: TrainConfig) -> dict[str, Any]:
+    """All figures, as plain values."""
+    return {
+        'network': config.network,
+        'network_options': config.network_options,
+        'parameters': parameters(build(config.network, **config.network_options)),
+        'steps': config.schedule.total_steps,
+        'batch': config.schedule.batch,
+        'crop_px': config.data.crop_px,
+        'roots': list(config.data.roots),
+        'patches_held_apart': config.validation.patches,
+        'convention': CONVENTION_WORDS,
+        'commit': commit(),
+        'seeds': [
+            {
+                **asdict(outcome),
+                'levels': [
+                    {
+                        'share_of_gain': share,
+                        'psnr_db': level,
+                        'steps_scratch': outcome.scratch.steps_to(level),
+                        'steps_transfer': outcome.transfer.steps_to(level),
+                        'saved': share_saved(outcome.scratch, outcome.transfer, level),
+                        'saved_with_pretraining': share_saved(
+                            outcome.scratch, outcome.transfer, level, outcome.pretraining_steps
+                        ),
+                    }
+                    for share, level in zip(LEVELS, levels(outcome.scratch, LEVELS), strict=True)
+                ],
+            }
+            for outcome in outcomes
+        ],
+    }
+
+
+def markdown(made: Sequence[Table]) -> str:
+    """The tables, and the plot beside them."""
+    return f'{report.markdown(made)}\n![PSNR against steps](transfer.png)\n'
+
+
+def draw(outcomes: Sequence[Outcome], config: TrainConfig, path: Path) -> None:
+    """Plot PSNR against steps as a PNG: every seed thin, their mean thick."""
+    figure, axes = pyplot.subplots(figsize=(7.5, 4.5), dpi=110, layout='constrained')
+    for index, (label, (colour, line)) in enumerate(_STYLES.items()):
+        curves = [outcome.curves[index] for outcome in outcomes]
+        for curve in curves:
+            axes.plot(curve.steps, curve.psnr_db, line, color=colour, linewidth=0.7, alpha=0.5)
+        mean = np.mean([curve.psnr_db for curve in curves], axis=0)
+        axes.plot(curves[0].steps, mean, line, color=colour, linewidth=2.0, label=label)
+    degraded = float(np.mean([outcome.scratch.psnr_db[0] for outcome in outcomes]))
+    axes.axhline(degraded, color='0.6', linewidth=0.8, label='degraded input')
+    axes.set_xlabel(f'steps of deraining, {config.schedule.batch} crops of {config.data.crop_px} px each')
+    axes.set_ylabel('PSNR of photographs held apart, RGB, dB')
+    axes.set_title(f'Deraining with and without {outcomes[0].pretraining_steps} steps of deblurring before')
+    axes.grid(alpha=0.3)
+    axes.legend(loc='lower right')
+    figure.savefig(path, format='png')
+    pyplot.close(figure)
+
+
+def _level_row(share: float, index: int, outcomes: Sequence[Outcome]) -> tuple[str, ...]:
+    columns: list[list[float | None]] = [[], [], [], [], []]
+    for outcome in outcomes:
+        level = levels(outcome.scratch, LEVELS)[index]
+        row = (
+            level,
+            outcome.scratch.steps_to(level),
+            outcome.transfer.steps_to(level),
+            share_saved(outcome.scratch, outcome.transfer, level),
+            share_saved(outcome.scratch, outcome.transfer, level, outcome.pretraining_steps),
+        )
+        for column, value in zip(columns, row, strict=True):
+            column.append(value)
+    formats = ('{:.2f}', '{:.0f}', '{:.0f}', '{:.0%}', '{:.0%}')
+    return (f'{share:.0%}', *(_spread(values, how) for values, how in zip(columns, formats, strict=True)))
+
+
+def _spread(values: Sequence[float | None], how: str) -> str:
+    known = [value for value in values if value is not None]
+    if len(known) < len(values):
+        return f'not reached by {len(values) - len(known)} of {len(values)}'
+    middle = how.format(np.mean(known))
+    return middle if len(known) == 1 else f'{middle} ({how.format(min(known))} to {how.format(max(known))})'
+
+
+def _final_rows(outcomes: Sequence[Outcome]) -> list[tuple[str, ...]]:
+    degraded = [next(iter(outcome.final.values())) for outcome in outcomes]
+    rows: list[tuple[str, ...]] = [
+        (
+            'degraded input',
+            '-',
+            _both(
+                [seen.psnr_degraded_db for seen in degraded],
+                [seen.ssim_degraded for seen in degraded],
+            ),
+            ', '.join(f'{seen.psnr_degraded_db:.2f}' for seen in degraded),
+            'rgb',
+        )
+    ]
+    for name, curve in zip(outcomes[0].final, outcomes[0].curves, strict=True):
+        final = [outcome.final[name] for outcome in outcomes]
+        rows.append(
+            (
+                name,
+                str(curve.steps[-1]),
+                _both([seen.psnr_restored_db for seen in final], [seen.ssim_restored for seen in final]),
+                ', '.join(f'{seen.psnr_restored_db:.2f}' for seen in final),
+                'rgb',
+            )
+        )
+    return rows
+
+
+def _both(psnr_db: Sequence[float], ssim: Sequence[float]) -> str:
+    return f'{np.mean(psnr_db):.2f} / {np.mean(ssim):.3f}'
+
+
+def _notes(outcomes: Sequence[Outcome], config: TrainConfig) -> list[str]:
+    network = build(config.network, **config.network_options)
+    patches, patch_px = config.validation.patches, config.data.patch_px
+    return [
+        f'PSNR in dB and SSIM, means over {patches} patches of {patch_px} px of photographs held apart; '
+        f'{CONVENTION_WORDS}. Every seed has its own rain.',
+        f'Network {config.network} with {config.network_options}: {parameters(network):,} parameters, '
+        f'{macs_per_pixel(network):,} MAC per pixel. Adam, batch {config.schedule.batch}, '
+        f'crops of {config.data.crop_px} px, seeds {", ".join(str(outcome.seed) for outcome in outcomes)}.',
+        f'The deblurring generator had {outcomes[0].pretraining_steps} steps, each as dear as one of '
+        "deraining; the paper's claim does not count them.",
+    ]
