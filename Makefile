@@ -100,6 +100,11 @@ ablations:  ## the paper's choices one by one: a table in out/ablations
 	@dev/setup.sh train
 	@$(PLAIN) .venv/train/bin/python -m training.experiments.ablations $(ARGS)
 
+.PHONY: bench-train
+bench-train:  ## what a training step costs on this machine, by part: out/benchmark-train.json
+	@dev/setup.sh train
+	@$(PLAIN) .venv/train/bin/python -m training.benchmark --json out/benchmark-train.json $(ARGS)
+
 .PHONY: test-ros
 test-ros: build  ## tests of the node over real DDS
 	@$(ROS) python -m pytest test/ros

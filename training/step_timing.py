@@ -1,0 +1,126 @@
+"""Where the time of a training step goes, and what its device could do at best."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from training.config import TrainConfig
+from training.data.sharp_crops import degrade_planned
+from training.objectives import make_objective
+from training.player import Player
+
+PARTS = ('data', 'forward', 'backward', 'optimizer')
+"""Of a step: until degraded and sharp crops are on the device; the generator and the loss; gradients; their
+check, clipping and the optimizer."""
+
+_PEAK_SIDES = {'cpu': 1024, 'cuda': 8192}
+_PEAK_PRODUCTS = 20
+
+
+@dataclass
+class StepTimes:
+    """Seconds of each part of every step, and of all of it under `step`."""
+
+    seconds: dict[str, list[float]] = field(default_factory=lambda: {part: [] for part in (*PARTS, 'step')})
+
+    def median(self, part: str) -> float:
+        """In seconds."""
+        return float(np.median(self.seconds[part]))
+
+    def percentiles_ms(self, part: str) -> dict[str, float]:
+        """The median and the tail, in milliseconds."""
+        found = 1e3 * np.percentile(self.seconds[part], (50, 95, 99))
+        return dict(zip(('p50', 'p95', 'p99'), found.tolist(), strict=True))
+
+    def share(self, part: str) -> float:
+        """Of the time of all steps, 0..1."""
+        return float(np.sum(self.seconds[part]) / np.sum(self.seconds['step']))
+
+
+class TimedPlayer(Player):
+    """A player that notes when its backward pass begins and ends."""
+
+    def __init__(self, fabric: Fabric, *arguments: Any, **options: Any) -> None:
+        super().__init__(fabric, *arguments, **options)
+        self.backward_at: tuple[float, float] = (0.0, 0.0)
+
+    def backward(self, loss: Tensor) -> None:
+        """As `Player`'s, between two looks at the clock."""
+        began = now(loss.device)
+        super().backward(loss)
+        self.backward_at = began, now(loss.device)
+
+
+def now(device: torch.device) -> float:
+    """Seconds, once all that a device was given is done."""
+    if device.type == 'cuda':
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
+
+
+def time_steps(
+    fabric: Fabric, generator: TimedPlayer, config: TrainConfig, stream: Iterator[Any], steps: int
+) -> StepTimes:
+    """Take steps as the trainer does, without a critic and without averaging weights.
+
+    The device finishes each part before the next one begins, so parts do not overlap as they may in training:
+    on a GPU the sum is a little more than a step there.
+
+    Args:
+        fabric: launched.
+        generator: learns.
+        config: its loss and learning rate.
+        stream: batches of the loader.
+        steps: how many.
+    """
+    objective = make_objective(fabric, generator, config.loss)
+    times = StepTimes()
+    for _ in range(steps):
+        began = now(fabric.device)
+        degraded, sharp = _on_device(next(stream), config, fabric.device)
+        ready = now(fabric.device)
+        objective.step(degraded, sharp, config.schedule.first_rate)
+        done = now(fabric.device)
+        marks = (began, ready, *generator.backward_at, done)
+        for part, seconds in zip(PARTS, np.diff(marks).tolist(), strict=True):
+            times.seconds[part].append(seconds)
+        times.seconds['step'].append(done - began)
+    return times
+
+
+def peak_flops(device: torch.device, precision: str) -> float:
+    """FLOP/s of a large square matrix product in a run's precision, the fastest of several."""
+    side = _PEAK_SIDES[device.type]
+    dtype = torch.bfloat16 if precision == 'bf16-mixed' else torch.float32
+    a, b = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
+    seconds = []
+    for _ in range(_PEAK_PRODUCTS):
+        began = now(device)
+        torch.mm(a, b)
+        seconds.append(now(device) - began)
+    return 2 * side**3 / min(seconds)
+
+
+def memory_bytes(device: torch.device) -> int:
+    """What is allocated on a GPU; else the resident memory of this process."""
+    if device.type == 'cuda':
+        return torch.cuda.memory_allocated(device)
+    status = Path('/proc/self/status').read_text(encoding='utf-8')
+    (line,) = (line for line in status.splitlines() if line.startswith('VmRSS:'))
+    return 1024 * int(line.split()[1])
+
+
+def _on_device(batch: Any, config: TrainConfig, device: torch.device) -> tuple[Tensor, Tensor]:
+    pair = degrade_planned(batch, device) if config.data.degrade_on == 'device' else batch
+    degraded, sharp = (
+        (pixels.to(device, non_blocking=True).float() / 255.0).contiguous(memory_format=torch.channels_last)
+        for pixels in pair
+    )
+    return degraded, sharp
