@@ -2,7 +2,7 @@
 
 Trains the variants of catalogue.py that are not trained yet and compares them. By default at a size that a
 CPU trains in minutes, on synthetic data; with `--full --data ROOT` as config/train says, on the published
-sets that lie in ROOT. Runs, ablations.json and ablations.md are in the folder of --out.
+sets that lie in ROOT. The folder of --out gets the runs, and a table of each ablation, NAME.json and NAME.md.
 """
 
 import argparse
@@ -11,6 +11,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -98,7 +99,7 @@ def ablate(
     out: Path,
     console: Console,
 ) -> None:
-    """Train what is not trained yet, compare, and write down what came of it.
+    """Train what is not trained yet, compare, and write down what came of it, one ablation after the other.
 
     Args:
         ablations: which.
@@ -111,41 +112,40 @@ def ablate(
     Raises:
         RestoreError: whatever goes wrong in a run.
     """
-    chains = planner.chains(ablations, seeds)
-    for chain in chains:
-        provide_photographs(chain[0].config)
-    train_all(chains, jobs, lambda run: console.print(f'finished: {run.name}', highlight=False))
-    found = [(ablation, measure(ablation, planner, seeds)) for ablation in ablations]
-    tables = [make_table(ablation, rows, planner, seeds) for ablation, rows in found]
-    summary = {
+    for ablation in ablations:
+        chains = planner.chains([ablation], seeds)
+        for chain in chains:
+            provide_photographs(chain[0].config)
+        train_all(chains, jobs, lambda run: console.print(f'finished: {run.name}', highlight=False))
+        rows = measure(ablation, planner, seeds)
+        table = make_table(ablation, rows, planner, seeds)
+        with replacing(out / f'{ablation.name}.json') as unfinished:
+            unfinished.write_text(json.dumps(summarise(ablation, rows), indent=1) + '\n', encoding='utf-8')
+        with replacing(out / f'{ablation.name}.md') as unfinished:
+            unfinished.write_text(markdown([table]), encoding='utf-8')
+        show([table], console)
+
+
+def summarise(ablation: Ablation, rows: Sequence[Row]) -> dict[str, Any]:
+    """All figures of an ablation, as plain values."""
+    return {
+        'name': ablation.name,
+        'claim': ablation.claim,
         'commit': commit(),
-        'seeds': list(seeds),
         'convention': CONVENTION_WORDS,
         'rule': RULE,
-        'ablations': [
-            {
-                'name': ablation.name,
-                'claim': ablation.claim,
-                'rows': [
-                    asdict(row)
-                    | {
-                        'psnr_db': row.psnr_db,
-                        'ssim': row.ssim,
-                        'difference_db': row.difference_db,
-                        'spread_db': row.spread_db,
-                        'verdict': verdict(row.differences_db),
-                    }
-                    for row in rows
-                ],
+        'rows': [
+            asdict(row)
+            | {
+                'psnr_db': row.psnr_db,
+                'ssim': row.ssim,
+                'difference_db': row.difference_db,
+                'spread_db': row.spread_db,
+                'verdict': verdict(row.differences_db),
             }
-            for ablation, rows in found
+            for row in rows
         ],
     }
-    with replacing(out / 'ablations.json') as unfinished:
-        unfinished.write_text(json.dumps(summary, indent=1) + '\n', encoding='utf-8')
-    with replacing(out / 'ablations.md') as unfinished:
-        unfinished.write_text(markdown(tables), encoding='utf-8')
-    show(tables, console)
 
 
 def print_commands(ablations: Sequence[Ablation], planner: Planner, seeds: Sequence[int]) -> None:
@@ -191,7 +191,7 @@ def main(arguments: list[str] | None = None) -> int:
         ablate(ablations, planner, seeds, max(1, options.jobs), out, wide)
     except RestoreError as error:
         return report_errors(error)
-    print(f'{out}: ablations.md, ablations.json, runs/')
+    print(f'{out}: {", ".join(f"{one.name}.md, {one.name}.json" for one in ablations)}, runs/')
     return 0
 
 

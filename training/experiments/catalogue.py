@@ -68,8 +68,8 @@ def small_ablations() -> tuple[Ablation, ...]:
             'One stage or three, against a critic',
             _CLAIMS['stages'],
             (
-                Variant('one stage', 'stages-one', stages, ('schedule.stages=[300]',)),
-                Variant('three (the paper)', 'stages-three', stages, ('schedule.stages=[100, 100, 100]',)),
+                Variant('one stage', 'stages-one', stages, ('schedule.stages=[240]',)),
+                Variant('three (the paper)', 'stages-three', stages, ('schedule.stages=[80, 80, 80]',)),
             ),
             (Test('blur held apart', config=stages, overrides=('validation.patches=16',)),),
         ),
