@@ -1,5 +1,6 @@
 """Signals that end a run in an orderly way."""
 
+import multiprocessing
 import signal
 from types import FrameType, TracebackType
 
@@ -29,3 +30,18 @@ class StopRequest:
         if self.asked and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.asked = True
+
+
+class ForwardedStop(StopRequest):
+    """The same for a process that waits for those it has started: they are asked in its place.
+
+    Where there are none, or none yet, the signal interrupts.
+    """
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        processes = multiprocessing.active_children()
+        if not processes:
+            raise KeyboardInterrupt
+        super()._ask(number, frame)
+        for process in processes:
+            process.terminate()

@@ -28,6 +28,7 @@ from training.networks.registry import build
 from training.provenance import provenance
 from training.reports import Reports
 from training.run_folder import RunFolder
+from training.stopping import ForwardedStop
 from training.trainer import Trainer
 
 log = logging.getLogger('training')
@@ -56,11 +57,6 @@ def train(config: TrainConfig, source: str, run: Path, *, resume: bool = False) 
     started_from = checkpoint.load(Path(config.start_from)) if config.start_from and not resume else None
     feed = open_feed(config)
     made = provenance(config, source, feed, resumed=resumed, started_from=started_from)
-    if is_first_process():
-        folder.describe(config, made, feed.files)
-        log.info(
-            '%s: %d images to train on, in %s', config.name, sum(row['images'] for row in feed.data), run
-        )
     # Bound beforehand: Fabric walks through arguments that it passes on, and refuses frozen dataclasses.
     rank = partial(
         _train_rank,
@@ -72,7 +68,8 @@ def train(config: TrainConfig, source: str, run: Path, *, resume: bool = False) 
         started_from=started_from,
     )
     try:
-        fabric.launch(rank)
+        with ForwardedStop():
+            fabric.launch(rank)
     except ProcessRaisedException as error:
         raise _as_ours(error) from error
 
@@ -120,6 +117,9 @@ def _train_rank(
         )
 
     if fabric.is_global_zero:
+        folder.describe(config, provenance, feed.files)
+        images = sum(origin['images'] for origin in feed.data)
+        log.info('%s: %d images to train on, in %s', config.name, images, folder.path)
         step = resumed.step if resumed else 0
         with Reports(config, folder, step, feed.held_apart(), fabric.device) as reports:
             trainer.fit(from_step, reports)

@@ -1,8 +1,10 @@
 """Several processes train one network: with equal weights, and those of one process with the whole batch."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from lightning_fabric import Fabric
 
 from training import checkpoint
 from training.config import parse_config
-from training.train import train
+from training.train import main, train
 from training.trainer import Trainer
 
 pytestmark = pytest.mark.train
@@ -23,11 +25,11 @@ pytestmark = pytest.mark.train
 ROOT = Path(__file__).resolve().parents[2]
 
 GAMES = {
-    'content': ({'charbonnier': 1.0}, 64),
-    'clip': ({'adversarial': {'constraint': 'clip', 'critic_steps': 2, 'clip_limit': 0.05}}, 256),
-    'penalty': ({'adversarial': {'constraint': 'penalty', 'critic_steps': 2}}, 256),
+    'content': ({'charbonnier': 1.0}, 64, 2),
+    'clip': ({'adversarial': {'constraint': 'clip', 'critic_steps': 1, 'clip_limit': 0.05}}, 256, 2),
+    'penalty': ({'adversarial': {'constraint': 'penalty', 'critic_steps': 2}}, 256, 1),
 }
-"""What is trained, and the size of its crops."""
+"""What is trained, on crops of which size, for how many steps."""
 
 
 def flat(values):
@@ -35,14 +37,14 @@ def flat(values):
 
 
 def game(run_values, name):
-    loss, crop = GAMES[name]
+    loss, crop, steps = GAMES[name]
     return run_values | {
         'network': 'paper',
         # Dropout draws differ between processes, on purpose.
         'network_options': {'widths': [4, 4, 8], 'blocks': 1, 'dropout': 0.0},
         'data': run_values['data'] | {'crop_px': crop, 'patch_px': 256},
         'loss': loss,
-        'schedule': {'batch': 2, 'warmup_steps': 0, 'clip_norm': 0.1, 'steps': 2},
+        'schedule': {'batch': 2, 'warmup_steps': 0, 'clip_norm': 0.1, 'steps': steps},
     }
 
 
@@ -106,3 +108,39 @@ def test_torchrun_starts_the_same_run(run_values, tmp_path):
     one, two = (checkpoint.load(tmp_path / run / 'checkpoint.pt') for run in ('one', 'two'))
     assert two.step == one.step == 4
     assert (flat(two.average) - flat(one.average)).abs().max() < 1e-4
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_all_processes_with_a_checkpoint(run_values, tmp_path):
+    path = tmp_path / 'config.yaml'
+    endless = {'batch': 2, 'steps': 100_000}
+    data = run_values['data'] | {'workers': 1}
+    path.write_text(yaml.safe_dump(run_values | {'devices': 2, 'schedule': endless, 'data': data}))
+    command = [sys.executable, '-m', 'training.train', str(path), '--folder', str(tmp_path / 'run')]
+    process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
+    try:
+        deadline = time.monotonic() + 240.0
+        while not (tmp_path / 'run' / 'metrics.jsonl').exists():
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(timeout=120.0) == 0
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+    assert 1 <= checkpoint.load(tmp_path / 'run' / 'checkpoint.pt').step < 100_000
+
+
+@pytest.mark.slow
+def test_an_error_in_one_of_two_processes_is_one_line(run_values, tmp_path, capfd):
+    (tmp_path / 'photographs').mkdir()
+    for name in ('broken.png', 'held_apart.png'):
+        (tmp_path / 'photographs' / name).write_bytes(b'no image')
+    data = run_values['data'] | {'roots': [str(tmp_path / 'photographs')], 'held_apart': ['held*']}
+    path = tmp_path / 'config.yaml'
+    path.write_text(yaml.safe_dump(run_values | {'devices': 2, 'data': data}))
+    assert main([str(path), '--folder', str(tmp_path / 'run')]) == 2
+    errors = [line for line in capfd.readouterr().err.splitlines() if line.startswith('error: ')]
+    assert len(errors) == 1
+    assert 'is not an image' in errors[0]

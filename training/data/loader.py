@@ -1,5 +1,6 @@
 """Batches from a source of samples, by any number of ranks and workers."""
 
+import signal
 from collections.abc import Iterator, Sequence
 
 import cv2
@@ -49,7 +50,7 @@ def batches(
         num_workers=workers,
         # A forked process would inherit the locks of thread pools without their threads.
         multiprocessing_context='spawn' if workers else None,
-        worker_init_fn=_one_thread,
+        worker_init_fn=_set_up_worker,
         collate_fn=_as_it_is,
         pin_memory=torch.cuda.is_available(),
     )
@@ -90,9 +91,11 @@ def _indices(batch: int, first_step: int, rank: int, world: int) -> Iterator[lis
         first += batch
 
 
-def _one_thread(_worker: int) -> None:
+def _set_up_worker(_worker: int) -> None:
     # A worker is one core: OpenCV's own threads would only compete with the trainer's.
     cv2.setNumThreads(1)
+    # Ctrl-C reaches every process of a terminal; the trainer ends its step, for which it needs its workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _as_it_is(made: Batch | RestoreError) -> Batch | RestoreError:
