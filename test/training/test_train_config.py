@@ -12,7 +12,7 @@ CONFIG = Path(__file__).parents[2] / 'config' / 'train' / 'restore_lite.yaml'
 
 def test_shipped_config_loads_and_comes_back_from_plain_values():
     config = load_config(CONFIG)
-    assert config.network == 'lite-deep'
+    assert config.name == 'restore-lite'
     assert parse_config(config_values(config), 'its own values') == config
 
 

@@ -20,7 +20,6 @@ from training.config import LossConfig, parse_config
 from training.losses.content import charbonnier, content_loss, frequency, root_mean_square
 from training.reports import Reports
 from training.run_folder import RunFolder
-from training.schedule import learning_rate, progress
 from training.train import main, train
 from training.trainer import Trainer
 
@@ -95,19 +94,6 @@ def test_a_signal_ends_a_run_with_a_checkpoint(run_values, tmp_path):
     finally:
         timer.cancel()
     assert 1 <= checkpoint.load(run / 'checkpoint.pt').step < 10_000
-
-
-def test_rate_warms_up_then_falls_with_steps_or_time_whichever_is_farther(run_values):
-    schedule = parse_config(
-        run_values | {'schedule': {'steps': 100, 'max_minutes': 1.0, 'warmup_steps': 9, 'first_rate': 1e-2}},
-        'test',
-    ).schedule
-    assert progress(schedule, step=25, elapsed_s=6.0) == 0.25
-    assert progress(schedule, step=25, elapsed_s=45.0) == 0.75
-    assert progress(schedule, step=25, elapsed_s=90.0) == 1.0
-    assert learning_rate(schedule, 0, 0.0) == pytest.approx(1e-3)
-    assert learning_rate(schedule, 50, 0.0) == pytest.approx((1e-2 + schedule.last_rate) / 2)
-    assert learning_rate(schedule, 50, 60.0) == pytest.approx(schedule.last_rate)
 
 
 def test_losses_by_hand():
