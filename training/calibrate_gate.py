@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from restore_node.backends.base import Backend
 from restore_node.backends.onnxruntime import OnnxRuntimeBackend
 from restore_node.errors import ConfigError, RestoreError
 from restore_node.gate import change_score
@@ -24,7 +25,7 @@ from restore_node.model import load_model
 from training.commands import report_errors
 from training.config import TrainConfig, load_config
 from training.data.photographs import Photograph, find_photographs, split
-from training.degradation.sample import degrade, draw
+from training.degradation.sample import degrade, draw, truth
 from training.evaluation.conventions import PSNR_CAP_DB
 
 CLEAN = 'clean'
@@ -55,16 +56,18 @@ def calibrate(scored: Sequence[Scored], left_alone: float) -> float:
 
 
 def score_frames(
-    backend: OnnxRuntimeBackend, photographs: Sequence[Photograph], config: TrainConfig
+    backend: Backend, photographs: Sequence[Photograph], config: TrainConfig
 ) -> Iterator[Scored]:
     """Degrade each photograph in every way, restore it, and score the change."""
     multiple = backend.size_multiple
     for index, photograph in enumerate(photographs):
-        sharp = _frame(photograph.read(), multiple)
+        photo = _frame(photograph.read(), multiple)
+        height, width = photo.shape[:2]
         for kind in KINDS:
             rng = np.random.default_rng([config.seed, index])
-            degraded = degrade(sharp, draw(config.degradation, kind, *sharp.shape[:2], rng))
-            staging = backend.staging(1, *degraded.shape[:2])
+            drawn = draw(config.degradation, kind, height, width, rng)
+            degraded, sharp = degrade(photo, drawn), truth(photo, drawn)
+            staging = backend.staging(1, height, width)
             staging[0] = degraded
             restored = backend.restore(staging)[0]
             yield Scored(
