@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ torch = pytest.importorskip('torch', reason='the training environment is not set
 cv2 = pytest.importorskip('cv2')
 
 from restore_node.errors import ConfigError
+from training import checkpoint
 from training.config import load_config
 from training.errors import TrainingError
 from training.evaluation.held_apart import Quality
@@ -197,7 +199,7 @@ def test_a_run_that_fails_says_why(overrides, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_transfer_from_photographs_to_a_plot(overrides, tmp_path):
+def test_transfer_from_photographs_to_a_plot_and_on_where_it_was_stopped(overrides, tmp_path):
     asked = [*overrides, 'schedule.steps=10', '--seeds', '1', '--out', str(tmp_path)]
     assert transfer.main(asked) == 0
     figures = json.loads((tmp_path / 'transfer.json').read_text())
@@ -206,6 +208,13 @@ def test_transfer_from_photographs_to_a_plot(overrides, tmp_path):
     assert seed['short_transfer']['steps'] == [0, 2]
     assert cv2.imread(str(tmp_path / 'transfer.png')) is not None
     assert 'from deblurring' in (tmp_path / 'summary.md').read_text()
+
+    stopped = tmp_path / 'runs' / 'scratch-1' / 'checkpoint.pt'
+    checkpoint.save(replace(checkpoint.load(stopped), step=5), stopped)
+    (tmp_path / 'transfer.json').unlink()
+    assert transfer.main(asked) == 0
+    assert checkpoint.load(stopped).step == 10
+    assert json.loads((tmp_path / 'transfer.json').read_text())['seeds'][0]['scratch']['steps'][-1] == 10
 
 
 @pytest.mark.slow
