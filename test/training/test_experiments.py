@@ -189,13 +189,15 @@ def test_a_run_is_made_once_and_not_mixed_with_another(overrides, tmp_path):
         train_all([[other]], 1, finished.append)
 
 
-def test_a_run_that_fails_says_why(overrides, tmp_path, monkeypatch):
+def test_a_run_that_fails_says_why_and_is_the_last(overrides, tmp_path, monkeypatch):
     nowhere = [*overrides, 'data.roots=[/nowhere]', 'schedule.steps=2']
     run = Run('derain-1', load_config(DERAIN, nowhere), tmp_path / 'runs')
     # Up to the first line that it says, without PyTorch's three seconds.
     monkeypatch.setattr(Run, 'command', lambda self: [sys.executable, '-c', 'raise SystemExit("error: no")'])
+    other = Run('derain-2', run.config, tmp_path / 'runs')
     with pytest.raises(TrainingError, match=r'derain-1 did not finish.*no.*derain-1\.log'):
-        train_all([[run]], 1, lambda run: None)
+        train_all([[run], [other]], 1, lambda run: None)
+    assert not (tmp_path / 'runs' / 'derain-2.log').exists()
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from threading import Event
 
 import torch
 import yaml
@@ -106,21 +107,28 @@ def train_all(chains: Sequence[Sequence[Run]], jobs: int, done: Callable[[Run], 
         TrainingError: a run failed or was stopped; those that were under way beside it have ended by then.
         ConfigError: a folder is taken by a run of another configuration.
     """
+    stopping = Event()
+
+    def train(chain: Sequence[Run]) -> None:
+        try:
+            for run in chain:
+                if stopping.is_set():
+                    return
+                if not run.is_finished():
+                    _train(run, jobs)
+                done(run)
+        except BaseException:
+            stopping.set()
+            raise
+
     with ThreadPoolExecutor(jobs) as pool:
-        waiting = [pool.submit(_train_chain, chain, jobs, done) for chain in chains]
+        waiting = [pool.submit(train, chain) for chain in chains]
         try:
             for chain in as_completed(waiting):
                 chain.result()
         except BaseException:
-            pool.shutdown(cancel_futures=True)
+            stopping.set()
             raise
-
-
-def _train_chain(chain: Sequence[Run], jobs: int, done: Callable[[Run], None]) -> None:
-    for run in chain:
-        if not run.is_finished():
-            _train(run, jobs)
-        done(run)
 
 
 def _train(run: Run, jobs: int) -> None:
