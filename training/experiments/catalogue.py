@@ -32,14 +32,14 @@ _CLAIMS = {
 def small_ablations() -> tuple[Ablation, ...]:
     """At a size that a CPU trains in minutes."""
     deblur, derain, stages = (SMALL / f'{name}.yaml' for name in ('deblur', 'derain', 'stages'))
-    few = ('schedule.steps=1000', 'validation.steps=1000')
+    few = ('schedule.steps=800', 'validation.steps=800')
     ours = Variant('ours, without dropout', 'block-ours', deblur, few)
 
     def deblurring(name: str, key: str, options: str) -> Variant:
         return Variant(name, key, deblur, (*few, f'network_options={{widths: [16, 32, 64], {options}}}'))
 
     blur = Test('blur held apart', config=deblur, overrides=('validation.patches=32',))
-    half = ('schedule.steps=600', 'validation.steps=600')
+    half = ('schedule.steps=400', 'validation.steps=400')
     return (
         Ablation(
             'block',
@@ -68,8 +68,8 @@ def small_ablations() -> tuple[Ablation, ...]:
             'One stage or three, against a critic',
             _CLAIMS['stages'],
             (
-                Variant('one stage', 'stages-one', stages, ('schedule.stages=[240]',)),
-                Variant('three (the paper)', 'stages-three', stages, ('schedule.stages=[80, 80, 80]',)),
+                Variant('one stage', 'stages-one', stages, ('schedule.stages=[180]',)),
+                Variant('three (the paper)', 'stages-three', stages, ('schedule.stages=[60, 60, 60]',)),
             ),
             (Test('blur held apart', config=stages, overrides=('validation.patches=16',)),),
         ),
@@ -98,7 +98,7 @@ def small_ablations() -> tuple[Ablation, ...]:
                 )
                 for name, like, ranges in _RAINS
             ),
-            before=(Variant('mixed rain', 'rain-mixed', derain, ('schedule.steps=1200',)),),
+            before=(Variant('mixed rain', 'rain-mixed', derain, ('schedule.steps=800',)),),
         ),
     )
 
