@@ -186,7 +186,7 @@ def find_model(name: str) -> Path:
     """Path of the card of a model.
 
     Args:
-        name: a bare name such as `restore-first`, or the path of its `.onnx` or `.json` file.
+        name: a bare name such as `restore-lite`, or the path of its `.onnx` or `.json` file.
 
     Raises:
         ModelError: there is none.

@@ -22,14 +22,14 @@ class restore_parameters:
         # for detecting if the parameter struct has been updated
         stamp_ = Time()
 
-        model = "restore-first"
+        model = "restore-lite"
         backend = "auto"
         device = "auto"
         threads = 0
         transport = "raw"
         output_encoding = ""
         max_age_ms = 500.0
-        gate_threshold = 4.0
+        gate_threshold = 8.1
         bypass = False
         on_failure = "passthrough"
         retry_s = 5.0

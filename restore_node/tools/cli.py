@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from restore_node.pipeline import Pipeline
 
 EXIT_BAD_INPUT = 2
-DEFAULT_MODEL = 'restore-first'
+DEFAULT_MODEL = 'restore-lite'
 
 
 def run_command(command: Callable[[], int | None]) -> NoReturn:

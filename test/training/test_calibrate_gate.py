@@ -21,7 +21,7 @@ def test_the_threshold_lies_above_the_share_of_clean_frames_asked_for():
 def test_a_shipped_model_is_calibrated_on_photographs_held_apart(run_values, tmp_path, capsys):
     config = tmp_path / 'short.yaml'
     config.write_text(yaml.safe_dump(run_values), encoding='utf-8')
-    assert main([str(config), '--model', 'restore-first', '--frames', '1']) == 0
+    assert main([str(config), '--model', 'restore-lite', '--frames', '1']) == 0
     printed = capsys.readouterr().out
     threshold = float(printed.rsplit('gate_threshold:', 1)[1])
     assert 0.0 < threshold < 50.0

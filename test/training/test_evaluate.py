@@ -127,13 +127,13 @@ def test_the_shipped_model_runs_on_any_size_and_a_partial_table_says_so(tmp_path
     folders = ['--degraded', str(tmp_path / 'degraded'), '--truth', str(tmp_path / 'sharp')]
     out = tmp_path / 'out'
     chosen = ['--limit', '2', '--conventions', 'rgb', 'luma', '--device', 'cpu', '--out', str(out)]
-    assert main(['--model', 'restore-first', *folders, *chosen]) == 0
+    assert main(['--model', 'restore-lite', *folders, *chosen]) == 0
     printed = capsys.readouterr().out
     assert 'sharp (PARTIAL)' in printed
     assert 'PARTIAL: 2 of 3 pairs, not to be compared' in printed
     entry = summary(out)['sets'][0]
-    assert set(entry['means']['restore-first']) == {'rgb', 'luma'}
-    assert entry['means']['restore-first'] != entry['means']['unrestored input']
+    assert set(entry['means']['restore-lite']) == {'rgb', 'luma'}
+    assert entry['means']['restore-lite'] != entry['means']['unrestored input']
     assert 'BSDS500' in printed
 
 
@@ -184,7 +184,7 @@ def test_images_without_truth_come_back_side_by_side(untrained, tmp_path, capsys
         (['--degraded', '{tmp}/a', '--truth', '{tmp}/a', '--model', '{model}'], 'different names'),
         (['--degraded', '{tmp}/a', '--truth', '{tmp}/a', '--model', 'nonesuch'], 'nonesuch'),
         (
-            ['--degraded', '{tmp}/a', '--truth', '{tmp}/a', '--model', 'restore-first', '--tile', '256'],
+            ['--degraded', '{tmp}/a', '--truth', '{tmp}/a', '--model', 'restore-lite', '--tile', '256'],
             'checkpoint',
         ),
         (['--try', '{tmp}/empty'], 'no images'),

@@ -55,10 +55,10 @@ def test_lines_and_summary_equal_the_account(tmp_path: Path) -> None:
         for reason in sorted(reasons):
             ledger.settle(ledger.receive('/image_raw', 1), fate, reason)
     ledger.receive('/image_raw', 2)
-    journal.summarise(ledger.account(), backend='onnxruntime', model='restore-first')
+    journal.summarise(ledger.account(), backend='onnxruntime', model='restore-lite')
     journal.close()
     *frames, last = lines_of(path)
-    assert last == {'summary': ledger.account().as_dict(), 'backend': 'onnxruntime', 'model': 'restore-first'}
+    assert last == {'summary': ledger.account().as_dict(), 'backend': 'onnxruntime', 'model': 'restore-lite'}
     fates = Counter(frame['fate'] for frame in frames)
     assert fates == {fate.value: last['summary'][fate.value] for fate in Fate}
     assert last['summary']['received'] == len(frames) + last['summary']['in_flight']

@@ -25,7 +25,7 @@ from restore_node.tools.report.timeline import timeline
 FACTS = {
     'backend': 'onnxruntime',
     'provider': 'CPUExecutionProvider',
-    'model': 'restore-first',
+    'model': 'restore-lite',
     'ros_distro': 'jazzy',
     'rmw_implementation': 'rmw_fastrtps_cpp',
 }
