@@ -32,14 +32,14 @@ _CLAIMS = {
 def small_ablations() -> tuple[Ablation, ...]:
     """At a size that a CPU trains in minutes."""
     deblur, derain, stages = (SMALL / f'{name}.yaml' for name in ('deblur', 'derain', 'stages'))
-    few = ('schedule.steps=800', 'validation.steps=800')
+    few = ('schedule.steps=600', 'validation.steps=600')
     ours = Variant('ours, without dropout', 'block-ours', deblur, few)
 
     def deblurring(name: str, key: str, options: str) -> Variant:
         return Variant(name, key, deblur, (*few, f'network_options={{widths: [16, 32, 64], {options}}}'))
 
     blur = Test('blur held apart', config=deblur, overrides=('validation.patches=32',))
-    half = ('schedule.steps=400', 'validation.steps=400')
+    half = ('schedule.steps=250', 'validation.steps=250')
     return (
         Ablation(
             'block',
@@ -68,8 +68,8 @@ def small_ablations() -> tuple[Ablation, ...]:
             'One stage or three, against a critic',
             _CLAIMS['stages'],
             (
-                Variant('one stage', 'stages-one', stages, ('schedule.stages=[180]',)),
-                Variant('three (the paper)', 'stages-three', stages, ('schedule.stages=[60, 60, 60]',)),
+                Variant('one stage', 'stages-one', stages, ('schedule.stages=[120]',)),
+                Variant('three (the paper)', 'stages-three', stages, ('schedule.stages=[40, 40, 40]',)),
             ),
             (Test('blur held apart', config=stages, overrides=('validation.patches=16',)),),
         ),
@@ -98,7 +98,7 @@ def small_ablations() -> tuple[Ablation, ...]:
                 )
                 for name, like, ranges in _RAINS
             ),
-            before=(Variant('mixed rain', 'rain-mixed', derain, ('schedule.steps=800',)),),
+            before=(Variant('mixed rain', 'rain-mixed', derain, ('schedule.steps=500',)),),
         ),
     )
 
