@@ -97,7 +97,7 @@ def test_transfer_is_reported_as_tables_figures_and_a_plot(tmp_path):
         '2000 (2000 to 2000)',
         '1000 (1000 to 1000)',
         '50% (50% to 50%)',
-        '-25% (-25% to -25%)',
+        '2500 (2500 to 2500)',
     )
     assert finals.rows[0][2] == '20.00 / 0.700'
     assert finals.rows[2][:3] == ('b', '2000', '25.40 / 0.800')

@@ -75,7 +75,7 @@ def tables(outcomes: Sequence[Outcome], config: TrainConfig) -> list[Table]:
                 'steps from scratch',
                 'from deblurring',
                 'saved',
-                'saved, with the deblurring counted',
+                'and those of deblurring',
             ),
             [_level_row(share, index, outcomes) for index, share in enumerate(LEVELS)],
             [*notes, 'Means over the seeds; in brackets the lowest and the highest. Below 0 it takes more.'],
@@ -153,16 +153,17 @@ def _level_row(share: float, index: int, outcomes: Sequence[Outcome]) -> tuple[s
     columns: list[list[float | None]] = [[], [], [], [], []]
     for outcome in outcomes:
         level = levels(outcome.scratch, LEVELS)[index]
+        taken = outcome.transfer.steps_to(level)
         row = (
             level,
             outcome.scratch.steps_to(level),
-            outcome.transfer.steps_to(level),
+            taken,
             share_saved(outcome.scratch, outcome.transfer, level),
-            share_saved(outcome.scratch, outcome.transfer, level, outcome.pretraining_steps),
+            None if taken is None else outcome.pretraining_steps + taken,
         )
         for column, value in zip(columns, row, strict=True):
             column.append(value)
-    formats = ('{:.2f}', '{:.0f}', '{:.0f}', '{:.0%}', '{:.0%}')
+    formats = ('{:.2f}', '{:.0f}', '{:.0f}', '{:.0%}', '{:.0f}')
     return (f'{share:.0%}', *(_spread(values, how) for values, how in zip(columns, formats, strict=True)))
 
 
@@ -215,6 +216,6 @@ def _notes(outcomes: Sequence[Outcome], config: TrainConfig) -> list[str]:
         f'Network {config.network} with {config.network_options}: {parameters(network):,} parameters, '
         f'{macs_per_pixel(network):,} MAC per pixel. Adam, batch {config.schedule.batch}, '
         f'crops of {config.data.crop_px} px, seeds {", ".join(str(outcome.seed) for outcome in outcomes)}.',
-        f'The deblurring generator had {outcomes[0].pretraining_steps} steps, each as dear as one of '
-        "deraining; the paper's claim does not count them.",
+        f'The deblurring generator had {outcomes[0].pretraining_steps} steps on the same photographs, each as '
+        "dear as one of deraining; the paper's claim does not count them.",
     ]
