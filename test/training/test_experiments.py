@@ -113,7 +113,7 @@ def test_a_difference_must_be_larger_than_its_spread():
     assert verdict([-0.3, -0.4, -0.35]) == 'worse'
     assert verdict([0.1, 0.4]) == NOT_FOUND
     assert verdict([0.3, -0.3]) == NOT_FOUND
-    assert verdict([0.0, 0.0]) == NOT_FOUND
+    assert verdict([0.04, 0.04]) == NOT_FOUND
     assert verdict([3.0]) == ONE_SEED
     assert verdict([]) == '-'
 

@@ -216,6 +216,6 @@ def _notes(outcomes: Sequence[Outcome], config: TrainConfig) -> list[str]:
         f'Network {config.network} with {config.network_options}: {parameters(network):,} parameters, '
         f'{macs_per_pixel(network):,} MAC per pixel. Adam, batch {config.schedule.batch}, '
         f'crops of {config.data.crop_px} px, seeds {", ".join(str(outcome.seed) for outcome in outcomes)}.',
-        f'The deblurring generator had {outcomes[0].pretraining_steps} steps on the same photographs, each as '
-        "dear as one of deraining; the paper's claim does not count them.",
+        f'The deblurring generator had {outcomes[0].pretraining_steps} steps on the same photographs, each '
+        "as dear as one of deraining; the paper's claim does not count them.",
     ]
