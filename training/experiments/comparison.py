@@ -17,7 +17,7 @@ RULE = (
     'Difference: PSNR of the variant minus that of the first row on the same test, seed by seed, their mean; '
     'spread: between the lowest and the highest of these. Only a mean that is larger than the spread, and '
     f'than {SMALLEST_DB} dB, is called a difference. That is no strict test: chance alone passes the first '
-    'half of it in 3 of 10 cases with two seeds, in 1 of 10 with three.'
+    'half of it in 3 of 10 cases with two seeds, in 1 of 12 with three.'
 )
 
 
