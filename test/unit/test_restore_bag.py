@@ -211,13 +211,22 @@ def test_killed_half_way_leaves_no_bag(model, make_model, tmp_path, number):
     write_bag(tmp_path / 'in', messages)
     command = [sys.executable, '-m', 'restore_node.tools.restore_bag', tmp_path / 'in', tmp_path / 'out']
     environment = os.environ | {'PYTHONPATH': str(Path(restore_bag.__file__).parents[2])}
-    process = subprocess.Popen([*command, '--model', slow], env=environment, stderr=subprocess.DEVNULL)
-    started = time.monotonic()
-    while not list(tmp_path.glob('.out.*.part/out/out.mcap')) and time.monotonic() - started < 30:
-        time.sleep(0.02)
-    assert process.poll() is None
-    process.send_signal(number)
-    assert process.wait(timeout=30) in (128 + number, -number)
+    process = subprocess.Popen(
+        [*command, '--model', slow],
+        env=environment,
+        stderr=subprocess.DEVNULL,
+        # A shell's background job, such as a CI's, hands on an ignored SIGINT.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    try:
+        started = time.monotonic()
+        while not list(tmp_path.glob('.out.*.part/out/out.mcap')) and time.monotonic() - started < 30:
+            time.sleep(0.02)
+        assert process.poll() is None
+        process.send_signal(number)
+        assert process.wait(timeout=30) in (128 + number, -number)
+    finally:
+        process.kill()
     assert not (tmp_path / 'out').exists()
     if number != signal.SIGKILL:
         assert not list(tmp_path.glob('.out.*'))
