@@ -103,6 +103,23 @@ def test_a_drop_shows_the_scene_upside_down_and_nothing_changes_beside_it():
     assert np.array_equal(wet[60:], light[60:])
 
 
+def test_a_drop_before_a_dark_road_shows_the_sky_below_its_horizon(rng):
+    road = np.full((81, 81, 3), 0.05, np.float32)
+    shape = {'stretch': 1.0, 'ripples': (0.0, 0.0), 'phases': (0.0, 0.0), 'softness': 0.2}
+    drop = Drop(x=40, y=40, radius_px=10, shrink=3, opacity=1, shade=0, sky=0.7, horizon=0.0, **shape)
+    wet = add_drops(road, render_drops([drop], 81, 81))
+    assert wet[34, 40, 0] == pytest.approx(0.05, abs=1e-4)
+    assert wet[40, 40, 0] == pytest.approx(0.375, abs=0.01)
+    assert wet[46, 40, 0] == pytest.approx(0.7, abs=1e-4)
+    behind = dataclasses.replace(drop, y=44)
+    covered = add_drops(road, render_drops([behind, dataclasses.replace(drop, sky=None)], 81, 81))
+    assert covered[46, 40, 0] == pytest.approx(0.05, abs=1e-4)
+
+    under_a_sky = draw(DegradationConfig(drops=DropRanges(sky_share=1.0)), 'drops', 96, 96, rng).drops
+    assert {drawn.sky for drawn in under_a_sky} == {under_a_sky[0].sky}
+    assert 0.15 <= under_a_sky[0].sky <= 0.9
+
+
 def test_drops_may_hang_over_the_border(rng):
     drops = draw_drops(rng, 40, 50, count=60, radius_px=(4.0, 24.0))
     corners = ((-90, 0), (0, 40), (50, 90))

@@ -13,6 +13,7 @@ from training.degradation.ranges import (
     RAIN100H,
     BlurRanges,
     DegradationConfig,
+    DropRanges,
     ForegroundRanges,
     SensorRanges,
 )
@@ -25,6 +26,7 @@ SIZE = 96, 128
 EVERYTHING = DegradationConfig(
     blur=BlurRanges(shake_share=0.5),
     foreground=ForegroundRanges(share=0.6),
+    drops=DropRanges(sky_share=0.6),
     sensor=SensorRanges(jpeg_share=0.0),
 )
 

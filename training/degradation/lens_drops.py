@@ -1,5 +1,9 @@
 """Water drops on the lens: each is a small lens that shows the scene upside down, smaller and blurred.
 
+A real drop's view is so wide that it shows the sky wherever it hangs, below its middle since it is upside
+down: a bright spot before a dark road. The crop around it may hold no sky, so the sky's light is a number of
+its own.
+
 The drops are static in the image, so a drive renders their field once and applies it to every frame.
 """
 
@@ -9,6 +13,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+HORIZON_WIDTH = 0.7
+"""Over how many of a drop's radii the scene in it gives way to the sky."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +32,8 @@ class Drop:
         softness: width of the soft edge relative to the radius; the drop is nearer than the focus.
         opacity: share of the light that went through the drop, 0..1.
         shade: darkening towards the rim, 0..1.
+        sky: light of the sky that is seen in the drop, linear, 0..1; None where it sees only the scene.
+        horizon: where that sky begins, in radii below the drop's middle.
     """
 
     x: float
@@ -37,6 +46,8 @@ class Drop:
     softness: float
     opacity: float
     shade: float
+    sky: float | None = None
+    horizon: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,12 +58,14 @@ class DropField:
         source: float32 [H, W, 2], x and y of the pixel that is seen at each place.
         alpha: float32 [H, W, 1], share of the light that comes through a drop, 0..1.
         gain: float32 [H, W, 1], brightness of that light, 0..1.
+        sky: float32 [H, W, 1], light of the sky that is added to it, linear, 0..1.
         defocus_px: blur of the scene inside the drops (standard deviation).
     """
 
     source: NDArray[np.float32]
     alpha: NDArray[np.float32]
     gain: NDArray[np.float32]
+    sky: NDArray[np.float32]
     defocus_px: float
 
 
@@ -64,8 +77,9 @@ def draw_drops(
     count: int,
     radius_px: tuple[float, float],
     opacity: tuple[float, float] = (0.75, 1.0),
+    sky: float | None = None,
 ) -> tuple[Drop, ...]:
-    """Drops anywhere on the image, small ones more often than large ones (log-uniform radii)."""
+    """Drops anywhere on the image, under one sky; small ones more often than large (log-uniform radii)."""
     low, high = np.log(radius_px[0]), np.log(radius_px[1])
     return tuple(
         Drop(
@@ -79,6 +93,9 @@ def draw_drops(
             softness=rng.uniform(0.15, 0.5),
             opacity=rng.uniform(*opacity),
             shade=rng.uniform(0.1, 0.6),
+            sky=sky,
+            # Drawn only under a sky: without one all draws are as they were before there were any.
+            horizon=0.0 if sky is None else rng.uniform(-0.6, 0.4),
         )
         for _ in range(count)
     )
@@ -90,9 +107,10 @@ def render_drops(drops: Sequence[Drop], height: int, width: int, *, defocus_px: 
     source = np.stack((columns, rows), axis=-1)
     alpha = np.zeros((height, width, 1), np.float32)
     gain = np.ones((height, width, 1), np.float32)
+    sky = np.zeros((height, width, 1), np.float32)
     for drop in drops:
-        _render(drop, source, alpha, gain)
-    return DropField(source, alpha, gain, defocus_px)
+        _render(drop, source, alpha, gain, sky)
+    return DropField(source, alpha, gain, sky, defocus_px)
 
 
 def add_drops(light: NDArray[np.float32], field: DropField) -> NDArray[np.float32]:
@@ -104,11 +122,15 @@ def add_drops(light: NDArray[np.float32], field: DropField) -> NDArray[np.float3
     """
     scene = cv2.GaussianBlur(light, (0, 0), field.defocus_px) if field.defocus_px > 0.0 else light
     seen = cv2.remap(scene, field.source, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-    return light + field.alpha * (seen * field.gain - light)
+    return light + field.alpha * (seen * field.gain + field.sky - light)
 
 
 def _render(
-    drop: Drop, source: NDArray[np.float32], alpha: NDArray[np.float32], gain: NDArray[np.float32]
+    drop: Drop,
+    source: NDArray[np.float32],
+    alpha: NDArray[np.float32],
+    gain: NDArray[np.float32],
+    sky: NDArray[np.float32],
 ) -> None:
     """Draw one drop into the field's arrays, in place."""
     height, width = alpha.shape[:2]
@@ -135,9 +157,14 @@ def _render(
     bent = drop.shrink * (0.6 + 0.8 * np.minimum(distance, 1.2) ** 2)
     view = np.stack((drop.x - drop.radius_px * bent * dx, drop.y - drop.radius_px * bent * dy), axis=-1)
     shade = (1.0 - drop.shade * np.minimum(distance, 1.0) ** 4).astype(np.float32)[..., None]
+    below = np.zeros_like(shade)
+    if drop.sky is not None:
+        rise = np.clip((dy - drop.horizon) / HORIZON_WIDTH + 0.5, 0.0, 1.0)
+        below = (rise * rise * (3.0 - 2.0 * rise)).astype(np.float32)[..., None]
 
     box = np.s_[top:bottom, left:right]
     inside = cover > 0.0
     source[box] = np.where(inside, view.astype(np.float32), source[box])
-    gain[box] = np.where(inside, shade, gain[box])
+    gain[box] = np.where(inside, shade * (1.0 - below), gain[box])
+    sky[box] = np.where(inside, shade * below * (drop.sky or 0.0), sky[box])
     alpha[box] = 1.0 - (1.0 - alpha[box]) * (1.0 - cover)

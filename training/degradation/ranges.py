@@ -105,7 +105,16 @@ class RainRanges(_Ranges):
 
 @dataclass(frozen=True)
 class DropRanges(_Ranges):
-    """Drops on the lens: `per_megapixel` (43 is ten drops on 640x360), radius and defocus in pixels."""
+    """Drops on the lens.
+
+    Attributes:
+        per_megapixel: 43 is ten drops on 640x360.
+        radius_px: mean radius, in pixels.
+        opacity: share of the light that went through the drop, 0..1.
+        defocus_px: blur of the scene in the drops (standard deviation), in pixels.
+        sky_share: share of the wet frames whose drops show the sky, 0..1.
+        sky: light of that sky, linear, 0..1.
+    """
 
     _positive = frozenset({'radius_px'})
 
@@ -113,6 +122,8 @@ class DropRanges(_Ranges):
     radius_px: Range = (4.0, 28.0)
     opacity: Range = (0.7, 1.0)
     defocus_px: Range = (0.8, 3.0)
+    sky_share: float = 0.0
+    sky: Range = (0.15, 0.9)
 
 
 @dataclass(frozen=True)

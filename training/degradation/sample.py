@@ -170,7 +170,8 @@ def _draw_drops(
     count = max(1, round(rng.uniform(*ranges.per_megapixel) * height * width / 1e6))
     largest = rng.uniform(*ranges.radius_px)
     radius = (ranges.radius_px[0], max(largest, 1.5 * ranges.radius_px[0]))
-    drops = draw_drops(rng, height, width, count=count, radius_px=radius, opacity=ranges.opacity)
+    sky = rng.uniform(*ranges.sky) if _happens(rng, ranges.sky_share) else None
+    drops = draw_drops(rng, height, width, count=count, radius_px=radius, opacity=ranges.opacity, sky=sky)
     return drops, rng.uniform(*ranges.defocus_px)
 
 

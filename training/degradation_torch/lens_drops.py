@@ -1,5 +1,6 @@
 """Drops on the lenses of a batch: fields rendered on the device, drop by drop, all samples at once."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -8,10 +9,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from training.degradation.lens_drops import HORIZON_WIDTH
 from training.degradation.sample import Degradation
 from training.degradation_torch.warping import look_up
 
-_SIZES = 12  # numbers that describe a drop
+_SIZES = 14  # numbers that describe a drop
 
 
 class WetLenses(NamedTuple):
@@ -20,7 +22,7 @@ class WetLenses(NamedTuple):
     Attributes:
         samples: int64 [D], the samples with drops, those of most drops first.
         present: how many of `samples` have an n-th drop, for each n.
-        drops: float32 [D, most drops, 12].
+        drops: float32 [D, most drops, 14].
         kernels: float32 [D, taps], Gaussians that defocus the scene in the drops.
     """
 
@@ -52,6 +54,9 @@ def plan_drops(degradations: Sequence[Degradation]) -> WetLenses | None:
                     d.softness,
                     d.opacity,
                     d.shade,
+                    d.sky or 0.0,
+                    # No sky is a sky that begins below every drop.
+                    math.inf if d.sky is None else d.horizon,
                 )
                 for d in degradations[index].drops
             ]
@@ -67,30 +72,33 @@ def plan_drops(degradations: Sequence[Degradation]) -> WetLenses | None:
 def add_drops(light: Tensor, lenses: WetLenses) -> Tensor:
     """The pictures through wet lenses: float32 [N, 3, H, W], linear light, in and out."""
     dry = light[lenses.samples]
-    source, alpha, gain = _fields(lenses, *light.shape[2:])
+    source, alpha, gain, sky = _fields(lenses, *light.shape[2:])
     seen = look_up(_defocused(dry, lenses.kernels), source)
     wet = light.clone()
-    wet[lenses.samples] = dry + alpha * (seen * gain - dry)
+    wet[lenses.samples] = dry + alpha * (seen * gain + sky - dry)
     return wet
 
 
-def _fields(lenses: WetLenses, height: int, width: int) -> tuple[Tensor, Tensor, Tensor]:
-    """What is seen where: places [D, H, W, 2], and the drops' share and brightness, [D, 1, H, W] each."""
+def _fields(lenses: WetLenses, height: int, width: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """What is seen where: places [D, H, W, 2]; the drops' share, brightness and sky, [D, 1, H, W] each."""
     device = lenses.drops.device
     x = torch.arange(width, dtype=torch.float32, device=device).expand(height, width)
     y = torch.arange(height, dtype=torch.float32, device=device)[:, None].expand(height, width)
     source = torch.stack((x, y), dim=-1).repeat(len(lenses.samples), 1, 1, 1)
     alpha = torch.zeros(len(lenses.samples), height, width, device=device)
     gain = torch.ones_like(alpha)
+    sky = torch.zeros_like(alpha)
     for index, present in enumerate(lenses.present):
-        _render(lenses.drops[:present, index], source[:present], alpha[:present], gain[:present])
-    return source, alpha[:, None], gain[:, None]
+        _render(lenses.drops[:present, index], *(field[:present] for field in (source, alpha, gain, sky)))
+    return source, alpha[:, None], gain[:, None], sky[:, None]
 
 
-def _render(drops: Tensor, source: Tensor, alpha: Tensor, gain: Tensor) -> None:
+def _render(drops: Tensor, source: Tensor, alpha: Tensor, gain: Tensor, sky: Tensor) -> None:
     """Draw one drop of each sample into the fields, in place; see the reference for the optics."""
     height, width = alpha.shape[1:]
-    x, y, radius, stretch, *outline, shrink, softness, opacity, shade = drops[..., None, None].unbind(1)
+    x, y, radius, stretch, *outline, shrink, softness, opacity, shade, light, horizon = drops[
+        ..., None, None
+    ].unbind(1)
     second, third, second_phase, third_phase = outline
     dx = (torch.arange(width, device=drops.device) - x) / radius
     dy = (torch.arange(height, device=drops.device)[:, None] - y) / (radius * stretch)
@@ -103,9 +111,14 @@ def _render(drops: Tensor, source: Tensor, alpha: Tensor, gain: Tensor) -> None:
     bent = radius * shrink * (0.6 + 0.8 * distance.clamp(max=1.2) ** 2)
     view = torch.stack((x - bent * dx, y - bent * dy), dim=-1)
 
+    rise = ((dy - horizon) / HORIZON_WIDTH + 0.5).clamp(0.0, 1.0)
+    below = rise * rise * (3.0 - 2.0 * rise)
+    shade = 1.0 - shade * distance.clamp(max=1.0) ** 4
+
     inside = cover > 0.0
     source.copy_(torch.where(inside[..., None], view, source))
-    gain.copy_(torch.where(inside, 1.0 - shade * distance.clamp(max=1.0) ** 4, gain))
+    gain.copy_(torch.where(inside, shade * (1.0 - below), gain))
+    sky.copy_(torch.where(inside, shade * below * light, sky))
     alpha.copy_(1.0 - (1.0 - alpha) * (1.0 - cover))
 
 
