@@ -10,27 +10,24 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import cv2
-import numpy as np
 import skimage.data
 
-from restore_node.backends.onnxruntime import OnnxRuntimeBackend
 from restore_node.errors import RestoreError
-from restore_node.model import load_model
-from training.atomic import replacing
 from training.commands import report_errors, set_up_log
-from training.config import TrainConfig, load_config
-from training.data.samples import Pair
+from training.config import load_config
+from training.contact_sheet import restored_strips
 from training.errors import TrainingError
 from training.evaluation.held_apart import Quality, table
+from training.evaluation.systems import open_system
 from training.export import export
-from training.feed import open_feed
 from training.run_folder import RunFolder
+from training.sheet import draw_sheet, save_sheet
 from training.train import train
 
 CONFIG = Path(__file__).parents[1] / 'config' / 'train' / 'demo.yaml'
 PHOTOGRAPHS = ('astronaut', 'chelsea', 'coffee', 'rocket')
 NAME = 'demo'
-_ROWS = 4
+_COLUMNS = 3
 
 
 def demo(out: Path, overrides: Sequence[str] = ()) -> dict[str, Quality]:
@@ -54,7 +51,8 @@ def demo(out: Path, overrides: Sequence[str] = ()) -> dict[str, Quality]:
     config = load_config(CONFIG, [f'data.roots=[{photographs}]', *overrides])
     train(config, str(CONFIG.relative_to(Path(__file__).parents[1])), run)
     qualities = export(RunFolder(run).checkpoint, NAME, model).qualities
-    write_pictures(out / 'before_after.png', config, model)
+    with open_system(str(model / f'{NAME}.onnx'), device='cpu') as system:
+        save_sheet(draw_sheet(restored_strips(config, system, _COLUMNS)), out / 'before_after.png')
     check_better(qualities)
     return qualities
 
@@ -66,24 +64,6 @@ def write_photographs(folder: Path) -> None:
     images['motorcycle_left'], images['motorcycle_right'], _ = skimage.data.stereo_motorcycle()
     for name, image in images.items():
         cv2.imwrite(str(folder / f'{name}.png'), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-
-
-def write_pictures(path: Path, config: TrainConfig, model: Path) -> None:
-    """Degraded, restored and sharp patches of photographs held apart, side by side."""
-    held_apart = [pair for pairs in open_feed(config).held_apart().values() for pair in pairs]
-    pairs = held_apart[:: max(1, len(held_apart) // _ROWS)][:_ROWS]
-    with OnnxRuntimeBackend(load_model(str(model / f'{NAME}.onnx')), device='cpu') as backend:
-
-        def row(pair: Pair) -> np.ndarray:
-            degraded, sharp = pair
-            staging = backend.staging(1, *degraded.shape[:2])
-            staging[0] = degraded
-            return np.concatenate((degraded, backend.restore(staging)[0], sharp), axis=1)
-
-        sheet = np.concatenate([row(pair) for pair in pairs])
-    with replacing(path) as unfinished:
-        _, encoded = cv2.imencode('.png', cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
-        unfinished.write_bytes(encoded.tobytes())
 
 
 def check_better(qualities: Mapping[str, Quality]) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.tensorboard import SummaryWriter
 
+from restore_node.errors import InputError
 from training.atomic import replacing
 from training.evaluation.held_apart import Quality
 from training.run_folder import RunFolder
@@ -61,6 +62,25 @@ class Records:
     def _append(self, step: int, elapsed_s: float, values: dict[str, Any]) -> None:
         with self._metrics.open('a', encoding='utf-8') as file:
             file.write(json.dumps({'step': step, 'elapsed_s': round(elapsed_s, 1), **values}) + '\n')
+
+
+def read_qualities(folder: RunFolder) -> dict[int, dict[str, Quality]]:
+    """What a run measured on photographs held apart, by step and kind of degradation.
+
+    Raises:
+        InputError: there are no records, or they are not of a run.
+    """
+    try:
+        lines = [json.loads(line) for line in folder.metrics.read_text(encoding='utf-8').splitlines()]
+        return {
+            line['step']: {kind: Quality(**seen) for kind, seen in line['quality'].items()}
+            for line in lines
+            if 'quality' in line
+        }
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise InputError(
+            f'no records of a run at {folder.metrics}', seen=error, fix='name the folder of a run'
+        ) from error
 
 
 def _keep_until(folder: RunFolder, step: int) -> None:

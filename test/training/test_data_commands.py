@@ -12,6 +12,7 @@ pytest.importorskip('torch', reason='the training environment is not set up')
 from restore_node.metrics import psnr
 from training import contact_sheet, loader_benchmark
 from training.config import parse_config
+from training.sheet import compare, draw_sheet
 
 
 @pytest.fixture
@@ -39,11 +40,35 @@ def test_a_sheet_shows_every_kind_that_is_trained_on(config, tmp_path, capsys):
 def test_the_pictures_on_a_sheet_are_the_pairs():
     rng = np.random.default_rng(0)
     degraded, sharp = rng.integers(0, 256, (2, 16, 16, 3), np.uint8)
-    sheet = contact_sheet.draw_sheet({'noise': [(degraded, sharp)]})
+    sheet = draw_sheet({'noise': [compare(sharp, degraded)]})
     both = np.concatenate((degraded, sharp), axis=1)
     windows = np.lib.stride_tricks.sliding_window_view(sheet, both.shape)
     assert (windows == both).all(axis=(-3, -2, -1)).sum() == 1
     assert psnr(degraded, sharp) < 10
+
+
+def test_a_model_stands_between_what_it_got_and_the_truth(config, tmp_path, capsys):
+    out = tmp_path / 'sheet.png'
+    arguments = [
+        config,
+        'validation={patches: 2}',
+        '--model',
+        'restore-lite',
+        '--columns',
+        '1',
+        '--out',
+        str(out),
+    ]
+    assert contact_sheet.main(arguments) == 0
+    kinds = dict(re.findall(r'^(\w+) +([\d.]+ -> [\d.]+) dB', capsys.readouterr().out, re.MULTILINE))
+    assert set(kinds) == {'clean', 'blur', 'streaks', 'drops', 'all'}
+    before, after = map(float, kinds['streaks'].split(' -> '))
+    assert after != before
+    rows, columns = cv2.imread(str(out)).shape[:2]
+    assert rows > 5 * 64
+    assert columns > 3 * 64
+    assert contact_sheet.main([config, '--model', 'no-such-model']) == 2
+    assert 'no-such-model' in capsys.readouterr().err
 
 
 def test_the_same_seed_gives_the_same_sheet_and_pairs_have_a_row(config, tmp_path):

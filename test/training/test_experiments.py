@@ -2,7 +2,7 @@
 
 import json
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -71,13 +71,13 @@ def test_the_share_of_steps_saved_at_equal_quality():
 
 
 def test_a_curve_is_what_a_run_recorded_of_one_kind(tmp_path):
-    quality_line = {'psnr_restored_db': 23.5}
+    seen = [{'streaks': asdict(quality(psnr_db)), 'blur': asdict(quality(1.0))} for psnr_db in (23.5, 24.0)]
     lines = [
         {'step': 10, 'loss': 1.0},
-        {'step': 10, 'quality': {'streaks': quality_line, 'blur': {'psnr_restored_db': 1.0}}},
-        {'step': 20, 'quality': {'streaks': {'psnr_restored_db': 24.0}}},
+        {'step': 10, 'quality': seen[0]},
+        {'step': 20, 'quality': seen[1]},
         # A run measures once more when it ends.
-        {'step': 20, 'quality': {'streaks': {'psnr_restored_db': 24.0}}},
+        {'step': 20, 'quality': seen[1]},
     ]
     (tmp_path / 'metrics.jsonl').write_text(''.join(json.dumps(line) + '\n' for line in lines))
     assert read_curve(RunFolder(tmp_path), 'streaks', 22.0) == Curve((0, 10, 20), (22.0, 23.5, 24.0))

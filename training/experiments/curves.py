@@ -1,12 +1,12 @@
 """Quality against steps, and how many steps one way of training saves another."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from restore_node.errors import InputError
+from training.records import read_qualities
 from training.run_folder import RunFolder
 
 
@@ -35,13 +35,13 @@ def read_curve(folder: RunFolder, kind: str, first_db: float) -> Curve:
     Raises:
         InputError: the run has not measured this kind.
     """
-    lines = map(json.loads, folder.metrics.read_text(encoding='utf-8').splitlines())
-    found = {line['step']: line['quality'][kind] for line in lines if kind in line.get('quality', {})}
+    measured = read_qualities(folder)
+    found = {step: seen[kind].psnr_restored_db for step, seen in measured.items() if kind in seen}
     if not found:
         raise InputError(
             f'{folder.metrics} has no measurements of {kind}', fix='see validation in its config'
         )
-    return Curve((0, *found), (first_db, *(quality['psnr_restored_db'] for quality in found.values())))
+    return Curve((0, *found), (first_db, *found.values()))
 
 
 def share_saved(slow: Curve, fast: Curve, level_db: float, spent_before: int = 0) -> float | None:
