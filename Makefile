@@ -34,7 +34,7 @@ build: setup  ## build the ROS 2 package with colcon into install/
 demo: build $(if $(BAG),,$(DRIVE)/drive.json)  ## a camera stream in, a restored stream out; VIDEO=, BAG= or SIZE= to choose
 	@$(ROS) ros2 run restore_node replay_test "$(DRIVE)" out/demo
 
-DRIVE_MAKERS := $(wildcard training/*drive*.py training/degradation/*.py)
+DRIVE_MAKERS := $(wildcard training/make_drive.py training/drive/*.py training/degradation/*.py)
 out/drive/%/drive.json: $(DRIVE_MAKERS) $(if $(VIDEO),always) | setup
 	@rm -rf "$(@D)"
 	@$(NODE) -m training.make_drive "$(@D)" --size $(SIZE) $(if $(VIDEO),--video "$(VIDEO)")
@@ -82,13 +82,13 @@ test-slow:  ## the tests that take minutes: long trainings, torchrun
 	@dev/setup.sh train
 	@$(PLAIN) .venv/train/bin/python -m pytest -m slow test/training
 
+# ARGS='data.roots=[/my/photographs]' goes to these commands.
+ARGS ?=
+
 .PHONY: train-demo
 train-demo:  ## minutes of real training on photographs: a checkpoint, its ONNX model and pictures in out/train-demo
 	@dev/setup.sh train
-	@$(PLAIN) .venv/train/bin/python -m training.demo
-
-# ARGS='data.roots=[/my/photographs]' goes to these commands.
-ARGS ?=
+	@$(PLAIN) .venv/train/bin/python -m training.demo $(ARGS)
 
 .PHONY: transfer
 transfer:  ## deraining from scratch against deraining from a deblurring generator: curves and figures in out/transfer

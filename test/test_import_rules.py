@@ -51,7 +51,23 @@ ROS_LIBRARIES = {
     'launch',
 }
 NEVER_IN_RESTORE_NODE = {'torch', 'training'}
-TORCHLESS = ['training/degradation', 'training/make_drive.py', 'training/drive_scenes.py']
+# The same for `training`. Its commands may import all; what they all share is the room `core`.
+TRAINING_ROOMS: dict[str, set[str]] = {
+    'degradation': set(),
+    'degradation_torch': {'degradation'},
+    'drive': {'degradation'},
+    'networks': set(),
+    'core': {'data.config', 'degradation.ranges'},
+    'losses': {'core'},
+    'data': {'core', 'degradation', 'degradation_torch'},
+    'runs': {'core', 'data'},
+    'evaluation': {'core', 'data', 'networks', 'runs'},
+    'loop': {'core', 'data', 'evaluation', 'losses', 'networks', 'runs'},
+    'model_file': {'core', 'evaluation', 'networks', 'runs'},
+    'experiments': {'core', 'data', 'degradation', 'evaluation', 'loop', 'networks', 'runs'},
+}
+TRAINING_CORE = {'atomic', 'commands', 'config', 'errors'}
+TORCHLESS = ['training/degradation', 'training/drive', 'training/make_drive.py']
 BLOCKED = ['torch', 'rclpy', 'tensorrt', 'onnxruntime', 'cuda', 'cv_bridge']
 
 
@@ -107,6 +123,14 @@ def room_of(module: str) -> str:
     return parts[1] if len(parts) > 1 and parts[1] in ROOMS else 'core'
 
 
+def training_room_of(module: str) -> str | None:
+    """The room of a module of `training`; None for a command."""
+    parts = module.split('.')
+    if len(parts) > 1 and parts[1] in TRAINING_ROOMS:
+        return parts[1]
+    return 'core' if len(parts) == 1 or parts[1] in TRAINING_CORE else None
+
+
 RESTORE_NODE = files_under('restore_node')
 TRAINING = files_under('training')
 PACKAGES = {dotted(file) for file in RESTORE_NODE + TRAINING if file.endswith('__init__.py')}
@@ -135,6 +159,33 @@ def test_a_file_imports_only_what_its_room_may(file: str) -> None:
         elif room in LIBRARIES and found.library not in LIBRARIES[room] | sys.stdlib_module_names:
             faults.append(f'{file}:{found.line}: {room} imports {found.name}, want {sorted(LIBRARIES[room])}')
     assert not faults, '\n'.join(faults)
+
+
+@pytest.mark.parametrize('file', [file for file in TRAINING if training_room_of(dotted(file)) is not None])
+def test_a_file_of_training_imports_only_what_its_room_may(file: str) -> None:
+    room = training_room_of(dotted(file)) or ''
+    faults = []
+    for found in imports_of(ROOT / file):
+        if found.library != 'training' or found.name.startswith(f'training.{room}.'):
+            continue
+        inner = found.name.removeprefix('training.')
+        other = training_room_of(found.name)
+        if other != room and not {other, inner} & TRAINING_ROOMS[room]:
+            faults.append(f'{file}:{found.line}: {room} imports {found.name}')
+    assert not faults, '\n'.join(faults)
+
+
+def test_the_rooms_of_training_have_an_order() -> None:
+    reached: dict[str, set[str]] = {}
+
+    def reach(room: str, above: tuple[str, ...] = ()) -> set[str]:
+        assert room not in above, f'{" -> ".join((*above, room))} goes in a circle'
+        below = {other for other in TRAINING_ROOMS[room] if '.' not in other}
+        reached[room] = below.union(*(reach(other, (*above, room)) for other in below))
+        return reached[room]
+
+    for room in TRAINING_ROOMS:
+        reach(room)
 
 
 @pytest.mark.parametrize('file', files_under(*TORCHLESS))

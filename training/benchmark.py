@@ -24,15 +24,14 @@ from restore_node.errors import RestoreError
 from training.atomic import replacing
 from training.commands import report_errors
 from training.config import TrainConfig, parse_config
+from training.data.example_photographs import EXAMPLES, provide_photographs
+from training.data.feed import degrading_source
 from training.data.loader import batches
-from training.data.patches import PatchSource
 from training.data.photographs import find_photographs
-from training.data.sharp_crops import SharpSource
-from training.describe import macs_per_pixel, parameters
-from training.devices import make_fabric, set_up_device
-from training.experiments.runs import PHOTOGRAPHS, provide_photographs
+from training.loop.devices import make_fabric, set_up_device
+from training.loop.step_timing import PARTS, StepTimes, TimedLearner, memory_bytes, peak_flops, time_steps
+from training.networks.costs import macs_per_pixel, parameters
 from training.networks.registry import build
-from training.step_timing import PARTS, StepTimes, TimedPlayer, memory_bytes, peak_flops, time_steps
 
 WARM_UP_STEPS = 20
 FORWARD_AND_BACKWARD = 3
@@ -83,16 +82,8 @@ def benchmark(config: TrainConfig) -> dict[str, Any]:
     fabric.launch()
     set_up_device(fabric)
     peak = peak_flops(fabric.device, config.precision)
-    kind = SharpSource if config.data.degrade_on == 'device' else PatchSource
-    photographs = find_photographs(config.data.roots)
-    source = kind(photographs, config.data, config.degradation, config.seed, config.schedule.batch)
-    generator = TimedPlayer(
-        fabric,
-        build(config.network, **config.network_options),
-        config.optimizer,
-        clip_norm=config.schedule.clip_norm,
-        compiled=config.compile,
-    )
+    source = degrading_source(find_photographs(config.data.roots), config)
+    generator = TimedLearner.of_generator(fabric, config)
     stream = batches(source, config.schedule.batch, workers=config.data.workers)
     time_steps(fabric, generator, config, stream, WARM_UP_STEPS)
     memory_before = memory_bytes(fabric.device)
@@ -191,7 +182,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('--steps', type=int, default=100, help='to measure (default: %(default)s)')
     parser.add_argument('--workers', type=int, default=0, help='processes that make data beside')
     parser.add_argument('--device', choices=('auto', 'cpu', 'cuda'), default='auto')
-    parser.add_argument('--data', type=Path, default=PHOTOGRAPHS, help="default: scikit-image's photographs")
+    parser.add_argument('--data', type=Path, default=EXAMPLES, help="default: scikit-image's photographs")
     parser.add_argument(
         '--degrade-on', choices=('loader', 'device'), default='loader', help='default: %(default)s'
     )

@@ -25,7 +25,7 @@ from restore_node.model import load_model
 from training.commands import report_errors
 from training.config import TrainConfig, load_config
 from training.data.photographs import Photograph, find_photographs, split
-from training.degradation.sample import degrade, draw, truth
+from training.degradation.degrade import degrade, draw, truth
 from training.evaluation.conventions import PSNR_CAP_DB
 
 CLEAN = 'clean'
@@ -109,12 +109,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog='python -m training.calibrate_gate', description=__doc__.split('\n')[0]
     )
-    parser.add_argument('config', help='whose held-apart photographs and degradations are used')
+    parser.add_argument('config', help='whose held-out photographs and degradations are used')
     parser.add_argument('overrides', nargs='*', metavar='key=value', help='such as data.roots=[/photographs]')
     parser.add_argument('--model', required=True, help='a shipped model, or the path of a .onnx file')
     parser.add_argument('--frames', type=int, default=60, help='photographs to take, spread over the sets')
     parser.add_argument('--left-alone', type=float, default=0.95, help='share of clean frames, 0..1')
     options = parser.parse_intermixed_args(arguments)
+    if options.frames < 1:
+        parser.error('--frames: want 1 or more')
+    if not 0.0 <= options.left_alone <= 1.0:
+        parser.error(f'--left-alone: got {options.left_alone}, want 0 to 1')
     try:
         config = load_config(options.config, options.overrides)
         if config.data.pairs:

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from restore_node.errors import ConfigError
 from training.data.config import DataConfig
-from training.degradation.sample import DegradationConfig
+from training.degradation.ranges import DegradationConfig
 
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0.0)]
@@ -65,7 +65,7 @@ class LossConfig:
     """What the generator is to make small: weights of the terms, see losses/.
 
     Attributes:
-        charbonnier, frequency, root_mean_square, mean_square: weights of the pixel terms; 0 leaves one out.
+        charbonnier, frequency, mean_square: weights of the pixel terms; 0 leaves one out.
         relative: images count by the ratio that their error shrinks by (pixel terms only).
         floor: added to that error; about what is left of it in an image that is clean enough.
         perceptual, adversarial: these terms, where they are given.
@@ -73,7 +73,6 @@ class LossConfig:
 
     charbonnier: NotNegative = 1.0
     frequency: NotNegative = 0.0
-    root_mean_square: NotNegative = 0.0
     mean_square: NotNegative = 0.0
     relative: bool = False
     floor: Positive = 0.01
@@ -83,7 +82,7 @@ class LossConfig:
     @property
     def has_pixel_terms(self) -> bool:
         """Whether restored and sharp pixels are compared."""
-        return max(self.charbonnier, self.frequency, self.root_mean_square, self.mean_square) > 0.0
+        return max(self.charbonnier, self.frequency, self.mean_square) > 0.0
 
     def __post_init__(self) -> None:
         if not (self.has_pixel_terms or self.perceptual):
@@ -102,10 +101,10 @@ class ScheduleConfig:
         max_minutes: ends the run earlier when set, and the learning rate follows whichever is farther on;
             such a run depends on the machine's speed, no two end alike.
         warmup_steps: the learning rate rises linearly over these, in every stage.
-        first_rate, last_rate: learning rate at first and at the end.
+        learning_rate, final_learning_rate: learning rate at first and at the end.
         hold: share of the decay's time that passes at the first rate.
         decay, decay_over: how it falls, and whether every stage begins at the first rate again.
-        average_decay: of the moving average of the weights, which is what is validated and exported.
+        ema_decay: of the moving average of the weights, which is what is validated and exported.
         clip_norm: gradients of the generator are scaled down to this norm; null leaves them as they are.
     """
 
@@ -114,12 +113,12 @@ class ScheduleConfig:
     stages: tuple[Count, ...] = ()
     max_minutes: Positive | None = None
     warmup_steps: Annotated[int, Field(ge=0)] = 500
-    first_rate: Positive = 1e-3
-    last_rate: Positive = 1e-6
+    learning_rate: Positive = 1e-3
+    final_learning_rate: Positive = 1e-6
     hold: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     decay: Literal['cosine', 'linear'] = 'cosine'
     decay_over: Literal['run', 'stage'] = 'run'
-    average_decay: Share = 0.999
+    ema_decay: Share = 0.999
     clip_norm: Positive | None = 1.0
 
     @property
@@ -132,8 +131,11 @@ class ScheduleConfig:
             raise ValueError('want either steps or stages')
         if self.max_minutes and self.stages:
             raise ValueError('max_minutes does not go with stages, whose lengths are steps')
-        if self.last_rate > self.first_rate:
-            raise ValueError(f'last_rate is {self.last_rate:g}, above first_rate {self.first_rate:g}')
+        if self.final_learning_rate > self.learning_rate:
+            raise ValueError(
+                f'final_learning_rate is {self.final_learning_rate:g}, above learning_rate, '
+                f'{self.learning_rate:g}'
+            )
 
 
 @dataclass(frozen=True)
@@ -160,7 +162,7 @@ class ValidationConfig:
     """When and on what a run is measured.
 
     Attributes:
-        kinds, patches: patches of the photographs held apart, degraded once for all, so many of each kind.
+        kinds, patches: patches of the photographs held out, degraded once for all, so many of each kind.
         minutes, steps: how often, whichever comes first.
     """
 
@@ -185,8 +187,9 @@ class TrainConfig:
     Attributes:
         network: name of the generator, with options of its own in `network_options`.
         start_from: checkpoint of another run, whose averaged generator this one begins with (transfer).
-        devices: GPUs, or processes of one CPU, that train together; a batch is divided between them. Where
-            torchrun started the processes, it says how many there are.
+        devices: GPUs that train together; a batch is divided between them. Where torchrun started the
+            processes, it says how many there are.
+        cpu_processes: the same where there is no GPU: processes that share the cores.
         precision: bf16-mixed computes the generator in bfloat16; weights, losses and penalties stay float32.
         compile: run the generator through torch.compile.
         log_seconds: how often losses are recorded.
@@ -205,6 +208,7 @@ class TrainConfig:
     seed: Annotated[int, Field(ge=0)] = 1
     accelerator: Literal['auto', 'cpu', 'cuda'] = 'auto'
     devices: Count = 1
+    cpu_processes: Count = 1
     precision: Literal['32-true', 'bf16-mixed'] = '32-true'
     compile: bool = False
     degradation: DegradationConfig = field(default_factory=DegradationConfig)
@@ -215,10 +219,11 @@ class TrainConfig:
     log_seconds: Positive = 30.0
 
     def __post_init__(self) -> None:
-        if self.schedule.batch % self.devices:
-            raise ValueError(
-                f'schedule.batch is {self.schedule.batch}, not a multiple of devices {self.devices}'
-            )
+        for name in ('devices', 'cpu_processes'):
+            if self.schedule.batch % getattr(self, name):
+                raise ValueError(
+                    f'schedule.batch is {self.schedule.batch}, not a multiple of {name} {getattr(self, name)}'
+                )
         if self.loss.adversarial and self.data.crop_px != CRITIC_PX:
             raise ValueError(
                 f'data.crop_px is {self.data.crop_px}, and the critic of loss.adversarial wants {CRITIC_PX}'

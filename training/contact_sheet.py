@@ -1,7 +1,7 @@
 """A look at what a configuration trains on, and at what came of it: `python -m training.contact_sheet`.
 
 One row for each kind of degradation: degraded beside sharp, several times, each with its PSNR. With `--model`
-the images are those held apart, and what the model makes of each stands in between.
+the images are those held out, and what the model makes of each stands in between.
 """
 
 import argparse
@@ -13,14 +13,14 @@ from restore_node.errors import RestoreError
 from restore_node.metrics import psnr
 from training.commands import report_errors
 from training.config import TrainConfig, load_config
+from training.data.feed import open_feed
+from training.data.pair_source import PairSource
 from training.data.paired_set import open_pairs
-from training.data.pairs import PairSource
-from training.data.patches import make_patch, read_frames
+from training.data.patch_source import make_patch, read_frames
 from training.data.photographs import find_photographs, split
 from training.data.samples import Pair
+from training.evaluation.sheet import Strip, compare, draw_sheet, save_sheet
 from training.evaluation.systems import System, open_system
-from training.feed import open_feed
-from training.sheet import Strip, compare, draw_sheet, save_sheet
 
 
 def training_pairs(config: TrainConfig, columns: int) -> dict[str, list[Pair]]:
@@ -31,7 +31,7 @@ def training_pairs(config: TrainConfig, columns: int) -> dict[str, list[Pair]]:
     """
     data = config.data
     if data.pairs:
-        named, _ = open_pairs(data.pairs, data.held_apart)
+        named, _ = open_pairs(data.pairs, data.held_out)
         source = PairSource(named, data.pairs, data.crop_px, config.seed, config.schedule.batch)
         return {data.pairs.layout: [source.sample(index) for index in range(columns)]}
     photographs, _ = split(find_photographs(data.roots, data.frame_stride), data)
@@ -53,13 +53,13 @@ def restored_strips(config: TrainConfig, system: System, columns: int) -> dict[s
     Raises:
         RestoreError: the data is not where the configuration says, or broken.
     """
-    held_apart = open_feed(config).held_apart()
+    held_out = open_feed(config).held_out()
     return {
         kind: [
             compare(sharp, degraded, system.restore('', degraded))
             for degraded, sharp in pairs[:: max(1, len(pairs) // columns)][:columns]
         ]
-        for kind, pairs in held_apart.items()
+        for kind, pairs in held_out.items()
     }
 
 

@@ -1,7 +1,7 @@
 """A short training from photographs to a model: `python -m training.demo`, or `make train-demo`.
 
 Trains as config/train/demo.yaml says on photographs that come with scikit-image, exports the checkpoint and
-restores photographs that were held apart with the exported model. Ends with an error if they are no better.
+restores photographs that were held out with the exported model. Ends with an error if they are no better.
 """
 
 import argparse
@@ -9,23 +9,20 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import cv2
-import skimage.data
-
 from restore_node.errors import RestoreError
 from training.commands import report_errors, set_up_log
 from training.config import load_config
 from training.contact_sheet import restored_strips
+from training.data.example_photographs import write_photographs
 from training.errors import TrainingError
-from training.evaluation.held_apart import Quality, table
+from training.evaluation.quality import Quality, table
+from training.evaluation.sheet import draw_sheet, save_sheet
 from training.evaluation.systems import open_system
 from training.export import export
-from training.run_folder import RunFolder
-from training.sheet import draw_sheet, save_sheet
+from training.runs.folder import RunFolder
 from training.train import train
 
 CONFIG = Path(__file__).parents[1] / 'config' / 'train' / 'demo.yaml'
-PHOTOGRAPHS = ('astronaut', 'chelsea', 'coffee', 'rocket')
 NAME = 'demo'
 _COLUMNS = 3
 
@@ -38,7 +35,7 @@ def demo(out: Path, overrides: Sequence[str] = ()) -> dict[str, Quality]:
         overrides: of the configuration, `key=value`.
 
     Returns:
-        Quality by kind of degradation, measured with the exported model on photographs held apart.
+        Quality by kind of degradation, measured with the exported model on photographs held out.
 
     Raises:
         TrainingError: they are no better than they were degraded.
@@ -57,15 +54,6 @@ def demo(out: Path, overrides: Sequence[str] = ()) -> dict[str, Quality]:
     return qualities
 
 
-def write_photographs(folder: Path) -> None:
-    """Photographs that come with scikit-image, and two halves of a stereo pair, as PNG files."""
-    folder.mkdir(parents=True)
-    images = {name: getattr(skimage.data, name)() for name in PHOTOGRAPHS}
-    images['motorcycle_left'], images['motorcycle_right'], _ = skimage.data.stereo_motorcycle()
-    for name, image in images.items():
-        cv2.imwrite(str(folder / f'{name}.png'), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-
-
 def check_better(qualities: Mapping[str, Quality]) -> None:
     """Raise TrainingError where restored photographs have a lower PSNR than degraded ones."""
     for kind, quality in qualities.items():
@@ -74,7 +62,7 @@ def check_better(qualities: Mapping[str, Quality]) -> None:
                 f'the model does not improve {kind}',
                 seen=f'PSNR {quality.psnr_restored_db:.2f} dB',
                 wanted=f'above {quality.psnr_degraded_db:.2f} dB',
-                fix='give it more time with schedule.max_minutes',
+                fix='give it more time: make train-demo ARGS=schedule.max_minutes=10',
             )
 
 
@@ -83,13 +71,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog='python -m training.demo', description=__doc__.split('\n')[0])
     parser.add_argument('overrides', nargs='*', metavar='key=value', help='such as schedule.max_minutes=10')
     parser.add_argument('--out', type=Path, default=Path('out', 'train-demo'), help='default: out/train-demo')
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
     set_up_log()
     try:
         qualities = demo(options.out, options.overrides)
     except RestoreError as error:
         return report_errors(error)
-    print(f'photographs held apart, through the exported model:\n{table(qualities)}')
+    print(f'photographs held out, through the exported model:\n{table(qualities)}')
     print(f'pictures: {options.out}/before_after.png (degraded, restored, sharp)')
     print(f'model: {options.out}/model/{NAME}.onnx; checkpoint: {options.out}/run/checkpoint.pt')
     return 0

@@ -4,85 +4,21 @@ Without a name, all of them; with one, its layers, such as `paper block=nah` or 
 """
 
 import argparse
-import copy
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 import yaml
 from rich.console import Console
 from rich.table import Column, Table
-from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
+from torch import nn
 
 from restore_node.errors import ConfigError, RestoreError
 from training.commands import report_errors
+from training.networks.costs import layers, macs_per_pixel, parameters
 from training.networks.discriminator import SIDE, Discriminator
 from training.networks.registry import NETWORKS, build
 
 DISCRIMINATOR = 'discriminator'
-
-
-@dataclass(frozen=True)
-class Layer:
-    """A part of a network with weights of its own.
-
-    Attributes:
-        name: as in the network's state dict.
-        module: the part itself, without storage.
-        shape: of its output for one image, [C, H, W] or [features].
-        parameters: trainable ones.
-    """
-
-    name: str
-    module: nn.Module
-    shape: tuple[int, ...]
-    parameters: int
-
-
-def parameters(network: nn.Module) -> int:
-    """Trainable parameters."""
-    return sum(weights.numel() for weights in network.parameters() if weights.requires_grad)
-
-
-def macs_per_pixel(network: nn.Module, side: int = SIDE) -> int:
-    """Multiply-accumulates of convolutions and matrix products per input pixel, rounded, for a square image.
-
-    Args:
-        network: takes float32 [N, 3, H, W].
-        side: H and W of that image, a multiple of the network's.
-    """
-    with FlopCounterMode(display=False) as counter:
-        _run(_without_storage(network), side)
-    # PyTorch counts a multiply-accumulate as two operations.
-    return round(counter.get_total_flops() / (2 * side**2))
-
-
-def layers(network: nn.Module, side: int = SIDE) -> list[Layer]:
-    """The parts of a network that have weights, in the order in which a square image passes through them."""
-    network = _without_storage(network)
-    passed: list[Layer] = []
-
-    def record(name: str) -> Any:
-        def hook(module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            passed.append(Layer(name, module, tuple(output.shape[1:]), parameters(module)))
-
-        return hook
-
-    for name, module in network.named_modules():
-        if next(module.parameters(recurse=False), None) is not None:
-            module.register_forward_hook(record(name))
-    _run(network, side)
-    return passed
-
-
-def _without_storage(network: nn.Module) -> nn.Module:
-    return copy.deepcopy(network).to('meta').eval()
-
-
-def _run(network: nn.Module, side: int) -> None:
-    with torch.no_grad():
-        network(torch.zeros(1, 3, side, side, device='meta'))
 
 
 def _make(name: str, **options: Any) -> nn.Module:

@@ -21,14 +21,13 @@ from rich.table import Table
 from restore_node.errors import ConfigError, RestoreError
 from training.commands import report_errors
 from training.config import TrainConfig, load_config
+from training.data.feed import Feed, open_feed
 from training.data.loader import batches
 from training.data.samples import LANE_STEPS
-from training.data.sharp_crops import degrade_planned
-from training.devices import make_fabric, set_up_device
-from training.feed import Feed, open_feed
-from training.networks.registry import build
-from training.objectives import make_objective
-from training.player import Player
+from training.loop.device_batch import on_device, to_unit
+from training.loop.devices import make_fabric, processes_of, set_up_device
+from training.loop.learner import Learner
+from training.loop.objectives import make_objective
 
 _WARM_UP_STEPS = 3
 
@@ -52,10 +51,11 @@ def one_process(config: TrainConfig) -> TrainConfig:
     The pool is the smallest there is. A patch still serves as many crops, but none are kept from long ago,
     so the loader works at its lasting pace at once.
     """
-    share = config.schedule.batch // config.devices
+    share = config.schedule.batch // processes_of(config)
     return replace(
         config,
         devices=1,
+        cpu_processes=1,
         schedule=replace(config.schedule, batch=share),
         data=replace(config.data, pool=1),
     )
@@ -75,24 +75,13 @@ def measure_model(config: TrainConfig, batch: Any, seconds: float) -> Rate:
     fabric = make_fabric(config)
     fabric.launch()
     set_up_device(fabric)
-    generator = Player(
-        fabric,
-        build(config.network, **config.network_options),
-        config.optimizer,
-        clip_norm=config.schedule.clip_norm,
-        compiled=config.compile,
-    )
-    objective = make_objective(fabric, generator, config.loss)
+    objective = make_objective(fabric, Learner.of_generator(fabric, config), config.loss)
 
     def steps() -> Iterator[int]:
         while True:
-            pair = degrade_planned(batch, fabric.device) if config.data.degrade_on == 'device' else batch
-            degraded, sharp = (
-                (pixels.to(fabric.device).float() / 255.0).contiguous(memory_format=torch.channels_last)
-                for pixels in pair
-            )
+            degraded, sharp = map(to_unit, on_device(batch, config.data, fabric.device))
             # Looking at the loss waits for the device.
-            float(objective.step(degraded, sharp, config.schedule.last_rate)['loss'])
+            float(objective.step(degraded, sharp, config.schedule.final_learning_rate)['loss'])
             yield len(sharp)
 
     return _measure(steps(), seconds, warm_up=_WARM_UP_STEPS)
@@ -131,8 +120,8 @@ def benchmark(config: TrainConfig, workers: Sequence[int], seconds: float) -> tu
 def _show(config: TrainConfig, model: Rate, loader: dict[int, Rate]) -> None:
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else f'CPU, {os.cpu_count()} cores'
     table = Table(
-        title=f'{config.name} on {device}: one process of {config.schedule.batch // config.devices} patches '
-        f'of {config.data.crop_px} px a step'
+        title=f'{config.name} on {device}: one process of '
+        f'{config.schedule.batch // processes_of(config)} patches of {config.data.crop_px} px a step'
     )
     for heading in ('workers', 'patches/s', 'of what the model consumes'):
         table.add_column(heading, justify='right')
@@ -157,7 +146,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         '--seconds', type=float, default=5.0, help='for each measurement (default: %(default)s)'
     )
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
     try:
         workers = _workers(options.workers)
         config = load_config(options.config, options.overrides)

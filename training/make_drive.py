@@ -25,9 +25,9 @@ from restore_node.bag import BagWriter, Message, Topic, qos
 from restore_node.cdr import CAMERA_INFO_TYPE, IMAGE_TYPE, new_image
 from restore_node.errors import InputError, RestoreError
 from restore_node.frame import Header
-from training import drive_scenes
 from training.commands import report_errors
-from training.drive_weather import SEGMENTS, Degrader
+from training.drive import scenes
+from training.drive.weather import SEGMENTS, Degrader
 
 CLEAN_SHARE = 1 / 12
 IMAGE_TOPIC = '/camera/image_raw'
@@ -54,23 +54,23 @@ def split(frames: int) -> list[dict[str, Any]]:
 
 def photograph_views(
     segments: list[dict[str, Any]],
-    size: drive_scenes.Size,
+    size: scenes.Size,
     rate_hz: float,
-    camera: drive_scenes.VirtualCamera,
-) -> Iterator[drive_scenes.View]:
+    camera: scenes.VirtualCamera,
+) -> Iterator[scenes.View]:
     """Views of every photograph in every segment, one after the other."""
-    photographs = list(drive_scenes.load_photographs(size).values())
+    photographs = list(scenes.load_photographs(size).values())
     for segment in segments:
         for index in range(segment['count']):
             photograph = photographs[index * len(photographs) // segment['count']]
             time_s = (segment['first'] + index) / rate_hz
-            yield drive_scenes.view_photograph(photograph, camera, time_s, size)
+            yield scenes.view_photograph(photograph, camera, time_s, size)
 
 
 def make_drive(
     out: Path,
     *,
-    size: drive_scenes.Size,
+    size: scenes.Size,
     rate_hz: float,
     seconds: float,
     seed: int,
@@ -91,21 +91,20 @@ def make_drive(
     """
     frames = round(seconds * rate_hz)
     if video is None:
-        source = f'scikit-image {version("scikit-image")}: {", ".join(drive_scenes.load_photographs(size))}'
+        source = f'scikit-image {version("scikit-image")}: {", ".join(scenes.load_photographs(size))}'
     else:
         source = video.name
-        first = next(drive_scenes.read_video(video, size, rate_hz, 1))
+        first = next(scenes.read_video(video, size, rate_hz, 1))
         size = first.shape[1], first.shape[0]
-        frames = sum(1 for _ in drive_scenes.read_video(video, size, rate_hz, frames))
+        frames = sum(1 for _ in scenes.read_video(video, size, rate_hz, frames))
     segments = split(frames)
-    camera = drive_scenes.VirtualCamera(np.random.default_rng(seed), size[1])
+    camera = scenes.VirtualCamera(np.random.default_rng(seed), size[1])
     if video is None:
         views = photograph_views(segments, size, rate_hz, camera)
     else:
-        pictures = drive_scenes.read_video(video, size, rate_hz, frames)
+        pictures = scenes.read_video(video, size, rate_hz, frames)
         views = (
-            drive_scenes.view_picture(picture, camera, index / rate_hz)
-            for index, picture in enumerate(pictures)
+            scenes.view_picture(picture, camera, index / rate_hz) for index, picture in enumerate(pictures)
         )
     drive = {
         'format': 1,
@@ -125,7 +124,7 @@ def make_drive(
     return drive
 
 
-def _write_frames(folder: Path, drive: dict[str, Any], views: Iterator[drive_scenes.View]) -> None:
+def _write_frames(folder: Path, drive: dict[str, Any], views: Iterator[scenes.View]) -> None:
     size = drive['width'], drive['height']
     with BagWriter(folder / 'bag') as bag:
         for name, message_type in ((INFO_TOPIC, CAMERA_INFO_TYPE), (IMAGE_TOPIC, IMAGE_TYPE)):
@@ -150,7 +149,7 @@ def image(header: Header, pixels: NDArray[np.uint8]) -> bytes:
     return bytes(message)
 
 
-def camera_info(header: Header, size: drive_scenes.Size) -> bytes:
+def camera_info(header: Header, size: scenes.Size) -> bytes:
     """A serialised `sensor_msgs/CameraInfo`: a pinhole of 64 degrees across, without distortion."""
     store = get_typestore(Stores.ROS2_JAZZY)
     types = store.types
@@ -182,7 +181,7 @@ def _write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
         raise InputError(f'cannot write {path}', fix='check permissions and free space')
 
 
-def _size(text: str) -> drive_scenes.Size:
+def _size(text: str) -> scenes.Size:
     match = re.fullmatch(r'(\d+)x(\d+)', text)
     if not match or min(size := (int(match[1]), int(match[2]))) < 64:
         raise argparse.ArgumentTypeError(f'got {text!r}, want WIDTHxHEIGHT of 64x64 or more, such as 640x360')

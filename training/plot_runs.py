@@ -1,4 +1,4 @@
-"""Plot what runs gained on photographs held apart: `python -m training.plot_runs RUN [RUN ...]`.
+"""Plot what runs gained on photographs held out: `python -m training.plot_runs RUN [RUN ...]`.
 
 Runs are drawn one after the other, in the order given: the stages of one training. Each stage measures on
 patches of its own, so what is comparable from one to the next is the gain over the degraded patches.
@@ -17,9 +17,9 @@ from matplotlib import pyplot
 from restore_node.errors import InputError, RestoreError
 from training.atomic import replacing
 from training.commands import report_errors
-from training.evaluation.held_apart import Quality
-from training.records import read_qualities
-from training.run_folder import RunFolder
+from training.evaluation.quality import Quality
+from training.loop.records import read_qualities
+from training.runs.folder import RunFolder
 
 Measured = Mapping[int, Mapping[str, Quality]]
 """By step and kind of degradation."""
@@ -44,7 +44,7 @@ def draw(runs: Sequence[Measured], path: Path) -> None:
         axes.axvline(start, color='0.8', linewidth=0.8)
     axes.axhline(0.0, color='0.6', linewidth=0.8)
     axes.set_xlabel('steps, all runs one after the other')
-    axes.set_ylabel('gain in PSNR on photographs held apart, RGB, dB')
+    axes.set_ylabel('gain in PSNR on photographs held out, RGB, dB')
     axes.grid(alpha=0.3)
     lines = [pyplot.Line2D([], [], color=colour) for colour in colours.values()]
     figure.legend(lines, kinds, loc='outside right center')

@@ -15,21 +15,21 @@ from lightning_fabric import Fabric
 from torch.multiprocessing import ProcessRaisedException
 
 from restore_node.errors import ConfigError, RestoreError
-from training import checkpoint
-from training.checkpoint import Checkpoint
 from training.commands import report_errors, set_up_log
 from training.config import TrainConfig, load_config
+from training.data.feed import Feed, open_feed
 from training.data.loader import batches
-from training.devices import is_first_process, make_fabric, set_up_device
 from training.errors import TrainingError
-from training.feed import Feed, open_feed
+from training.loop.devices import is_first_process, make_fabric, set_up_device
+from training.loop.monitor import Monitor
+from training.loop.stopping import ForwardedStop
+from training.loop.trainer import Trainer
 from training.losses.perceptual import find_weights
 from training.networks.registry import build
-from training.provenance import provenance
-from training.reports import Reports
-from training.run_folder import RunFolder
-from training.stopping import ForwardedStop
-from training.trainer import Trainer
+from training.runs import checkpoint
+from training.runs.checkpoint import Checkpoint
+from training.runs.folder import RunFolder
+from training.runs.provenance import provenance
 
 log = logging.getLogger('training')
 
@@ -121,8 +121,8 @@ def _train_rank(
         images = sum(origin['images'] for origin in feed.data)
         log.info('%s: %d images to train on, in %s', config.name, images, folder.path)
         step = resumed.step if resumed else 0
-        with Reports(config, folder, step, feed.held_apart(), fabric.device) as reports:
-            trainer.fit(from_step, reports)
+        with Monitor(config, folder, step, feed.held_out(), fabric.device) as monitor:
+            trainer.fit(from_step, monitor)
     else:
         trainer.fit(from_step)
 
@@ -139,16 +139,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('config', help='a YAML file such as config/train/restore_lite.yaml')
     parser.add_argument('overrides', nargs='*', metavar='key=value', help='such as schedule.batch=4')
     parser.add_argument('--folder', type=Path, help='for all that the run writes (default: runs/NAME)')
-    start = parser.add_mutually_exclusive_group()
-    start.add_argument('--resume', action='store_true', help='go on from the checkpoint in the run folder')
-    start.add_argument(
-        '--weights', metavar='CHECKPOINT', help='start from the weights of another run, as start_from'
-    )
-    options = parser.parse_args(arguments)
+    parser.add_argument('--resume', action='store_true', help='go on from the checkpoint in the run folder')
+    options = parser.parse_intermixed_args(arguments)
     set_up_log()
-    started_from = [f'start_from={options.weights}'] if options.weights else []
     try:
-        config = load_config(options.config, [*options.overrides, *started_from])
+        config = load_config(options.config, options.overrides)
         train(config, options.config, options.folder or Path('runs', config.name), resume=options.resume)
     except RestoreError as error:
         return report_errors(error)

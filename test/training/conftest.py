@@ -30,7 +30,7 @@ def run_values(photographs_root):
         'data': {
             'roots': [str(photographs_root)],
             'sets': [{'name': 'scikit-image', 'files': '*', 'terms': 'public domain'}],
-            'held_apart': ['coffee*'],
+            'held_out': ['coffee*'],
             'patch_px': 128,
             'crop_px': 64,
             'pool': 8,

@@ -6,8 +6,6 @@ from torch import nn
 
 from training.losses.adversarial import clip_weights, critic_loss, generator_loss, gradient_penalty
 
-pytestmark = pytest.mark.train
-
 
 class Linear(nn.Module):
     """Scores are the product with one image of weights, so the slope is their norm everywhere."""

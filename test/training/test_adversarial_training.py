@@ -7,11 +7,9 @@ torch = pytest.importorskip('torch', reason='the training environment is not set
 from lightning_fabric import Fabric
 
 from restore_node.errors import InputError
-from training import checkpoint
 from training.config import parse_config
-from training.trainer import Trainer
-
-pytestmark = pytest.mark.train
+from training.loop.trainer import Trainer
+from training.runs import checkpoint
 
 SMALL = {'network': 'paper', 'network_options': {'widths': [4, 4, 8], 'blocks': 1}}
 """The paper's generator, dropout and all, at a size for tests."""

@@ -8,9 +8,7 @@ torch = pytest.importorskip('torch', reason='the training environment is not set
 pytest.importorskip('cv2')
 
 from training import benchmark
-from training.step_timing import PARTS, StepTimes, memory_bytes, peak_flops
-
-pytestmark = pytest.mark.train
+from training.loop.step_timing import PARTS, StepTimes, memory_bytes, peak_flops
 
 
 def measure(photographs_root, out, steps):

@@ -8,10 +8,8 @@ from lightning_fabric import Fabric
 
 from training.config import parse_config
 from training.errors import TrainingError
-from training.objectives import ContentObjective
-from training.trainer import Trainer
-
-pytestmark = pytest.mark.train
+from training.loop.objectives import ContentObjective
+from training.loop.trainer import Trainer
 
 
 def crops(_step):

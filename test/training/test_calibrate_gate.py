@@ -18,7 +18,7 @@ def test_the_threshold_lies_above_the_share_of_clean_frames_asked_for():
     assert calibrate(scored, left_alone=0.5) == pytest.approx(3.1)
 
 
-def test_a_shipped_model_is_calibrated_on_photographs_held_apart(run_values, tmp_path, capsys):
+def test_a_shipped_model_is_calibrated_on_photographs_held_out(run_values, tmp_path, capsys):
     config = tmp_path / 'short.yaml'
     config.write_text(yaml.safe_dump(run_values), encoding='utf-8')
     assert main([str(config), '--model', 'restore-lite', '--frames', '1']) == 0

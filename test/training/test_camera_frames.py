@@ -13,7 +13,7 @@ from restore_node.cdr import COMPRESSED_IMAGE_TYPE, IMAGE_TYPE, new_image
 from restore_node.errors import EncodingError, InputError, RestoreError
 from restore_node.frame import Header
 from training.data.config import DataConfig
-from training.data.patches import PatchSource
+from training.data.patch_source import PatchSource
 from training.data.photographs import find_photographs, split
 from training.degradation.ranges import BlurRanges, DegradationConfig, SensorRanges
 
@@ -62,8 +62,8 @@ def test_every_nth_frame_of_a_video_is_a_photograph(video):
         assert abs(float(pixels.mean()) - GREYS[number]) < 3
 
 
-def test_frames_of_a_video_are_held_apart_by_their_names(video):
-    config = DataConfig(roots=(str(video),), held_apart=('*#00001?',))
+def test_frames_of_a_video_are_held_out_by_their_names(video):
+    config = DataConfig(roots=(str(video),), held_out=('*#00001?',))
     sharp, apart = split(find_photographs(config.roots), config)
     assert [photograph.name[-2:] for photograph in apart] == ['10', '11']
     assert len(sharp) == 10

@@ -14,8 +14,6 @@ from training.evaluation.alignment import Aligned, align
 from training.evaluation.conventions import CONVENTIONS, PLAIN
 from training.evaluation.luma import full_luma, matlab_luma
 
-pytestmark = pytest.mark.train
-
 
 @pytest.fixture(scope='module')
 def photograph():

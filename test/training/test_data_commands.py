@@ -12,7 +12,7 @@ pytest.importorskip('torch', reason='the training environment is not set up')
 from restore_node.metrics import psnr
 from training import contact_sheet, loader_benchmark
 from training.config import parse_config
-from training.sheet import compare, draw_sheet
+from training.evaluation.sheet import compare, draw_sheet
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_the_same_seed_gives_the_same_sheet_and_pairs_have_a_row(config, tmp_pat
         (tmp_path / folder).mkdir()
         for name in 'ab':
             cv2.imwrite(str(tmp_path / folder / f'{name}.png'), np.full((70, 70, 3), 90 + change, np.uint8))
-    own = [f'data={{pairs: {{layout: folders, root: {tmp_path}}}, held_apart: [b], crop_px: 64}}']
+    own = [f'data={{pairs: {{layout: folders, root: {tmp_path}}}, held_out: [b], crop_px: 64}}']
     assert contact_sheet.main([config, *own, '--out', str(first)]) == 0
 
 
@@ -105,6 +105,6 @@ def test_the_benchmark_compares_the_loader_with_the_model(config, capsys):
 
 
 def test_one_process_has_its_share_of_the_batch(run_values):
-    config = parse_config(run_values | {'devices': 2}, 'test')
+    config = parse_config(run_values | {'cpu_processes': 2}, 'test')
     alone = loader_benchmark.one_process(config)
-    assert (alone.devices, alone.schedule.batch, alone.data.pool) == (1, 1, 1)
+    assert (alone.cpu_processes, alone.schedule.batch, alone.data.pool) == (1, 1, 1)

@@ -3,12 +3,12 @@ import dataclasses
 import numpy as np
 import pytest
 
+from training.degradation.degrade import degrade, draw, draw_kind
 from training.degradation.lens_drops import Drop, add_drops, draw_drops, render_drops
 from training.degradation.linear_light import to_display, to_linear
 from training.degradation.motion_blur import blur, draw_trajectory, homographies, integrate
 from training.degradation.rain import add_rain, draw_rain, streaks
 from training.degradation.ranges import KINDS, BlurRanges, DegradationConfig, DropRanges
-from training.degradation.sample import degrade, draw, draw_kind
 from training.degradation.sensor import Sensor, expose
 
 

@@ -10,6 +10,7 @@ data = pytest.importorskip('skimage.data', reason='scikit-image, whose photograp
 
 from restore_node.metrics import psnr
 from training.degradation.camera_shake import draw_shake
+from training.degradation.degrade import degrade, draw, truth
 from training.degradation.foreground import Foreground, blur_scene, cover, draw_foreground, with_foregrounds
 from training.degradation.linear_light import to_display, to_linear
 from training.degradation.motion_blur import Trajectory, homographies, integrate, warp
@@ -21,7 +22,6 @@ from training.degradation.ranges import (
     RainRanges,
     SensorRanges,
 )
-from training.degradation.sample import degrade, draw, truth
 from training.degradation.video_blur import blur_between, carry
 
 STILL = Trajectory(np.zeros((3, 2)), np.zeros(3), np.ones(3))

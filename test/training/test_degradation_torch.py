@@ -8,6 +8,7 @@ import pytest
 torch = pytest.importorskip('torch', reason='the training environment is not set up')
 data = pytest.importorskip('skimage.data', reason='scikit-image, whose photographs are used, is not there')
 
+from training.degradation.degrade import degrade, draw, truth
 from training.degradation.ranges import (
     KINDS,
     RAIN100H,
@@ -17,7 +18,6 @@ from training.degradation.ranges import (
     ForegroundRanges,
     SensorRanges,
 )
-from training.degradation.sample import degrade, draw, truth
 from training.degradation.sensor import noise_of
 from training.degradation_torch.batch import degrade_batch, plan_batch, truth_batch
 

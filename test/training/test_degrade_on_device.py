@@ -7,16 +7,14 @@ torch = pytest.importorskip('torch', reason='the training environment is not set
 
 from restore_node.errors import ConfigError
 from restore_node.metrics import psnr
-from training import checkpoint
 from training.config import parse_config
+from training.data.feed import open_feed
 from training.data.loader import batches
-from training.data.patches import MARGIN_PX
-from training.data.sharp_crops import degrade_planned
-from training.degradation.sample import degrade
-from training.feed import open_feed
+from training.data.patch_source import MARGIN_PX
+from training.data.sharp_source import degrade_planned
+from training.degradation.degrade import degrade
+from training.runs import checkpoint
 from training.train import train
-
-pytestmark = pytest.mark.train
 
 CPU = torch.device('cpu')
 

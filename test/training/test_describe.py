@@ -4,10 +4,9 @@ torch = pytest.importorskip('torch', reason='the training environment is not set
 
 from torch import nn
 
-from training.describe import layers, macs_per_pixel, main
+from training.describe import main
+from training.networks.costs import layers, macs_per_pixel
 from training.networks.registry import NETWORKS
-
-pytestmark = pytest.mark.train
 
 
 def test_every_network_is_listed_with_its_costs(capsys):

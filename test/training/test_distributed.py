@@ -16,13 +16,11 @@ torch = pytest.importorskip('torch', reason='the training environment is not set
 
 from lightning_fabric import Fabric
 
-from training import checkpoint
 from training.config import parse_config
-from training.randomness import seed_torch
+from training.loop.randomness import seed_torch
+from training.loop.trainer import Trainer
+from training.runs import checkpoint
 from training.train import main, train
-from training.trainer import Trainer
-
-pytestmark = pytest.mark.train
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -72,7 +70,7 @@ def train_share(fabric, values, folder):
                 yield share + 30, share
                 step += 1
 
-        with patch('training.trainer.seed_torch', lambda *position: seed_torch(*position[:3])):
+        with patch('training.loop.trainer.seed_torch', lambda *position: seed_torch(*position[:3])):
             trainer.fit(shares)
         checkpoint.save(trainer.checkpoint(), folder / f'{name}_{fabric.world_size}_{fabric.global_rank}.pt')
 
@@ -96,10 +94,14 @@ def test_two_processes_hold_the_weights_of_one(run_values, tmp_path):
             assert (shared - direct).norm() < 0.02 * direct.norm(), f'{player} for {name}'
 
 
-def test_a_run_on_two_devices_ends_like_one_on_one(run_values, tmp_path):
-    for devices in (1, 2):
-        train(parse_config(run_values | {'devices': devices}, 'test'), 'test.yaml', tmp_path / str(devices))
-    one, two = (checkpoint.load(tmp_path / str(devices) / 'checkpoint.pt') for devices in (1, 2))
+def test_a_run_of_two_processes_ends_like_one_of_one(run_values, tmp_path):
+    for processes in (1, 2):
+        train(
+            parse_config(run_values | {'cpu_processes': processes}, 'test'),
+            'test.yaml',
+            tmp_path / str(processes),
+        )
+    one, two = (checkpoint.load(tmp_path / str(processes) / 'checkpoint.pt') for processes in (1, 2))
     assert two.step == one.step == 4
     assert (flat(two.average) - flat(one.average)).abs().max() < 1e-4
 
@@ -123,7 +125,7 @@ def test_ctrl_c_ends_all_processes_with_a_checkpoint(run_values, tmp_path):
     path = tmp_path / 'config.yaml'
     endless = {'batch': 2, 'steps': 100_000}
     data = run_values['data'] | {'workers': 1}
-    path.write_text(yaml.safe_dump(run_values | {'devices': 2, 'schedule': endless, 'data': data}))
+    path.write_text(yaml.safe_dump(run_values | {'cpu_processes': 2, 'schedule': endless, 'data': data}))
     command = [sys.executable, '-m', 'training.train', str(path), '--folder', str(tmp_path / 'run')]
     process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
     try:
@@ -143,11 +145,11 @@ def test_ctrl_c_ends_all_processes_with_a_checkpoint(run_values, tmp_path):
 @pytest.mark.slow
 def test_an_error_in_one_of_two_processes_is_one_line(run_values, tmp_path, capfd):
     (tmp_path / 'photographs').mkdir()
-    for name in ('broken.png', 'held_apart.png'):
+    for name in ('broken.png', 'held_out.png'):
         (tmp_path / 'photographs' / name).write_bytes(b'no image')
-    data = run_values['data'] | {'roots': [str(tmp_path / 'photographs')], 'held_apart': ['held*']}
+    data = run_values['data'] | {'roots': [str(tmp_path / 'photographs')], 'held_out': ['held*']}
     path = tmp_path / 'config.yaml'
-    path.write_text(yaml.safe_dump(run_values | {'devices': 2, 'data': data}))
+    path.write_text(yaml.safe_dump(run_values | {'cpu_processes': 2, 'data': data}))
     assert main([str(path), '--folder', str(tmp_path / 'run')]) == 2
     errors = [line for line in capfd.readouterr().err.splitlines() if line.startswith('error: ')]
     assert len(errors) == 1

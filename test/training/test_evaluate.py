@@ -9,13 +9,11 @@ import pytest
 
 torch = pytest.importorskip('torch', reason='the training environment is not set up')
 
-from training import checkpoint
 from training.config import config_values, parse_config
 from training.evaluate import main
 from training.evaluation.conventions import CONVENTIONS, PLAIN
 from training.networks.registry import build
-
-pytestmark = pytest.mark.train
+from training.runs import checkpoint
 
 PSNR_OF_TEN = 28.1308
 """Of an error of ten grey levels everywhere: 20 log10(255 / 10)."""

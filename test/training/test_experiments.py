@@ -11,10 +11,9 @@ torch = pytest.importorskip('torch', reason='the training environment is not set
 cv2 = pytest.importorskip('cv2')
 
 from restore_node.errors import ConfigError
-from training import checkpoint
 from training.config import load_config
 from training.errors import TrainingError
-from training.evaluation.held_apart import Quality
+from training.evaluation.quality import Quality
 from training.experiments import ablations, transfer
 from training.experiments.catalogue import choose, full_ablations, small_ablations
 from training.experiments.comparison import NOT_FOUND, ONE_SEED, compare, verdict
@@ -22,9 +21,8 @@ from training.experiments.curves import Curve, levels, read_curve, share_saved
 from training.experiments.plans import Planner
 from training.experiments.runs import Run, train_all
 from training.experiments.transfer_report import Outcome, draw, summarise, tables
-from training.run_folder import RunFolder
-
-pytestmark = pytest.mark.train
+from training.runs import checkpoint
+from training.runs.folder import RunFolder
 
 ROOT = Path(__file__).resolve().parents[2]
 DERAIN = ROOT / 'config' / 'experiments' / 'derain.yaml'

@@ -7,12 +7,12 @@ onnx = pytest.importorskip('onnx', reason='the training environment is not set u
 from restore_node.backends.onnxruntime import OnnxRuntimeBackend
 from restore_node.errors import ModelError
 from restore_node.model import load_model
-from training import checkpoint, export
+from training import export
 from training.config import config_values, parse_config
+from training.model_file.card import weights_terms
+from training.model_file.graph import PixelsInPixelsOut, check_equal
 from training.networks.registry import build
-from training.onnx_graph import PixelsInPixelsOut, check_equal
-
-pytestmark = pytest.mark.train
+from training.runs import checkpoint
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_a_failed_export_leaves_the_older_model(saved, tmp_path, capsys):
 
 def test_terms_of_free_photographs_put_no_limit():
     free = [{'name': 'ours', 'images': 3, 'terms': 'own photographs'}]
-    assert 'Apache-2.0' in export.weights_terms(free)
-    limited = export.weights_terms([*free, {'name': 'theirs', 'images': 1, 'terms': 'not stated'}])
+    assert 'Apache-2.0' in weights_terms(free)
+    limited = weights_terms([*free, {'name': 'theirs', 'images': 1, 'terms': 'not stated'}])
     assert 'theirs' in limited
     assert 'ours' not in limited

@@ -9,11 +9,11 @@ torch = pytest.importorskip('torch', reason='the training environment is not set
 from restore_node.errors import ConfigError, InputError
 from training.data.config import DataConfig
 from training.data.loader import batches
-from training.data.patches import PatchSource
+from training.data.patch_source import PatchSource
 from training.data.photographs import FilePhotograph, find_photographs
 from training.data.pool import PATCHES_PER_READ, PatchPool
 from training.data.samples import LANE_STEPS, crop_pair, lanes
-from training.degradation.sample import DegradationConfig
+from training.degradation.degrade import DegradationConfig
 
 DEGRADATION = DegradationConfig(kinds={'clean': 1.0, 'streaks': 1.0})
 

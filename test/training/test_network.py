@@ -3,10 +3,9 @@ import pytest
 torch = pytest.importorskip('torch', reason='the training environment is not set up')
 
 from restore_node.errors import ConfigError
-from training.describe import macs_per_pixel, main, parameters
+from training.describe import main
+from training.networks.costs import macs_per_pixel, parameters
 from training.networks.registry import NETWORKS, build
-
-pytestmark = pytest.mark.train
 
 
 @pytest.mark.parametrize('name', NETWORKS)

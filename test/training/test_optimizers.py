@@ -7,8 +7,8 @@ torch = pytest.importorskip('torch', reason='the training environment is not set
 from torch import nn
 
 from training.config import OptimizerConfig
+from training.loop.optimizers import KernelMuon, make_optimizers, set_rate
 from training.networks.registry import build
-from training.optimizers import KernelMuon, make_optimizers, set_rate
 
 
 def laid_out(network):

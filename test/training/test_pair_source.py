@@ -9,9 +9,10 @@ pytest.importorskip('torch', reason='the training environment is not set up')
 from restore_node.errors import ConfigError
 from training.config import parse_config
 from training.data.config import PairsConfig
-from training.data.paired_set import middles, open_pairs, pair_list
-from training.data.pairs import PairSource, add_noise
+from training.data.pair_source import PairSource, add_noise
+from training.data.paired_set import open_pairs, pair_list
 from training.data.samples import lanes
+from training.data.validation import middles
 from training.train import train
 
 PAIRS = 5
@@ -128,7 +129,7 @@ def test_smaller_images_are_padded_by_reflection(source):
     assert sharp[68:73, 0, 2].tolist() == [68, 69, 69, 68, 67]
 
 
-def test_what_is_held_apart(root):
+def test_what_is_held_out(root):
     config = PairsConfig('rain100l', str(root), terms='research use')
     kept, apart = open_pairs(config)
     assert (len(kept), [pair.name for pair in apart]) == (PAIRS, ['090'])
@@ -145,7 +146,7 @@ def test_ones_own_folders_need_globs(root, tmp_path):
     for name in ('degraded', 'sharp'):
         (tmp_path / name).symlink_to(root / 'train')
     config = PairsConfig('folders', str(tmp_path))
-    with pytest.raises(ConfigError, match=r'data\.held_apart: got 0 of 10'):
+    with pytest.raises(ConfigError, match=r'data\.held_out: got 0 of 10'):
         open_pairs(config)
 
 
@@ -158,7 +159,7 @@ def test_measuring_looks_at_the_middle(root):
     assert len(middles(kept, 99, 64)) == PAIRS
 
 
-def test_a_run_trains_on_pairs_and_measures_on_those_held_apart(root, run_values, tmp_path):
+def test_a_run_trains_on_pairs_and_measures_on_those_held_out(root, run_values, tmp_path):
     values = run_values | {
         'data': {'pairs': {'layout': 'rain100l', 'root': str(root), 'noise': 2.0}, 'crop_px': 64},
         'schedule': run_values['schedule'] | {'steps': 2},
@@ -167,6 +168,6 @@ def test_a_run_trains_on_pairs_and_measures_on_those_held_apart(root, run_values
     train(parse_config(values, 'test'), 'test.yaml', run)
     made = json.loads((run / 'run.json').read_text())
     assert made['data'] == [{'name': 'Rain100L', 'images': PAIRS, 'terms': 'not stated'}]
-    assert made['held_apart'] == [{'name': 'Rain100L', 'images': 1, 'terms': 'not stated'}]
+    assert made['held_out'] == [{'name': 'Rain100L', 'images': 1, 'terms': 'not stated'}]
     last = json.loads((run / 'metrics.jsonl').read_text().splitlines()[-1])
     assert last['quality']['pairs']['images'] == 1

@@ -9,14 +9,12 @@ from torch import nn
 
 from restore_node.errors import ConfigError
 from restore_node.model import INPUT_NAME, OUTPUT_NAME
-from training.describe import layers, macs_per_pixel, parameters
+from training.model_file.graph import PixelsInPixelsOut, write_graph
+from training.networks.costs import layers, macs_per_pixel, parameters
 from training.networks.discriminator import Discriminator
 from training.networks.padding import pad_by_reflection
 from training.networks.registry import build
 from training.networks.residual import residual_block
-from training.onnx_graph import PixelsInPixelsOut, write_graph
-
-pytestmark = pytest.mark.train
 
 BLOCK = [('Conv2d', (256, 64, 64), 590_080)] * 3
 GENERATOR = [

@@ -11,8 +11,6 @@ from restore_node.errors import ConfigError, InputError
 from training.losses import perceptual
 from training.losses.perceptual import PerceptualLoss, find_weights, vgg19_features
 
-pytestmark = pytest.mark.train
-
 # torchvision's numbers of the convolutions up to conv3_3, and their channels.
 CONVOLUTIONS = {
     0: (3, 64),

@@ -57,7 +57,7 @@ def test_split_by_glob_and_the_list_for_the_card(photographs_folder):
     config = DataConfig(
         roots=(str(photographs_folder),),
         sets=(DataSet('Drives', 'drive/*', 'research use'),),
-        held_apart=('drive/b*',),
+        held_out=('drive/b*',),
     )
     sharp, apart = split(find_photographs(config.roots), config)
     assert [photograph.name for photograph in apart] == ['drive/b_1.PNG']
@@ -67,10 +67,10 @@ def test_split_by_glob_and_the_list_for_the_card(photographs_folder):
     ]
 
 
-@pytest.mark.parametrize('held_apart', [(), ('*',)])
-def test_a_split_with_an_empty_side_is_refused(photographs_folder, held_apart):
-    config = DataConfig(roots=(str(photographs_folder),), held_apart=held_apart)
-    with pytest.raises(ConfigError, match='held_apart'):
+@pytest.mark.parametrize('held_out', [(), ('*',)])
+def test_a_split_with_an_empty_side_is_refused(photographs_folder, held_out):
+    config = DataConfig(roots=(str(photographs_folder),), held_out=held_out)
+    with pytest.raises(ConfigError, match='held_out'):
         split(find_photographs(config.roots), config)
 
 

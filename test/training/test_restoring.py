@@ -7,8 +7,6 @@ from restore_node.errors import ConfigError
 from training.evaluation.restoring import CONTEXT_PX, in_tiles, restore_with
 from training.networks.registry import build
 
-pytestmark = pytest.mark.train
-
 CPU = torch.device('cpu')
 
 

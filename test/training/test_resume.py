@@ -13,11 +13,9 @@ import yaml
 
 torch = pytest.importorskip('torch', reason='the training environment is not set up')
 
-from training import checkpoint
 from training.config import parse_config
+from training.runs import checkpoint
 from training.train import train
-
-pytestmark = pytest.mark.train
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -9,7 +9,7 @@ pytest.importorskip('torch', reason='the training environment is not set up')
 from rich.console import Console
 
 from restore_node.errors import InputError
-from training.data.layouts.pairs import FilePair
+from training.data.layouts.named_pairs import FilePair
 from training.evaluation.conventions import CONVENTIONS, Score
 from training.evaluation.published import PAPER, SETS, TABLES
 from training.evaluation.report import markdown, show, summarise
@@ -17,8 +17,6 @@ from training.evaluation.scoring import UNRESTORED, ImageScores, mean, score_pai
 from training.evaluation.sets import EvaluationSet
 from training.evaluation.systems import System, restored_by_others, trained_on
 from training.evaluation.tables import SetResult, make_tables
-
-pytestmark = pytest.mark.train
 
 
 def result(key, count, available, systems=('ours',), conventions=('rgb', 'luma')):

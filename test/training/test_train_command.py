@@ -8,12 +8,10 @@ import yaml
 torch = pytest.importorskip('torch', reason='the training environment is not set up')
 
 from restore_node.errors import ConfigError
-from training import checkpoint
 from training.config import config_values, load_config, parse_config
 from training.networks.registry import build
+from training.runs import checkpoint
 from training.train import check_network, main
-
-pytestmark = pytest.mark.train
 
 TINY = {'network': 'paper', 'network_options': {'widths': [4, 4, 8], 'blocks': 1}}
 
@@ -44,7 +42,11 @@ def test_the_paper_s_sets_are_chained_as_in_the_paper():
         assert config.name == name
         assert (config.network, config.network_options, config.data.crop_px) == ('paper', {}, 256)
         schedule = config.schedule
-        assert (schedule.first_rate, schedule.last_rate, schedule.decay) == (1e-4, 1e-7, 'linear')
+        assert (schedule.learning_rate, schedule.final_learning_rate, schedule.decay) == (
+            1e-4,
+            1e-7,
+            'linear',
+        )
         assert len(schedule.stages) > 1
         assert config.loss.adversarial.constraint == 'clip'
         assert config.loss.perceptual
@@ -72,7 +74,7 @@ def as_if_published(tmp_path, monkeypatch):
         ('lite_gopro', ['network_options={depth: 3}'], 'unknown option'),
         ('synthetic', ['data.crop_px=128'], 'the critic of loss.adversarial wants 256'),
         ('synthetic', ['schedule.stages=[5, 5]'], 'either steps or stages'),
-        ('synthetic', ['schedule.last_rate=1'], 'above first_rate'),
+        ('synthetic', ['schedule.final_learning_rate=1'], 'above learning_rate'),
         ('gopro', ['schedule.max_minutes=5'], 'max_minutes does not go with stages'),
         ('lite_gopro', ['loss={charbonnier: 0}'], 'nothing ties restored to sharp'),
         ('demo', ['devices=3'], 'schedule.batch'),
@@ -97,7 +99,7 @@ def test_weights_of_two_runs_are_traced_through_both(run_values, tmp_path):
         path = tmp_path / f'{name}.yaml'
         values = run_values | {'name': name, 'schedule': {'batch': 2, 'steps': 1}}
         path.write_text(yaml.safe_dump(values))
-        weights = ['--weights', str(before)] if before else []
+        weights = [f'start_from={before}'] if before else []
         assert main([str(path), '--folder', str(tmp_path / name), *weights]) == 0
         before = tmp_path / name / 'checkpoint.pt'
     last = checkpoint.load(before)

@@ -58,6 +58,7 @@ def test_all_faults_are_named_at_once():
         ('seed=many', 'many'),
         ('data.crop_px=512', 'crop_px'),
         ('devices=3', 'devices'),
+        ('cpu_processes=3', 'cpu_processes'),
         ('degradation.kinds={fog: 1}', 'fog'),
         ('task=paint', 'paint'),
         ('name=../up', '../up'),

@@ -15,15 +15,12 @@ pytest.importorskip('lightning_fabric')
 from lightning_fabric import Fabric
 
 from restore_node.errors import ConfigError, InputError
-from training import checkpoint
-from training.config import LossConfig, parse_config
-from training.losses.content import charbonnier, content_loss, frequency, root_mean_square
-from training.reports import Reports
-from training.run_folder import RunFolder
+from training.config import parse_config
+from training.loop.monitor import Monitor
+from training.loop.trainer import Trainer
+from training.runs import checkpoint
+from training.runs.folder import RunFolder
 from training.train import main, train
-from training.trainer import Trainer
-
-pytestmark = pytest.mark.train
 
 
 def lines(run):
@@ -61,7 +58,9 @@ def test_a_run_goes_on_where_it_stopped(run_values, tmp_path):
 def test_a_new_run_starts_from_trained_weights(run_values, tmp_path):
     train(parse_config(run_values, 'test'), 'test.yaml', tmp_path / 'first')
     first = checkpoint.load(tmp_path / 'first' / 'checkpoint.pt')
-    short = run_values | {'schedule': {'batch': 2, 'steps': 1, 'first_rate': 1e-9, 'last_rate': 1e-9}}
+    short = run_values | {
+        'schedule': {'batch': 2, 'steps': 1, 'learning_rate': 1e-9, 'final_learning_rate': 1e-9}
+    }
     started = short | {'start_from': str(tmp_path / 'first' / 'checkpoint.pt')}
     train(parse_config(started, 'test'), 'b.yaml', tmp_path / 'second')
     second = checkpoint.load(tmp_path / 'second' / 'checkpoint.pt')
@@ -73,13 +72,13 @@ def test_a_new_run_starts_from_trained_weights(run_values, tmp_path):
 
 
 def test_training_learns_one_batch_by_heart(run_values, tmp_path):
-    values = run_values | {'schedule': {'batch': 2, 'steps': 40, 'first_rate': 2e-3, 'warmup_steps': 0}}
+    values = run_values | {'schedule': {'batch': 2, 'steps': 40, 'learning_rate': 2e-3, 'warmup_steps': 0}}
     sharp = torch.randint(60, 200, (2, 3, 64, 64), dtype=torch.uint8)
     batch = (sharp + 40, sharp)
     config = parse_config(values, 'test')
     trainer = Trainer(Fabric(accelerator='cpu', devices=1), config, {}, tmp_path)
-    with Reports(config, RunFolder(tmp_path), 0, {}, torch.device('cpu')) as reports:
-        trainer.fit(lambda _: itertools.repeat(batch), reports)
+    with Monitor(config, RunFolder(tmp_path), 0, {}, torch.device('cpu')) as monitor:
+        trainer.fit(lambda _: itertools.repeat(batch), monitor)
     losses = [line['loss'] for line in lines(tmp_path) if 'loss' in line]
     assert np.mean(losses[-5:]) < 0.3 * losses[0]
 
@@ -94,24 +93,6 @@ def test_a_signal_ends_a_run_with_a_checkpoint(run_values, tmp_path):
     finally:
         timer.cancel()
     assert 1 <= checkpoint.load(run / 'checkpoint.pt').step < 10_000
-
-
-def test_losses_by_hand():
-    sharp = torch.zeros(1, 1, 2, 2)
-    restored = torch.full((1, 1, 2, 2), 0.5)
-    assert charbonnier(restored, sharp).item() == pytest.approx(0.5, abs=1e-5)
-    # All energy in the constant: 0.5 * sqrt(4) in one of the 2x2 coefficients' real parts, of 8 numbers.
-    assert frequency(restored, sharp).item() == pytest.approx(1.0 / 8)
-    uneven = torch.zeros_like(sharp)
-    uneven[..., :1] = 0.5  # a part of the pixels is off by half
-    share = uneven.count_nonzero().item() / uneven.numel()
-    assert root_mean_square(uneven, torch.zeros_like(sharp))[0].item() == pytest.approx(
-        0.5 * share**0.5, abs=1e-3
-    )
-    both = content_loss(restored, sharp, LossConfig(charbonnier=2.0, frequency=4.0))
-    assert both.item() == pytest.approx(1.5, abs=1e-4)
-    ratios = content_loss(torch.stack((sharp[0] + 0.5, sharp[0] + 0.05)), sharp, LossConfig(relative=True))
-    assert ratios.item() == pytest.approx((np.log(0.51) + np.log(0.06)) / 2, abs=1e-3)
 
 
 def test_an_existing_run_is_not_overwritten(run_values, tmp_path, capsys):

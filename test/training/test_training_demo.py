@@ -9,9 +9,7 @@ import cv2
 from restore_node.model import load_model
 from training.demo import check_better, main
 from training.errors import TrainingError
-from training.evaluation.held_apart import Quality
-
-pytestmark = pytest.mark.train
+from training.evaluation.quality import Quality
 
 
 @pytest.mark.parametrize('restored', [30.0, 29.9])
@@ -23,7 +21,7 @@ def test_a_model_that_does_not_improve_anything_is_an_error(restored):
 
 @pytest.mark.slow
 def test_the_demo_ends_with_a_model_and_pictures(tmp_path, capsys):
-    steps = ['schedule.max_minutes=null', 'schedule.steps=150', 'devices=1']
+    steps = ['schedule.max_minutes=null', 'schedule.steps=150', 'cpu_processes=1']
     assert main([*steps, '--out', str(tmp_path)]) == 0
     card = load_model(str(tmp_path / 'model' / 'demo.onnx')).card
     (quality,) = card.quality

@@ -20,7 +20,7 @@ from restore_node.bag import BagReader
 from restore_node.cdr import CAMERA_INFO_TYPE
 from restore_node.metrics import psnr
 from training import make_drive
-from training.drive_scenes import fit, load_photographs
+from training.drive.scenes import fit, load_photographs
 
 SIZE = 640, 360
 

@@ -68,7 +68,7 @@ class DataConfig:
         roots: folders (searched recursively) or tars of sharp photographs, videos, rosbag2 bags.
         pairs: a paired set.
         sets: what the photographs are; those that match none are listed as `other`.
-        held_apart: globs of what is kept for validation, by sequence or source, never by frame. Of pairs,
+        held_out: globs of what is kept for validation, by sequence or source, never by frame. Of pairs,
             when empty: the set's test pairs, which are looked at and nothing else.
         crop_px: side of the crop that the network sees.
         workers: processes that make samples beside each training process; 0 makes them in between steps,
@@ -92,7 +92,7 @@ class DataConfig:
     roots: tuple[str, ...] = ()
     pairs: PairsConfig | None = None
     sets: tuple[DataSet, ...] = ()
-    held_apart: tuple[str, ...] = ()
+    held_out: tuple[str, ...] = ()
     crop_px: Annotated[int, Field(ge=64, multiple_of=8)] = 160
     workers: Annotated[int, Field(ge=0)] = 0
     patch_px: Annotated[int, Field(ge=64, multiple_of=8)] = 256

@@ -1,11 +1,11 @@
-"""Sharp photographs from any folders, tars, videos or bags, and which of them are held apart."""
+"""Sharp photographs from any folders, tars, videos or bags, and which of them are held out."""
 
 import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +19,19 @@ from training.data.video_frames import VIDEO_SUFFIXES, video_frames
 OTHER = DataSet(name='other', files='*', terms='not stated')
 
 
-class Photograph(Protocol):
-    """One sharp photograph, or frame of a camera."""
+class Named(Protocol):
+    """What globs choose."""
 
     @property
     def name(self) -> str:
         """Path inside its root, with forward slashes; frames are `FILE#000123`."""
+
+
+Chosen = TypeVar('Chosen', bound=Named)
+
+
+class Photograph(Named, Protocol):
+    """One sharp photograph, or frame of a camera."""
 
     def read(self) -> NDArray[np.uint8]:
         """The pixels: uint8 [H, W, 3] RGB, 0..255. Raises InputError when they cannot be read."""
@@ -90,20 +97,25 @@ def find_photographs(roots: Sequence[str], frame_stride: int = 1) -> list[Photog
 
 
 def split(photographs: Sequence[Photograph], config: DataConfig) -> tuple[list[Photograph], list[Photograph]]:
-    """Photographs to train on, and those held apart.
+    """Photographs to train on, and those held out.
 
     Raises:
         ConfigError: one side is empty.
     """
-    apart = [photograph for photograph in photographs if matches(photograph.name, config.held_apart)]
-    kept = [photograph for photograph in photographs if not matches(photograph.name, config.held_apart)]
-    if not apart or not kept:
+    return hold_out(photographs, config.held_out)
+
+
+def hold_out(images: Sequence[Chosen], globs: Sequence[str]) -> tuple[list[Chosen], list[Chosen]]:
+    """What to train on, and what the globs hold out of it; raises ConfigError where one side is empty."""
+    kept = [image for image in images if not matches(image.name, globs)]
+    out = [image for image in images if matches(image.name, globs)]
+    if not out or not kept:
         raise ConfigError(
-            'data.held_apart',
-            seen=f'{len(apart)} of {len(photographs)} photographs',
-            wanted='some but not all of them',
+            'data.held_out',
+            seen=f'{list(globs)}, which matches {len(out)} of {len(images)}, named like {images[0].name}',
+            wanted='globs that match some but not all of them',
         )
-    return kept, apart
+    return kept, out
 
 
 def set_of(photograph: Photograph, sets: Sequence[DataSet]) -> DataSet:

@@ -25,9 +25,6 @@ def lanes(batch: int) -> int:
 class Source(Protocol):
     """Training samples by number: the same seed and index give the same sample, whoever asks and when."""
 
-    def __len__(self) -> int:
-        """Samples in one pass over the data; 0 where there is no end."""
-
     def sample(self, index: int) -> Pair:
         """Sample `index`, 0 or more: contiguous uint8 [crop, crop, 3] RGB each."""
 
@@ -35,9 +32,6 @@ class Source(Protocol):
 @runtime_checkable
 class StackingSource(Protocol):
     """A source whose samples are no pairs of images, and which puts them into batches by itself."""
-
-    def __len__(self) -> int:
-        """As of `Source`."""
 
     def sample(self, index: int) -> Any:
         """Sample `index`, 0 or more."""

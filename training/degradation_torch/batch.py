@@ -1,4 +1,4 @@
-"""Degrade a batch of sharp crops at once: `training.degradation.sample.degrade` for many, on any device."""
+"""Degrade a batch of sharp crops at once: `training.degradation.degrade.degrade` for many, on any device."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,7 +7,7 @@ import torch
 from lightning_fabric.utilities import move_data_to_device
 from torch import Tensor
 
-from training.degradation.sample import Degradation
+from training.degradation.degrade import Degradation
 from training.degradation_torch.exposure import Movement, blur, plan_movement, with_foregrounds
 from training.degradation_torch.lens_drops import WetLenses, add_drops, plan_drops
 from training.degradation_torch.linear_light import to_display, to_linear

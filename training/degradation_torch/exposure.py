@@ -8,9 +8,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from training.degradation.degrade import Degradation
 from training.degradation.foreground import HARMONICS, Foreground
 from training.degradation.motion_blur import Trajectory, homographies, resample
-from training.degradation.sample import Degradation
 from training.degradation_torch.warping import sampling, warp
 
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from training.degradation.degrade import Degradation
 from training.degradation.lens_drops import HORIZON_WIDTH
-from training.degradation.sample import Degradation
 from training.degradation_torch.warping import look_up
 
 _SIZES = 14  # numbers that describe a drop

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from training.degradation.degrade import Degradation
 from training.degradation.rain import streaks
-from training.degradation.sample import Degradation
 
 
 class Rainfall(NamedTuple):

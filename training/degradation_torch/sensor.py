@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from training.degradation.sample import Degradation
+from training.degradation.degrade import Degradation
 from training.degradation.sensor import compress
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restore_node.errors import InputError, RestoreError
-from training.data.layouts.pairs import NamedPair
+from training.data.layouts.named_pairs import NamedPair
 from training.evaluation.alignment import AlignmentError
 from training.evaluation.conventions import CONVENTIONS, Score
 from training.evaluation.systems import System

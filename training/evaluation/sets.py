@@ -9,7 +9,7 @@ import numpy as np
 
 from restore_node.errors import InputError
 from training.data.config import PairsConfig
-from training.data.layouts.pairs import NamedPair, by_name, check_sizes, match
+from training.data.layouts.named_pairs import NamedPair, by_name, check_sizes, match
 from training.data.layouts.registry import LAYOUTS, test_pairs, title_of
 from training.evaluation.conventions import CONVENTIONS, PLAIN
 from training.evaluation.published import SETS

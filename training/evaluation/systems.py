@@ -16,12 +16,12 @@ from restore_node.errors import ConfigError, InputError
 from restore_node.frame import Frame, Header
 from restore_node.model import load_model
 from restore_node.pipeline import Pipeline
-from training import checkpoint
 from training.config import parse_config
 from training.data.images import read_rgb
-from training.data.layouts.pairs import FilePair, NamedPair, by_name
+from training.data.layouts.named_pairs import FilePair, NamedPair, by_name
 from training.evaluation.restoring import restore_with
 from training.networks.registry import build
+from training.runs import checkpoint
 
 Image = NDArray[np.uint8]
 

@@ -18,15 +18,16 @@ from rich.console import Console
 from restore_node.errors import ConfigError, RestoreError
 from training.atomic import replacing
 from training.commands import report_errors
-from training.evaluation.held_apart import Quality
+from training.data.example_photographs import provide_photographs
+from training.evaluation.quality import Quality
 from training.evaluation.report import markdown, show
 from training.evaluation.tables import Table
 from training.experiments.catalogue import choose, full_ablations, small_ablations
 from training.experiments.comparison import RULE, Row, compare, verdict
 from training.experiments.measuring import CONVENTION_WORDS, measure_run, measure_run_on_set
-from training.experiments.plans import Ablation, Planner, Test, Variant
-from training.experiments.runs import default_jobs, provide_photographs, train_all
-from training.provenance import commit
+from training.experiments.plans import Ablation, Planner, TestSet, Variant
+from training.experiments.runs import default_jobs, train_all
+from training.runs.provenance import commit
 
 WIDTH = 140
 
@@ -34,7 +35,7 @@ WIDTH = 140
 def measure(ablation: Ablation, planner: Planner, seeds: Sequence[int]) -> list[Row]:
     """Measure the finished runs of an ablation."""
 
-    def quality(variant: Variant, test: Test, seed: int) -> Quality:
+    def quality(variant: Variant, test: TestSet, seed: int) -> Quality:
         run = planner.run(variant, seed)
         if test.data:
             return measure_run_on_set(run, planner.test_set(test))
@@ -173,7 +174,7 @@ def main(arguments: list[str] | None = None) -> int:
         '--jobs', type=int, default=default_jobs(), metavar='N', help='trainings side by side'
     )
     parser.add_argument('--out', type=Path, help='default: out/ablations, with --full runs/ablations')
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
     console = Console()
     try:
         if options.full != bool(options.data):

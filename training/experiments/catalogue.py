@@ -7,7 +7,7 @@ from pathlib import Path
 
 from restore_node.errors import ConfigError
 from training.degradation.ranges import RAIN100H, RainRanges
-from training.experiments.plans import Ablation, Test, Variant
+from training.experiments.plans import Ablation, TestSet, Variant
 
 _CONFIGS = Path(__file__).parents[2] / 'config'
 SMALL = _CONFIGS / 'experiments'
@@ -38,7 +38,7 @@ def small_ablations() -> tuple[Ablation, ...]:
     def deblurring(name: str, key: str, options: str) -> Variant:
         return Variant(name, key, deblur, (*few, f'network_options={{widths: [16, 32, 64], {options}}}'))
 
-    blur = Test('blur held apart', config=deblur, overrides=('validation.patches=32',))
+    blur = TestSet('blur held out', config=deblur, overrides=('validation.patches=32',))
     half = ('schedule.steps=250', 'validation.steps=250')
     return (
         Ablation(
@@ -71,7 +71,7 @@ def small_ablations() -> tuple[Ablation, ...]:
                 Variant('one stage', 'stages-one', stages, ('schedule.stages=[120]',)),
                 Variant('three (the paper)', 'stages-three', stages, ('schedule.stages=[40, 40, 40]',)),
             ),
-            (Test('blur held apart', config=stages, overrides=('validation.patches=16',)),),
+            (TestSet('blur held out', config=stages, overrides=('validation.patches=16',)),),
         ),
         Ablation(
             'rain',
@@ -91,7 +91,7 @@ def small_ablations() -> tuple[Ablation, ...]:
                 ),
             ),
             tuple(
-                Test(
+                TestSet(
                     f'{name} rain, like {like}',
                     config=derain,
                     overrides=('validation.patches=32', _rain(ranges)),
@@ -109,7 +109,7 @@ def full_ablations() -> tuple[Ablation, ...]:
         FULL / f'{name}.yaml' for name in ('gopro', 'rain800', 'rain100h', 'rain100l')
     )
     ours = Variant('ours (the paper)', 'gopro', gopro)
-    test = Test('GOPRO', data='gopro=GOPRO_Large')
+    test = TestSet('GOPRO', data='gopro=GOPRO_Large')
     return (
         Ablation(
             'block',
@@ -151,7 +151,7 @@ def full_ablations() -> tuple[Ablation, ...]:
                 Variant('tuned to Rain100L', 'rain100l', rain100l, (), 'rain800'),
                 Variant('tuned to Rain100H', 'rain100h', rain100h, (), 'rain800'),
             ),
-            (Test('Rain100L', data='rain100l=Rain100L'), Test('Rain100H', data='rain100h=Rain100H')),
+            (TestSet('Rain100L', data='rain100l=Rain100L'), TestSet('Rain100H', data='rain100h=Rain100H')),
             before=(ours,),
         ),
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.evaluation.held_apart import Quality
+from training.evaluation.quality import Quality
 
 NOT_FOUND = 'no difference found at this size'
 ONE_SEED = 'one seed: cannot be told from noise'

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from restore_node.errors import InputError
-from training.records import read_qualities
-from training.run_folder import RunFolder
+from training.loop.records import read_qualities
+from training.runs.folder import RunFolder
 
 
 @dataclass(frozen=True)

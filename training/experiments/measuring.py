@@ -2,12 +2,12 @@
 
 from restore_node.errors import InputError
 from training.config import TrainConfig
-from training.evaluation.held_apart import Quality, measure
+from training.data.feed import open_feed
+from training.evaluation.quality import Quality, measure
 from training.evaluation.scoring import UNRESTORED, mean, score_pairs
 from training.evaluation.sets import open_published
 from training.evaluation.systems import open_system
 from training.experiments.runs import Run
-from training.feed import open_feed
 
 CONVENTION = 'rgb'
 CONVENTION_WORDS = 'RGB 0..255, SSIM Gaussian 11x11 sigma 1.5, mean over channels, not aligned, not cropped'
@@ -15,7 +15,7 @@ CONVENTION_WORDS = 'RGB 0..255, SSIM Gaussian 11x11 sigma 1.5, mean over channel
 
 def measure_run(run: Run, config: TrainConfig) -> Quality:
     """Measure a run's averaged weights on what a configuration holds apart, its only kind of degradation."""
-    (pairs,) = open_feed(config).held_apart().values()
+    (pairs,) = open_feed(config).held_out().values()
     with open_system(str(run.folder.checkpoint)) as system:
         return measure(lambda degraded: system.restore('', degraded), pairs)
 

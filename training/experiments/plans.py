@@ -28,7 +28,7 @@ class Variant:
 
 
 @dataclass(frozen=True)
-class Test:
+class TestSet:
     """What variants are measured on.
 
     Attributes:
@@ -60,7 +60,7 @@ class Ablation:
     title: str
     claim: str
     variants: tuple[Variant, ...]
-    tests: tuple[Test, ...]
+    tests: tuple[TestSet, ...]
     before: tuple[Variant, ...] = ()
 
 
@@ -104,13 +104,13 @@ class Planner:
                 chains.setdefault((seed, first(variant)), []).append(self.run(variant, seed))
         return list(chains.values())
 
-    def test_config(self, test: Test) -> TrainConfig:
+    def test_config(self, test: TestSet) -> TrainConfig:
         """Of a test on what a configuration holds apart; of one seed, so that all are measured alike."""
         if test.config is None:
             raise ConfigError(f'the test {test.name}', seen='a published set', wanted='a configuration')
         return self._config(test.config, test.overrides)
 
-    def test_set(self, test: Test) -> str:
+    def test_set(self, test: TestSet) -> str:
         """Of a test on a published set: `LAYOUT=FOLDER`."""
         layout, _, name = (test.data or '').partition('=')
         return f'{layout}={(self._data or Path()) / name}'

@@ -14,15 +14,11 @@ import torch
 import yaml
 
 from restore_node.errors import ConfigError
-from training import checkpoint
 from training.atomic import replacing
 from training.config import TrainConfig, config_values, parse_config
-from training.demo import write_photographs
 from training.errors import TrainingError
-from training.run_folder import RunFolder
-
-PHOTOGRAPHS = Path('out', 'photographs')
-"""Where the configurations of config/experiments look for photographs."""
+from training.runs import checkpoint
+from training.runs.folder import RunFolder
 
 
 @dataclass(frozen=True)
@@ -79,13 +75,6 @@ class Run:
     @property
     def _config_file(self) -> Path:
         return self.runs / f'{self.name}.yaml'
-
-
-def provide_photographs(config: TrainConfig) -> None:
-    """Put scikit-image's photographs where config/experiments expects some, if none are there."""
-    if str(PHOTOGRAPHS) in config.data.roots and not PHOTOGRAPHS.exists():
-        with replacing(PHOTOGRAPHS) as unfinished:
-            write_photographs(unfinished)
 
 
 def default_jobs() -> int:

@@ -23,12 +23,13 @@ from restore_node.errors import RestoreError
 from training.atomic import replacing
 from training.commands import report_errors
 from training.config import TrainConfig, load_config
-from training.evaluation.held_apart import Quality
+from training.data.example_photographs import provide_photographs
+from training.evaluation.quality import Quality
 from training.evaluation.report import show
 from training.experiments.catalogue import SMALL
 from training.experiments.curves import read_curve
 from training.experiments.measuring import measure_run
-from training.experiments.runs import Run, default_jobs, provide_photographs, train_all
+from training.experiments.runs import Run, default_jobs, train_all
 from training.experiments.transfer_report import Outcome, draw, markdown, summarise, tables
 
 SHORT_SHARE = 0.2
@@ -145,7 +146,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         '--jobs', type=int, default=default_jobs(), metavar='N', help='trainings side by side'
     )
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
     console = Console()
     try:
         transfer(

@@ -13,14 +13,14 @@ import numpy as np
 from matplotlib import pyplot
 
 from training.config import TrainConfig
-from training.describe import macs_per_pixel, parameters
 from training.evaluation import report
-from training.evaluation.held_apart import Quality
+from training.evaluation.quality import Quality
 from training.evaluation.tables import Table
 from training.experiments.curves import Curve, levels, share_saved
 from training.experiments.measuring import CONVENTION_WORDS
+from training.networks.costs import macs_per_pixel, parameters
 from training.networks.registry import build
-from training.provenance import commit
+from training.runs.provenance import commit
 
 LEVELS = (0.25, 0.5, 0.75, 0.9, 1.0)
 """Where steps are compared: shares of what training from scratch gains in all."""
@@ -35,7 +35,7 @@ _STYLES = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one seed: PSNR of rain held apart, by step.
+    """What came of one seed: PSNR of rain held out, by step.
 
     Attributes:
         seed: of all its runs.
@@ -99,7 +99,7 @@ def summarise(outcomes: Sequence[Outcome], config: TrainConfig) -> dict[str, Any
         'batch': config.schedule.batch,
         'crop_px': config.data.crop_px,
         'roots': list(config.data.roots),
-        'patches_held_apart': config.validation.patches,
+        'patches_held_out': config.validation.patches,
         'convention': CONVENTION_WORDS,
         'commit': commit(),
         'seeds': [
@@ -141,7 +141,7 @@ def draw(outcomes: Sequence[Outcome], config: TrainConfig, path: Path) -> None:
     degraded = float(np.mean([outcome.scratch.psnr_db[0] for outcome in outcomes]))
     axes.axhline(degraded, color='0.6', linewidth=0.8, label='degraded input')
     axes.set_xlabel(f'steps of deraining, {config.schedule.batch} crops of {config.data.crop_px} px each')
-    axes.set_ylabel('PSNR of photographs held apart, RGB, dB')
+    axes.set_ylabel('PSNR of photographs held out, RGB, dB')
     axes.set_title(f'Deraining with and without {outcomes[0].pretraining_steps} steps of deblurring before')
     axes.grid(alpha=0.3)
     axes.legend(loc='lower right')
@@ -211,7 +211,7 @@ def _notes(outcomes: Sequence[Outcome], config: TrainConfig) -> list[str]:
     network = build(config.network, **config.network_options)
     patches, patch_px = config.validation.patches, config.data.patch_px
     return [
-        f'PSNR in dB and SSIM, means over {patches} patches of {patch_px} px of photographs held apart; '
+        f'PSNR in dB and SSIM, means over {patches} patches of {patch_px} px of photographs held out; '
         f'{CONVENTION_WORDS}. Every seed has its own rain.',
         f'Network {config.network} with {config.network_options}: {parameters(network):,} parameters, '
         f'{macs_per_pixel(network):,} MAC per pixel. Adam, batch {config.schedule.batch}, '

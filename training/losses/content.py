@@ -1,59 +1,35 @@
-"""Content losses: how far restored frames are from the sharp ones."""
+"""The content loss: how far restored frames are from the sharp ones, in pixels and in what VGG19 sees."""
 
-import torch
+from lightning_fabric import Fabric
 from torch import Tensor
 
 from training.config import LossConfig
-
-_CHARBONNIER_EPSILON = 1e-3
-
-
-def charbonnier(restored: Tensor, sharp: Tensor) -> Tensor:
-    """Mean of sqrt(d^2 + eps^2), eps 0.001 (Charbonnier et al. 1994): an L1 loss that is smooth at zero.
-
-    Both are float32 [N, C, H, W], 0..1; the result is [N], one for each image.
-    """
-    return torch.sqrt((restored - sharp) ** 2 + _CHARBONNIER_EPSILON**2).mean(dim=(1, 2, 3))
+from training.losses.perceptual import PerceptualLoss
+from training.losses.pixel import pixel_loss
 
 
-def frequency(restored: Tensor, sharp: Tensor) -> Tensor:
-    """Mean L1 distance of the orthonormal 2-D Fourier transforms (Cho et al. 2021): favours detail.
+class ContentLoss:
+    """Pixel terms and the perceptual one, as configured; images are float32 [N, 3, H, W] RGB, 0..1."""
 
-    Both are float32 [N, C, H, W], 0..1; the result is [N], one for each image.
-    """
-    difference = torch.view_as_real(torch.fft.rfft2(restored - sharp, norm='ortho'))
-    return difference.abs().mean(dim=(1, 2, 3, 4))
+    def __init__(self, fabric: Fabric, config: LossConfig) -> None:
+        self._fabric, self._config = fabric, config
+        self._perceptual = (
+            fabric.to_device(
+                PerceptualLoss(
+                    config.perceptual.weights, config.perceptual.layer, download=config.perceptual.download
+                )
+            )
+            if config.perceptual
+            else None
+        )
 
-
-def root_mean_square(restored: Tensor, sharp: Tensor) -> Tensor:
-    """Root of the mean squared error: what PSNR sees; a few pixels that are far off count for much.
-
-    Both are float32 [N, C, H, W], 0..1; the result is [N], one for each image.
-    """
-    return torch.sqrt(((restored - sharp) ** 2).mean(dim=(1, 2, 3)) + _CHARBONNIER_EPSILON**2)
-
-
-def mean_square(restored: Tensor, sharp: Tensor) -> Tensor:
-    """Mean squared error: its gradient follows the large errors and passes over the sensor's noise.
-
-    Both are float32 [N, C, H, W], 0..1; the result is [N], one for each image.
-    """
-    return ((restored - sharp) ** 2).mean(dim=(1, 2, 3))
-
-
-def content_loss(restored: Tensor, sharp: Tensor, config: LossConfig) -> Tensor:
-    """The weighted sum of the terms that the config turns on, at least one, as a scalar.
-
-    Both are float32 [N, C, H, W], 0..1. With `config.relative` it is the mean of the logarithms, as in the
-    PSNR loss of Chen et al. 2022: an image counts by the ratio that its error shrinks by, so strong
-    degradations do not drown the slight ones; `config.floor` is added to the error, and images that are
-    cleaner than that count less and less.
-    """
-    terms = (
-        (config.charbonnier, charbonnier),
-        (config.frequency, frequency),
-        (config.root_mean_square, root_mean_square),
-        (config.mean_square, mean_square),
-    )
-    errors = torch.stack([weight * term(restored, sharp) for weight, term in terms if weight > 0.0]).sum(0)
-    return torch.log(errors + config.floor).mean() if config.relative else errors.mean()
+    def __call__(self, restored: Tensor, sharp: Tensor) -> Tensor:
+        """A scalar, the mean over the images."""
+        loss = restored.new_zeros(())
+        if self._config.has_pixel_terms:
+            loss = pixel_loss(restored, sharp, self._config)
+        if self._config.perceptual and self._perceptual:
+            with self._fabric.autocast():
+                distance = self._perceptual(restored, sharp)
+            loss = loss + self._config.perceptual.weight * distance.mean()
+        return loss

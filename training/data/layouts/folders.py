@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from training.data.config import PairsConfig
-from training.data.layouts.pairs import NamedPair, by_name, match
+from training.data.layouts.named_pairs import NamedPair, by_name, match
 
 TREE = 'the folders {degraded} and {sharp} with equal names inside'
 
 
 def find_folders(root: Path, config: PairsConfig, split: str) -> Sequence[NamedPair]:
-    """All pairs, whatever the split: `data.held_apart` divides them; none if a folder is missing.
+    """All pairs, whatever the split: `data.held_out` divides them; none if a folder is missing.
 
     Raises:
         ConfigError: images without a partner.

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from restore_node.errors import ConfigError
 from training.data.config import PairsConfig
-from training.data.layouts.pairs import FilePair, NamedPair, by_name, contents, match
+from training.data.layouts.named_pairs import FilePair, NamedPair, by_name, contents, match
 
 TREE = '{split}/<sequence>/{{blur,blur_gamma,sharp}}/NNNNNN.png'
 _PARTS = ('blur', 'blur_gamma', 'sharp')

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from restore_node.errors import ConfigError
 from training.data.config import PairsConfig
 from training.data.images import images_under, is_image
-from training.data.layouts.pairs import HalvesPair, NamedPair, by_name, match
+from training.data.layouts.named_pairs import HalvesPair, NamedPair, by_name, match
 
 log = logging.getLogger('training')
 

@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 
 from restore_node.errors import ConfigError
 from training.data.config import PairsConfig
-from training.data.layouts.pairs import FilePair, NamedPair
+from training.data.layouts.named_pairs import FilePair, NamedPair
 
 TREE = 'RealBlur_{kind}_{split}_list.txt, each line `GT BLUR` with paths from that folder'
 

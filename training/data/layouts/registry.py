@@ -9,7 +9,7 @@ from typing import Literal
 from restore_node.errors import ConfigError
 from training.data.config import LayoutName, PairsConfig
 from training.data.layouts import folders, gopro, rain, realblur
-from training.data.layouts.pairs import NamedPair, check_sizes, contents
+from training.data.layouts.named_pairs import NamedPair, check_sizes, contents
 
 log = logging.getLogger('training')
 

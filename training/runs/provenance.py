@@ -4,9 +4,9 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from training.checkpoint import Checkpoint
 from training.config import TrainConfig
-from training.feed import Feed
+from training.data.feed import Feed
+from training.runs.checkpoint import Checkpoint
 
 
 def provenance(
@@ -27,7 +27,7 @@ def provenance(
         started_from: the checkpoint of another run that it takes its weights from.
 
     Returns:
-        `name`, `config`, `commit`, `seed`, `data`, `held_apart`; `earlier_commits` that a resumed run was
+        `name`, `config`, `commit`, `seed`, `data`, `held_out`; `earlier_commits` that a resumed run was
         trained with; `started_from`, the runs that its weights went through before, each with `name`,
         `config`, `commit`, `seed`, `steps` and `data`; both oldest first.
     """
@@ -49,7 +49,7 @@ def provenance(
         'earlier_commits': earlier_commits,
         'seed': config.seed,
         'data': feed.data,
-        'held_apart': feed.data_held_apart,
+        'held_out': feed.data_held_out,
         'started_from': before,
     }
 

@@ -1,4 +1,4 @@
-"""How well a network restores photographs held apart, for every kind of degradation."""
+"""How well a network restores photographs held out, for every kind of degradation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,9 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from restore_node.metrics import psnr, ssim
-from training.config import TrainConfig
-from training.data.patches import Pair, make_pair
-from training.data.photographs import Photograph
+from training.data.samples import Pair
 from training.evaluation.conventions import PSNR_CAP_DB
 from training.evaluation.restoring import Restore
 
@@ -22,19 +20,6 @@ class Quality:
     psnr_restored_db: float
     ssim_degraded: float
     ssim_restored: float
-
-
-def validation_pairs(photographs: Sequence[Photograph], config: TrainConfig) -> dict[str, list[Pair]]:
-    """Patches of each kind, the same for every run of this configuration, spread over the photographs."""
-    count = config.validation.patches
-    chosen = np.linspace(0, len(photographs) - 1, count).round().astype(int)
-    pairs: dict[str, list[Pair]] = {kind: [] for kind in config.validation.kinds}
-    for index, position in enumerate(chosen):
-        image = photographs[position].read()
-        for kind, drawn in pairs.items():
-            rng = np.random.default_rng([config.seed, index])
-            drawn.append(make_pair(image, kind, config.data, config.degradation, rng))
-    return pairs
 
 
 def measure(restore: Restore, pairs: Sequence[Pair]) -> Quality:

@@ -12,9 +12,9 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from training.config import TrainConfig
-from training.data.sharp_crops import degrade_planned
-from training.objectives import make_objective
-from training.player import Player
+from training.loop.device_batch import on_device, to_unit
+from training.loop.learner import Learner
+from training.loop.objectives import make_objective
 
 PARTS = ('data', 'forward', 'backward', 'optimizer')
 """Of a step: until degraded and sharp crops are on the device; the generator and the loss; gradients; their
@@ -44,15 +44,15 @@ class StepTimes:
         return float(np.sum(self.seconds[part]) / np.sum(self.seconds['step']))
 
 
-class TimedPlayer(Player):
-    """A player that notes when its backward pass begins and ends."""
+class TimedLearner(Learner):
+    """A learner that notes when its backward pass begins and ends."""
 
     def __init__(self, fabric: Fabric, *arguments: Any, **options: Any) -> None:
         super().__init__(fabric, *arguments, **options)
         self.backward_at: tuple[float, float] = (0.0, 0.0)
 
     def backward(self, loss: Tensor) -> None:
-        """As `Player`'s, between two looks at the clock."""
+        """As `Learner`'s, between two looks at the clock."""
         began = now(loss.device)
         super().backward(loss)
         self.backward_at = began, now(loss.device)
@@ -66,7 +66,7 @@ def now(device: torch.device) -> float:
 
 
 def time_steps(
-    fabric: Fabric, generator: TimedPlayer, config: TrainConfig, stream: Iterator[Any], steps: int
+    fabric: Fabric, generator: TimedLearner, config: TrainConfig, stream: Iterator[Any], steps: int
 ) -> StepTimes:
     """Take steps as the trainer does, without a critic and without averaging weights.
 
@@ -84,9 +84,9 @@ def time_steps(
     times = StepTimes()
     for _ in range(steps):
         began = now(fabric.device)
-        degraded, sharp = _on_device(next(stream), config, fabric.device)
+        degraded, sharp = map(to_unit, on_device(next(stream), config.data, fabric.device))
         ready = now(fabric.device)
-        objective.step(degraded, sharp, config.schedule.first_rate)
+        objective.step(degraded, sharp, config.schedule.learning_rate)
         done = now(fabric.device)
         marks = (began, ready, *generator.backward_at, done)
         for part, seconds in zip(PARTS, np.diff(marks).tolist(), strict=True):
@@ -115,12 +115,3 @@ def memory_bytes(device: torch.device) -> int:
     status = Path('/proc/self/status').read_text(encoding='utf-8')
     (line,) = (line for line in status.splitlines() if line.startswith('VmRSS:'))
     return 1024 * int(line.split()[1])
-
-
-def _on_device(batch: Any, config: TrainConfig, device: torch.device) -> tuple[Tensor, Tensor]:
-    pair = degrade_planned(batch, device) if config.data.degrade_on == 'device' else batch
-    degraded, sharp = (
-        (pixels.to(device, non_blocking=True).float() / 255.0).contiguous(memory_format=torch.channels_last)
-        for pixels in pair
-    )
-    return degraded, sharp

@@ -11,8 +11,8 @@ from torch.utils.tensorboard import SummaryWriter
 
 from restore_node.errors import InputError
 from training.atomic import replacing
-from training.evaluation.held_apart import Quality
-from training.run_folder import RunFolder
+from training.evaluation.quality import Quality
+from training.runs.folder import RunFolder
 
 Picture = Sequence[NDArray[np.uint8]]
 """Images of one size that belong side by side: uint8 [H, W, 3] RGB."""
@@ -45,11 +45,11 @@ class Records:
         qualities: Mapping[str, Quality],
         pictures: Mapping[str, Picture],
     ) -> None:
-        """Record what was measured on photographs held apart, by kind of degradation, and some of them."""
+        """Record what was measured on photographs held out, by kind of degradation, and some of them."""
         self._append(step, elapsed_s, {'quality': {kind: asdict(seen) for kind, seen in qualities.items()}})
         for kind, seen in qualities.items():
             for name in ('psnr_restored_db', 'ssim_restored'):
-                self._board.add_scalar(f'held_apart/{kind}/{name}', asdict(seen)[name], step)
+                self._board.add_scalar(f'held_out/{kind}/{name}', asdict(seen)[name], step)
         for kind, picture in pictures.items():
             side_by_side = np.concatenate(picture, axis=1)
             self._board.add_image(f'degraded_restored_sharp/{kind}', side_by_side, step, dataformats='HWC')
@@ -65,7 +65,7 @@ class Records:
 
 
 def read_qualities(folder: RunFolder) -> dict[int, dict[str, Quality]]:
-    """What a run measured on photographs held apart, by step and kind of degradation.
+    """What a run measured on photographs held out, by step and kind of degradation.
 
     Raises:
         InputError: there are no records, or they are not of a run.

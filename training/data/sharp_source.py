@@ -9,11 +9,11 @@ from torch import Tensor
 
 from training.data.config import DataConfig
 from training.data.cutting import draw_cut
-from training.data.patches import MARGIN_PX
+from training.data.patch_source import MARGIN_PX
 from training.data.photographs import Photograph
 from training.data.pool import PATCHES_PER_READ, PatchPool
 from training.data.samples import crop_pair
-from training.degradation.sample import Degradation, DegradationConfig, draw, draw_kind
+from training.degradation.degrade import Degradation, DegradationConfig, draw, draw_kind
 from training.degradation_torch.batch import Plan, degrade_batch, plan_batch, truth_batch
 
 Planned = tuple[NDArray[np.uint8], Degradation]
@@ -34,9 +34,6 @@ class SharpSource:
     ) -> None:
         self._data, self._degradation = data, degradation
         self._pool = PatchPool(photographs, data, seed, batch, self._make)
-
-    def __len__(self) -> int:
-        return 0
 
     def sample(self, index: int) -> Planned:
         """Sample `index`: a crop with its margin, and its degradation; a function of seed and index."""

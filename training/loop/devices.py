@@ -21,7 +21,7 @@ def make_fabric(config: TrainConfig) -> Fabric:
     Raises:
         ConfigError: devices that this machine does not have, or a batch that they cannot share.
     """
-    devices, nodes = config.devices, 1
+    accelerator, devices, nodes = accelerator_of(config), processes_of(config), 1
     if TorchElasticEnvironment.detect():
         devices = int(os.environ['LOCAL_WORLD_SIZE'])
         nodes = int(os.environ['WORLD_SIZE']) // devices
@@ -29,9 +29,6 @@ def make_fabric(config: TrainConfig) -> Fabric:
         raise ConfigError(
             'schedule.batch', seen=config.schedule.batch, wanted=f'a multiple of {devices * nodes} processes'
         )
-    accelerator = config.accelerator
-    if accelerator == 'auto':
-        accelerator = 'cuda' if torch.cuda.is_available() else 'cpu'
     if accelerator == 'cuda' and devices > torch.cuda.device_count():
         raise ConfigError(
             'devices', seen=devices, wanted=f'at most the {torch.cuda.device_count()} GPUs of this machine'
@@ -43,6 +40,18 @@ def make_fabric(config: TrainConfig) -> Fabric:
         strategy=_strategy(devices * nodes),
         precision=config.precision,
     )
+
+
+def accelerator_of(config: TrainConfig) -> str:
+    """`cuda` or `cpu`: what a run computes on here."""
+    if config.accelerator != 'auto':
+        return config.accelerator
+    return 'cuda' if torch.cuda.is_available() else 'cpu'
+
+
+def processes_of(config: TrainConfig) -> int:
+    """How many processes of a run train on this machine, unless torchrun started them."""
+    return config.devices if accelerator_of(config) == 'cuda' else config.cpu_processes
 
 
 def is_first_process() -> bool:

@@ -21,20 +21,18 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from restore_node.errors import InputError
-from training.checkpoint import Checkpoint, as_values, fill, save
 from training.config import TrainConfig, config_values
-from training.data.sharp_crops import PlannedBatch, degrade_planned
+from training.data.loader import Batch
+from training.data.sharp_source import PlannedBatch
 from training.errors import TrainingError
-from training.networks.registry import build
-from training.objectives import Values, make_objective
-from training.player import NotFiniteError, Player
-from training.randomness import NETWORKS, STEPS, seed_torch
-from training.reports import Reports, Timing
-from training.schedule import learning_rate, progress, stage_of, stage_starts
-from training.stopping import StopRequest
-
-Batch = tuple[Tensor, Tensor]
-"""(degraded, sharp): uint8 [N, 3, H, W] RGB, 0..255."""
+from training.loop.device_batch import on_device, to_unit
+from training.loop.learner import Learner, NotFiniteError
+from training.loop.monitor import Monitor, Timing
+from training.loop.objectives import Values, make_objective
+from training.loop.randomness import NETWORKS, STEPS, seed_torch
+from training.loop.schedule import learning_rate, progress, stage_of, stage_starts
+from training.loop.stopping import StopRequest
+from training.runs.checkpoint import Checkpoint, as_values, fill, save
 
 Batches = Callable[[int], Iterator[Batch | PlannedBatch]]
 """From a step on, this rank's share of every batch; planned where `data.degrade_on` is the device."""
@@ -56,16 +54,10 @@ class Trainer:
     def __init__(self, fabric: Fabric, config: TrainConfig, provenance: dict[str, Any], folder: Path) -> None:
         self._fabric, self._config, self._provenance, self._folder = fabric, config, provenance, folder
         seed_torch(config.seed, NETWORKS, 0)
-        self._generator = Player(
-            fabric,
-            build(config.network, **config.network_options),
-            config.optimizer,
-            clip_norm=config.schedule.clip_norm,
-            compiled=config.compile,
-        )
+        self._generator = Learner.of_generator(fabric, config)
         self._objective = make_objective(fabric, self._generator, config.loss)
         self._average = AveragedModel(
-            self._generator.module, multi_avg_fn=get_ema_multi_avg_fn(config.schedule.average_decay)
+            self._generator.module, multi_avg_fn=get_ema_multi_avg_fn(config.schedule.ema_decay)
         )
         self._step, self._elapsed_s = 0, 0.0
 
@@ -88,12 +80,12 @@ class Trainer:
         fill(self._generator.module, weights)
         fill(self._average.module, weights)
 
-    def fit(self, batches: Batches, reports: Reports | None = None) -> None:
+    def fit(self, batches: Batches, monitor: Monitor | None = None) -> None:
         """Train to the end of the schedule, or to a SIGTERM or SIGINT; either way a checkpoint is saved.
 
         Args:
             batches: where crops come from.
-            reports: on rank 0, whom to tell.
+            monitor: on rank 0, whom to tell.
 
         Raises:
             TrainingError: a loss or a gradient is no longer finite; its batch lies in the run's folder.
@@ -106,11 +98,11 @@ class Trainer:
                 waited_s = time.monotonic() - began
                 values = self._train_step(batch)
                 self._agree(self._elapsed_s + time.monotonic() - began, stop)
-                if reports:
-                    self._report(reports, values, Timing(time.monotonic() - began, waited_s))
-            if reports:
+                if monitor:
+                    self._report(monitor, values, Timing(time.monotonic() - began, waited_s))
+            if monitor:
                 self._save()
-                reports.validate(self._step, self._elapsed_s, self._average.module)
+                monitor.validate(self._step, self._elapsed_s, self._average.module)
 
     def checkpoint(self) -> Checkpoint:
         """The present state; its tensors are those of the run, not copies."""
@@ -135,21 +127,14 @@ class Trainer:
             self._objective.begin_stage()
         seed_torch(seed, STEPS, self._step, self._fabric.global_rank)
         rate = learning_rate(schedule, self._step, self._elapsed_s)
-        degraded, sharp = self._on_device(batch)
+        degraded, sharp = on_device(batch, self._config.data, self._fabric.device)
         try:
-            values = self._objective.step(_to_unit(degraded), _to_unit(sharp), rate)
+            values = self._objective.step(to_unit(degraded), to_unit(sharp), rate)
         except NotFiniteError as error:
             raise self._broken(error, degraded, sharp) from error
         self._average.update_parameters(self._generator.module)
         self._step += 1
         return values | {'rate': torch.tensor(rate)}
-
-    def _on_device(self, batch: Any) -> Batch:
-        device = self._fabric.device
-        if self._config.data.degrade_on == 'device':
-            return degrade_planned(batch, device)
-        degraded, sharp = (images.to(device, non_blocking=True) for images in batch)
-        return degraded, sharp
 
     def _agree(self, elapsed_s: float, stop: StopRequest) -> None:
         """Show all ranks the same time and the same wish to stop, else one would wait for ever."""
@@ -158,12 +143,12 @@ class Trainer:
             shared = self._fabric.all_reduce(shared, reduce_op='max')
         self._elapsed_s, stop.asked = float(shared[0]), bool(shared[1])
 
-    def _report(self, reports: Reports, values: Values, timing: Timing) -> None:
-        reports.stepped(self._step, self._elapsed_s, values, timing)
-        if reports.checkpoint_due(self._step):
+    def _report(self, monitor: Monitor, values: Values, timing: Timing) -> None:
+        monitor.stepped(self._step, self._elapsed_s, values, timing)
+        if monitor.checkpoint_due(self._step):
             self._save()
-        if reports.validation_due(self._step):
-            reports.validate(self._step, self._elapsed_s, self._average.module)
+        if monitor.validation_due(self._step):
+            monitor.validate(self._step, self._elapsed_s, self._average.module)
 
     def _save(self) -> None:
         save(self.checkpoint(), self._folder / 'checkpoint.pt')
@@ -178,9 +163,5 @@ class Trainer:
             f'training broke down at step {self._step}',
             seen=error,
             wanted='finite numbers',
-            fix=f'its batch and state are in {path}; try a lower schedule.first_rate or 32-true precision',
+            fix=f'its batch and state are in {path}; try a lower schedule.learning_rate or 32-true precision',
         )
-
-
-def _to_unit(pixels: Tensor) -> Tensor:
-    return (pixels.float() / 255.0).contiguous(memory_format=torch.channels_last)

@@ -13,7 +13,7 @@ from restore_node.errors import InputError
 from training.atomic import replacing
 from training.errors import TrainingError
 
-FORMAT = 2
+FORMAT = 1
 
 State = tuple[dict[str, torch.Tensor], list[dict[str, Any]]]
 """Weights of a network, and the states of its optimizers in the order of optimizers.py."""
@@ -81,8 +81,6 @@ def load(path: Path) -> Checkpoint:
     if not isinstance(values, dict) or 'step' not in values:
         seen = sorted(values) if isinstance(values, dict) else type(values).__name__
         raise InputError(f'{path} is not a checkpoint', seen=seen, wanted='a file of training.train')
-    if 'network' in values and 'format' not in values:
-        values = _from_format_1(values)
     wanted = {entry.name for entry in fields(Checkpoint)}
     if values.get('format') != FORMAT or set(values) != wanted:
         raise InputError(
@@ -102,10 +100,3 @@ def fill(network: nn.Module, weights: dict[str, torch.Tensor]) -> None:
         raise InputError(
             'the checkpoint does not fit the network', seen=error, fix='use the network of its config'
         ) from error
-
-
-def _from_format_1(values: dict[str, Any]) -> dict[str, Any]:
-    """Checkpoints of our first two models, which had one network and a random state."""
-    kept = {name: values[name] for name in ('step', 'elapsed_s', 'average', 'config', 'provenance')}
-    generator = (values['network'], values.get('optimizers', []))
-    return kept | {'generator': generator, 'critic': None, 'format': FORMAT}

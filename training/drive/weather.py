@@ -14,7 +14,7 @@ from training.degradation.linear_light import to_display, to_linear
 from training.degradation.motion_blur import blur
 from training.degradation.rain import Rain, add_rain, draw_rain
 from training.degradation.sensor import Sensor, expose
-from training.drive_scenes import REFERENCE_HEIGHT, Size, View
+from training.drive.scenes import REFERENCE_HEIGHT, Size, View
 
 SEGMENTS = {
     'clean': frozenset(),

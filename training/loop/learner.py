@@ -1,21 +1,24 @@
 """A network that learns: the generator, and the critic where there is one."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from training.checkpoint import fill
-from training.config import OptimizerConfig
-from training.optimizers import make_optimizers, set_rate
+from training.config import OptimizerConfig, TrainConfig
+from training.loop.optimizers import make_optimizers, set_rate
+from training.networks.registry import build
+from training.runs.checkpoint import fill
+
+Kind = TypeVar('Kind', bound='Learner')
 
 
 class NotFiniteError(Exception):
     """A loss or a gradient that is no number any more, met before it reached the weights."""
 
 
-class Player:
+class Learner:
     """One network with its optimizers, on the devices of a run.
 
     Args:
@@ -41,6 +44,17 @@ class Player:
             torch.compile(self.module) if compiled else self.module, move_to_device=False
         )
         self.forget()
+
+    @classmethod
+    def of_generator(cls: type[Kind], fabric: Fabric, config: TrainConfig) -> Kind:
+        """The generator of a run; raises ConfigError where it cannot be made."""
+        return cls(
+            fabric,
+            build(config.network, **config.network_options),
+            config.optimizer,
+            clip_norm=config.schedule.clip_norm,
+            compiled=config.compile,
+        )
 
     def forget(self) -> None:
         """Begin with fresh optimizers, keeping the weights."""

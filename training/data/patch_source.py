@@ -10,7 +10,7 @@ from training.data.cutting import draw_cut
 from training.data.photographs import CameraFrame, Photograph
 from training.data.pool import PATCHES_PER_READ, PatchPool
 from training.data.samples import Pair, crop_pair
-from training.degradation.sample import KINDS, DegradationConfig, degrade, draw, draw_kind, truth
+from training.degradation.degrade import KINDS, DegradationConfig, degrade, draw, draw_kind, truth
 from training.degradation.video_blur import blur_between
 
 MARGIN_PX = 32
@@ -41,9 +41,6 @@ class PatchSource:
     ) -> None:
         self._data, self._degradation = data, degradation
         self._pool = PatchPool(photographs, data, seed, batch, self._make)
-
-    def __len__(self) -> int:
-        return 0
 
     def sample(self, index: int) -> Pair:
         """Sample `index`: uint8 [crop, crop, 3] RGB each; raises RestoreError if a photograph is broken."""

@@ -13,47 +13,19 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from training.config import AdversarialConfig, LossConfig, OptimizerConfig
+from training.loop.learner import Learner
 from training.losses.adversarial import clip_weights, critic_loss, generator_loss, gradient_penalty
-from training.losses.content import content_loss
-from training.losses.perceptual import PerceptualLoss
+from training.losses.content import ContentLoss
 from training.networks.discriminator import Discriminator
-from training.player import Player
 
 Values = dict[str, Tensor]
-
-
-class ContentLoss:
-    """How far restored frames are from the sharp ones: pixel terms and the perceptual one, as configured."""
-
-    def __init__(self, fabric: Fabric, config: LossConfig) -> None:
-        self._fabric, self._config = fabric, config
-        self._perceptual = (
-            fabric.to_device(
-                PerceptualLoss(
-                    config.perceptual.weights, config.perceptual.layer, download=config.perceptual.download
-                )
-            )
-            if config.perceptual
-            else None
-        )
-
-    def __call__(self, restored: Tensor, sharp: Tensor) -> Tensor:
-        """A scalar, the mean over the images."""
-        loss = restored.new_zeros(())
-        if self._config.has_pixel_terms:
-            loss = content_loss(restored, sharp, self._config)
-        if self._config.perceptual and self._perceptual:
-            with self._fabric.autocast():
-                distance = self._perceptual(restored, sharp)
-            loss = loss + self._config.perceptual.weight * distance.mean()
-        return loss
 
 
 class Objective(Protocol):
     """What a step works towards."""
 
     @property
-    def critic(self) -> Player | None:
+    def critic(self) -> Learner | None:
         """The opponent, where there is one."""
 
     def step(self, degraded: Tensor, sharp: Tensor, rate: float) -> Values:
@@ -66,9 +38,9 @@ class Objective(Protocol):
 class ContentObjective:
     """The content loss alone."""
 
-    critic: Player | None = None
+    critic: Learner | None = None
 
-    def __init__(self, generator: Player, content: ContentLoss) -> None:
+    def __init__(self, generator: Learner, content: ContentLoss) -> None:
         self._generator, self._content = generator, content
 
     def step(self, degraded: Tensor, sharp: Tensor, rate: float) -> Values:
@@ -90,7 +62,7 @@ class AdversarialObjective:
     """
 
     def __init__(
-        self, fabric: Fabric, generator: Player, content: ContentLoss, config: AdversarialConfig
+        self, fabric: Fabric, generator: Learner, content: ContentLoss, config: AdversarialConfig
     ) -> None:
         self._fabric, self._generator, self._content, self._config = fabric, generator, content, config
         self._new_critic()
@@ -134,7 +106,7 @@ class AdversarialObjective:
         }
 
     def _new_critic(self) -> None:
-        self.critic = Player(
+        self.critic = Learner(
             self._fabric, Discriminator(), OptimizerConfig(name='adam', betas=self._config.betas)
         )
 
@@ -149,7 +121,7 @@ def _frozen(network: nn.Module) -> Iterator[None]:
         network.requires_grad_(True)
 
 
-def make_objective(fabric: Fabric, generator: Player, config: LossConfig) -> Objective:
+def make_objective(fabric: Fabric, generator: Learner, config: LossConfig) -> Objective:
     """The objective that a configuration asks for; raises ConfigError where a loss lacks what it needs."""
     content = ContentLoss(fabric, config)
     if config.adversarial is None:

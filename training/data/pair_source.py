@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.data.config import PairsConfig
-from training.data.layouts.pairs import NamedPair
+from training.data.layouts.named_pairs import NamedPair
 from training.data.samples import Pair, crop_pair, lanes, padded
 
 # Apart in the seeds of random generators.
@@ -33,9 +33,6 @@ class PairSource:
         self._pairs, self._config, self._crop_px = pairs, config, crop_px
         self._seed, self._lanes = seed, lanes(batch)
         self._made: dict[int, tuple[int, list[Pair]]] = {}
-
-    def __len__(self) -> int:
-        return len(self._pairs) * self._config.crops_per_read
 
     def sample(self, index: int) -> Pair:
         """Sample `index`: uint8 [crop, crop, 3] RGB each; raises InputError for an unreadable pair."""

@@ -34,5 +34,5 @@ def learning_rate(schedule: ScheduleConfig, step: int, elapsed_s: float) -> floa
         done = into_stage / schedule.stages[stage]
     decaying = max(0.0, done - schedule.hold) / (1.0 - schedule.hold)
     left = 1.0 - decaying if schedule.decay == 'linear' else (1.0 + math.cos(math.pi * decaying)) / 2.0
-    rate = schedule.last_rate + (schedule.first_rate - schedule.last_rate) * left
+    rate = schedule.final_learning_rate + (schedule.learning_rate - schedule.final_learning_rate) * left
     return rate * min(1.0, (into_stage + 1) / (schedule.warmup_steps + 1))

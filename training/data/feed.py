@@ -1,4 +1,4 @@
-"""What a run is fed with: samples to train on, pairs held apart to measure on, and the lists of both."""
+"""What a run is fed with: samples to train on, pairs held out to measure on, and the lists of both."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,14 +7,14 @@ from typing import Any
 
 from training.config import TrainConfig
 from training.data.config import PairsConfig
-from training.data.layouts.pairs import NamedPair
-from training.data.paired_set import middles, open_pairs, pair_list
-from training.data.pairs import PairSource
-from training.data.patches import PatchSource
+from training.data.layouts.named_pairs import NamedPair
+from training.data.pair_source import PairSource
+from training.data.paired_set import open_pairs, pair_list
+from training.data.patch_source import PatchSource
 from training.data.photographs import Photograph, data_list, find_photographs, split
 from training.data.samples import Pair, Source, StackingSource
-from training.data.sharp_crops import SharpSource
-from training.evaluation.held_apart import validation_pairs
+from training.data.sharp_source import SharpSource
+from training.data.validation import degraded_patches, middles
 
 
 @dataclass(frozen=True)
@@ -23,15 +23,15 @@ class Feed:
 
     Attributes:
         source: training samples.
-        held_apart: makes the pairs to measure on, by kind of degradation.
-        data, data_held_apart: name, images and terms of every set, as a model card lists them.
-        files: every image, and whether it is held apart, for the run's folder.
+        held_out: makes the pairs to measure on, by kind of degradation.
+        data, data_held_out: name, images and terms of every set, as a model card lists them.
+        files: every image, and whether it is held out, for the run's folder.
     """
 
     source: Source | StackingSource
-    held_apart: Callable[[], dict[str, list[Pair]]]
+    held_out: Callable[[], dict[str, list[Pair]]]
     data: list[dict[str, Any]]
-    data_held_apart: list[dict[str, Any]]
+    data_held_out: list[dict[str, Any]]
     files: list[str]
 
 
@@ -44,25 +44,30 @@ def open_feed(config: TrainConfig) -> Feed:
     return _pairs(config.data.pairs, config) if config.data.pairs else _photographs(config)
 
 
+def degrading_source(photographs: Sequence[Photograph], config: TrainConfig) -> Source | StackingSource:
+    """Samples from sharp photographs, degraded by the loader or on the device, as the configuration says."""
+    kind = SharpSource if config.data.degrade_on == 'device' else PatchSource
+    return kind(photographs, config.data, config.degradation, config.seed, config.schedule.batch)
+
+
 def _photographs(config: TrainConfig) -> Feed:
     sharp, apart = split(find_photographs(config.data.roots, config.data.frame_stride), config.data)
-    kind = SharpSource if config.data.degrade_on == 'device' else PatchSource
     return Feed(
-        source=kind(sharp, config.data, config.degradation, config.seed, config.schedule.batch),
-        held_apart=partial(validation_pairs, apart, config),
+        source=degrading_source(sharp, config),
+        held_out=partial(degraded_patches, apart, config),
         data=data_list(sharp, config.data.sets),
-        data_held_apart=data_list(apart, config.data.sets),
+        data_held_out=data_list(apart, config.data.sets),
         files=_files(sharp, apart),
     )
 
 
 def _pairs(paired: PairsConfig, config: TrainConfig) -> Feed:
-    pairs, apart = open_pairs(paired, config.data.held_apart)
+    pairs, apart = open_pairs(paired, config.data.held_out)
     return Feed(
         source=PairSource(pairs, paired, config.data.crop_px, config.seed, config.schedule.batch),
-        held_apart=partial(_middles, apart, config),
+        held_out=partial(_middles, apart, config),
         data=pair_list(pairs, paired),
-        data_held_apart=pair_list(apart, paired),
+        data_held_out=pair_list(apart, paired),
         files=_files(pairs, apart),
     )
 
@@ -72,6 +77,4 @@ def _middles(apart: Sequence[NamedPair], config: TrainConfig) -> dict[str, list[
 
 
 def _files(train: Sequence[Photograph | NamedPair], apart: Sequence[Photograph | NamedPair]) -> list[str]:
-    return [
-        f'{use}\t{one.name}' for use, images in (('train', train), ('held apart', apart)) for one in images
-    ]
+    return [f'{use}\t{one.name}' for use, images in (('train', train), ('held out', apart)) for one in images]

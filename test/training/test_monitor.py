@@ -11,12 +11,10 @@ torch = pytest.importorskip('torch', reason='the training environment is not set
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from training.config import parse_config
-from training.progress import ProgressView, clock
-from training.records import Records
-from training.reports import Reports, Timing
-from training.run_folder import RunFolder
-
-pytestmark = pytest.mark.train
+from training.loop.monitor import Monitor, Timing
+from training.loop.progress import ProgressView, clock
+from training.loop.records import Records
+from training.runs.folder import RunFolder
 
 
 @pytest.fixture
@@ -35,17 +33,17 @@ def lines(folder):
     return [json.loads(line) for line in folder.metrics.read_text().splitlines()]
 
 
-def step(reports, number, loss=1.0):
+def step(monitor, number, loss=1.0):
     values = {'loss': torch.tensor(loss), 'rate': torch.tensor(1e-3)}
-    reports.stepped(number, number * 0.5, values, Timing(0.5, 0.1))
+    monitor.stepped(number, number * 0.5, values, Timing(0.5, 0.1))
 
 
 def test_means_pictures_and_qualities_are_recorded(run_values, folder, pairs):
     config = parse_config(run_values | {'log_seconds': 1.0}, 'test')
-    with Reports(config, folder, 0, pairs, torch.device('cpu')) as reports:
+    with Monitor(config, folder, 0, pairs, torch.device('cpu')) as monitor:
         for number, loss in enumerate((1.0, 3.0, 5.0), start=1):
-            step(reports, number, loss)
-        reports.validate(3, 1.5, torch.nn.Identity())
+            step(monitor, number, loss)
+        monitor.validate(3, 1.5, torch.nn.Identity())
     means, measured = lines(folder)
     assert means['step'] == 2
     assert means['loss'] == 2.0
@@ -57,7 +55,7 @@ def test_means_pictures_and_qualities_are_recorded(run_values, folder, pairs):
 
     board = EventAccumulator(str(folder.tensorboard)).Reload()
     assert board.Scalars('train/loss')[0].value == 2.0
-    assert board.Scalars('held_apart/streaks/psnr_restored_db')[0].step == 3
+    assert board.Scalars('held_out/streaks/psnr_restored_db')[0].step == 3
     picture = board.Images('degraded_restored_sharp/streaks')[0]
     assert (picture.height, picture.width) == (32, 3 * 40)
 
@@ -80,9 +78,9 @@ def test_saving_and_measuring_come_by_steps_or_minutes(run_values, folder):
         'checkpoint': {'steps': 3, 'minutes': None},
         'validation': run_values['validation'] | {'steps': None, 'minutes': 1e-9},
     }
-    with Reports(parse_config(values, 'test'), folder, 0, {}, torch.device('cpu')) as reports:
-        assert [reports.checkpoint_due(number) for number in range(1, 7)] == [False, False, True] * 2
-        assert reports.validation_due(1)
+    with Monitor(parse_config(values, 'test'), folder, 0, {}, torch.device('cpu')) as monitor:
+        assert [monitor.checkpoint_due(number) for number in range(1, 7)] == [False, False, True] * 2
+        assert monitor.validation_due(1)
 
 
 def test_without_a_terminal_there_are_lines(caplog):

@@ -2,7 +2,7 @@
 
 config.yaml     the configuration, resolved
 run.json        seed, commit, data, what it started from, environment
-data.txt        every photograph or pair, and which are held apart
+data.txt        every photograph or pair, and which are held out
 checkpoint.pt   see checkpoint.py
 metrics.jsonl   losses and qualities by step; tensorboard/ has the same, and pictures
 nan/            the batch that a run died of

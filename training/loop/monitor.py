@@ -10,12 +10,12 @@ from torch import Tensor, nn
 
 from training.config import TrainConfig
 from training.data.samples import Pair
-from training.evaluation.held_apart import measure, table
+from training.evaluation.quality import measure, table
 from training.evaluation.restoring import restore_with
-from training.progress import ProgressView
-from training.records import Records
-from training.run_folder import RunFolder
-from training.schedule import progress
+from training.loop.progress import ProgressView
+from training.loop.records import Records
+from training.loop.schedule import progress
+from training.runs.folder import RunFolder
 
 
 class Timing(NamedTuple):
@@ -25,14 +25,14 @@ class Timing(NamedTuple):
     waited_s: float
 
 
-class Reports:
+class Monitor:
     """A context of one run.
 
     Args:
         config: of the run.
         folder: where its records are.
         step: where the run begins or goes on.
-        held_apart: what is measured: pairs by kind of degradation.
+        held_out: what is measured: pairs by kind of degradation.
         device: where the generator runs.
     """
 
@@ -41,18 +41,18 @@ class Reports:
         config: TrainConfig,
         folder: RunFolder,
         step: int,
-        held_apart: Mapping[str, Sequence[Pair]],
+        held_out: Mapping[str, Sequence[Pair]],
         device: torch.device,
     ) -> None:
         self._schedule, self._log_seconds = config.schedule, config.log_seconds
-        self._held_apart, self._device = held_apart, device
+        self._held_out, self._device = held_out, device
         self._records = Records(folder, step)
         self._view = ProgressView(config.name)
         self._means = _Means()
         self._checkpoints = _Every(config.checkpoint.steps, config.checkpoint.minutes)
         self._validations = _Every(config.validation.steps, config.validation.minutes)
 
-    def __enter__(self) -> 'Reports':
+    def __enter__(self) -> 'Monitor':
         self._view.__enter__()
         return self
 
@@ -82,14 +82,14 @@ class Reports:
         return self._validations.due(step)
 
     def validate(self, step: int, elapsed_s: float, generator: nn.Module) -> None:
-        """Measure a generator on what was held apart; record and show it."""
+        """Measure a generator on what was held out; record and show it."""
         restore = restore_with(generator.eval(), self._device)
-        qualities = {kind: measure(restore, pairs) for kind, pairs in self._held_apart.items()}
+        qualities = {kind: measure(restore, pairs) for kind, pairs in self._held_out.items()}
         pictures = {
-            kind: (pairs[0][0], restore(pairs[0][0]), pairs[0][1]) for kind, pairs in self._held_apart.items()
+            kind: (pairs[0][0], restore(pairs[0][0]), pairs[0][1]) for kind, pairs in self._held_out.items()
         }
         self._records.qualities(step, elapsed_s, qualities, pictures)
-        self._view.say(f'step {step}, held apart:\n{table(qualities)}')
+        self._view.say(f'step {step}, held out:\n{table(qualities)}')
 
 
 class _Means:

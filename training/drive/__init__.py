@@ -1,0 +1,1 @@
+"""The demo's drive: what a virtual camera sees, and the weather."""

@@ -1,0 +1,1 @@
+"""One training: steps, optimizers, schedule, processes, and what it tells of itself."""

@@ -1,0 +1,89 @@
+"""The card beside a model's graphs (contracts.md, section 1): what they are, made of what, and how good."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from restore_node.metrics import CONVENTIONS
+from restore_node.model import FORMAT, ModelCard
+from training.config import TrainConfig
+from training.evaluation.quality import Quality
+from training.networks.costs import macs_per_pixel, parameters
+from training.runs.checkpoint import Checkpoint
+
+FREE_TERMS = {'CC0', 'CC BY 4.0', 'public domain', 'MIT', 'Apache-2.0', 'own photographs'}
+"""Terms of photographs that put no limit on the use of weights trained on them."""
+
+
+def weights_terms(data: list[dict[str, Any]]) -> str:
+    """What one may do with weights trained on this data, in one sentence."""
+    limited = dict.fromkeys(origin['name'] for origin in data if origin['terms'] not in FREE_TERMS)
+    if not limited:
+        return 'As this package, Apache-2.0.'
+    return f'Research and non-commercial use only, by the terms of its photographs: {", ".join(limited)}.'
+
+
+def make_card(
+    network: nn.Module, saved: Checkpoint, config: TrainConfig, name: str, graphs: dict[str, Path]
+) -> dict[str, Any]:
+    """The card of a checkpoint's generator, its quality not measured yet.
+
+    Args:
+        network: the generator.
+        saved: where it and its provenance come from.
+        config: of its run.
+        name: stem of the model's files.
+        graphs: the file of each precision, already written.
+    """
+    made = saved.provenance
+    before = made.get('started_from', [])
+    return {
+        'format': FORMAT,
+        'name': name,
+        'task': config.task,
+        'size_multiple': network.size_multiple,
+        'parameters': parameters(network),
+        'macs_per_pixel': macs_per_pixel(network),
+        'graphs': {
+            precision: {'file': graph.name, 'sha256': hashlib.sha256(graph.read_bytes()).hexdigest()}
+            for precision, graph in graphs.items()
+        },
+        'training': {
+            'config': made['config'],
+            'commit': made['commit'],
+            'seed': made['seed'],
+            'steps': saved.step,
+            'data': made['data'],
+            'started_from': before,
+        },
+        'terms': weights_terms([*made['data'], *(origin for run in before for origin in run['data'])]),
+        'quality': [],
+    }
+
+
+def quality_entry(data: str, quality: Quality) -> dict[str, Any]:
+    """One line of a card's quality: what was measured on which data, in which convention."""
+    return {
+        'data': data,
+        'images': quality.images,
+        'channel': CONVENTIONS['channel'],
+        'ssim': CONVENTIONS['ssim'],
+        'alignment': CONVENTIONS['alignment'],
+        'psnr_degraded_db': round(quality.psnr_degraded_db, 3),
+        'psnr_restored_db': round(quality.psnr_restored_db, 3),
+        'ssim_degraded': round(quality.ssim_degraded, 4),
+        'ssim_restored': round(quality.ssim_restored, 4),
+    }
+
+
+def write_card(card: dict[str, Any], folder: Path) -> None:
+    """Write a card into a folder, once the node's own reader has accepted it.
+
+    Raises:
+        ModelError: it has not.
+    """
+    ModelCard.from_dict(card, card['name'])
+    (folder / f'{card["name"]}.json').write_text(json.dumps(card, indent=2) + '\n', encoding='utf-8')

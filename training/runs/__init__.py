@@ -1,0 +1,1 @@
+"""A run: its folder, what made it, and the checkpoint it goes on from."""
