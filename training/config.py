@@ -140,7 +140,7 @@ class ScheduleConfig:
 
 @dataclass(frozen=True)
 class OptimizerConfig:
-    """Which optimizer, see optimizers.py, and its constants.
+    """Which optimizer, see loop/optimizers.py, and its constants.
 
     Attributes:
         name: `adam`, or `muon` for the kernels and Adam for the rest.

@@ -1,7 +1,7 @@
 """Train a network: `python -m training.train config/train/restore_lite.yaml key=value ...`.
 
 On several GPUs or machines: `devices=4`, or `torchrun ... -m training.train CONFIG`. The run folder gets all
-that made the run (run_folder.py) and `checkpoint.pt`, which `python -m training.export` makes a model of.
+that made the run (runs/folder.py) and `checkpoint.pt`, which `python -m training.export` makes a model of.
 """
 
 import argparse

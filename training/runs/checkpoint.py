@@ -16,7 +16,7 @@ from training.errors import TrainingError
 FORMAT = 1
 
 State = tuple[dict[str, torch.Tensor], list[dict[str, Any]]]
-"""Weights of a network, and the states of its optimizers in the order of optimizers.py."""
+"""Weights of a network, and the states of its optimizers in the order of loop/optimizers.py."""
 
 
 @dataclass(frozen=True)
