@@ -67,7 +67,6 @@ def test_a_sample_is_a_function_of_seed_and_index(source):
 
 def test_every_pass_reads_every_pair_once_in_another_order(source):
     made = source(batch=1, crops_per_read=2)
-    assert len(made) == 2 * PAIRS
     # In the first visits of all lanes, read number and lane are the same.
     order = [int(made.sample(index)[1][0, 0, 0]) - 100 for index in range(lanes(1))]
     passes = [order[:PAIRS], order[PAIRS : 2 * PAIRS], order[2 * PAIRS : 3 * PAIRS]]
@@ -138,7 +137,7 @@ def test_what_is_held_out(root):
     assert [pair.name for pair in kept] == ['000', '001', '004']
     assert [pair.name for pair in apart] == ['002', '003']
     for globs in (('nothing',), ('*',)):
-        with pytest.raises(ConfigError, match='of 5 pairs, named like 000'):
+        with pytest.raises(ConfigError, match='of 5, named like 000'):
             open_pairs(config, globs)
 
 
@@ -146,7 +145,7 @@ def test_ones_own_folders_need_globs(root, tmp_path):
     for name in ('degraded', 'sharp'):
         (tmp_path / name).symlink_to(root / 'train')
     config = PairsConfig('folders', str(tmp_path))
-    with pytest.raises(ConfigError, match=r'data\.held_out: got 0 of 10'):
+    with pytest.raises(ConfigError, match=r'data\.held_out: got \[\], which matches 0 of 10'):
         open_pairs(config)
 
 

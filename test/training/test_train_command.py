@@ -8,7 +8,7 @@ import yaml
 torch = pytest.importorskip('torch', reason='the training environment is not set up')
 
 from restore_node.errors import ConfigError
-from training.config import config_values, load_config, parse_config
+from training.config import load_config
 from training.networks.registry import build
 from training.runs import checkpoint
 from training.train import check_network, main
@@ -109,19 +109,6 @@ def test_weights_of_two_runs_are_traced_through_both(run_values, tmp_path):
     assert last.config['start_from'] == str(tmp_path / 'second' / 'checkpoint.pt')
     described = yaml.safe_load((tmp_path / 'third' / 'config.yaml').read_text())
     assert described == last.config
-
-
-def test_checkpoints_of_the_first_format_are_still_read(run_values, tmp_path):
-    weights = build('lite').state_dict()
-    config = config_values(parse_config(run_values, 'test'))
-    old = {'step': 3, 'elapsed_s': 1.0, 'network': weights, 'average': weights, 'optimizers': []}
-    torch.save(
-        old | {'random_state': torch.get_rng_state(), 'config': config, 'provenance': {}}, tmp_path / 'old.pt'
-    )
-    read = checkpoint.load(tmp_path / 'old.pt')
-    assert read.step == 3
-    assert read.average.keys() == weights.keys()
-    assert read.critic is None
 
 
 @pytest.mark.slow
