@@ -10,12 +10,12 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from restore_node.errors import ConfigError
 from training.data.config import DataConfig
-from training.degradation.ranges import DegradationConfig
+from training.degradation.ranges import KINDS, DegradationConfig
 
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0.0)]
 NotNegative = Annotated[float, Field(ge=0.0)]
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
+BelowOne = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 CRITIC_PX = 256
 """Side of the crops that the discriminator takes (paper, table 1)."""
@@ -57,7 +57,7 @@ class AdversarialConfig:
     constraint: Literal['clip', 'penalty'] = 'penalty'
     clip_limit: Positive = 0.01
     penalty_weight: Positive = 10.0
-    betas: tuple[Share, Share] = (0.5, 0.9)
+    betas: tuple[BelowOne, BelowOne] = (0.5, 0.9)
 
 
 @dataclass(frozen=True)
@@ -115,10 +115,10 @@ class ScheduleConfig:
     warmup_steps: Annotated[int, Field(ge=0)] = 500
     learning_rate: Positive = 1e-3
     final_learning_rate: Positive = 1e-6
-    hold: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    hold: BelowOne = 0.0
     decay: Literal['cosine', 'linear'] = 'cosine'
     decay_over: Literal['run', 'stage'] = 'run'
-    ema_decay: Share = 0.999
+    ema_decay: BelowOne = 0.999
     clip_norm: Positive | None = 1.0
 
     @property
@@ -151,8 +151,8 @@ class OptimizerConfig:
     """
 
     name: Literal['adam', 'muon'] = 'adam'
-    betas: tuple[Share, Share] = (0.9, 0.999)
-    momentum: Share = 0.95
+    betas: tuple[BelowOne, BelowOne] = (0.9, 0.999)
+    momentum: BelowOne = 0.95
     muon_factor: Positive = 20.0
     muon_decay: NotNegative = 0.1
 
@@ -170,6 +170,10 @@ class ValidationConfig:
     patches: Count = 16
     minutes: Positive | None = 5.0
     steps: Count | None = None
+
+    def __post_init__(self) -> None:
+        if not self.kinds or not set(self.kinds) <= set(KINDS):
+            raise ValueError(f'kinds is {list(self.kinds)}, want some of {", ".join(KINDS)}')
 
 
 @dataclass(frozen=True)
@@ -196,7 +200,7 @@ class TrainConfig:
     """
 
     # Also holds for the dataclasses inside.
-    __pydantic_config__ = ConfigDict(extra='forbid')
+    __pydantic_config__ = ConfigDict(extra='forbid', allow_inf_nan=False)
 
     name: Annotated[str, Field(pattern=r'^[a-z0-9][a-z0-9._-]*$')]
     task: Literal['deblur', 'derain', 'restore']
@@ -261,10 +265,8 @@ def parse_config(values: dict[str, Any], source: str) -> TrainConfig:
     try:
         return _ADAPTER.validate_python(values)
     except ValidationError as error:
-        faults = [f'{".".join(map(str, fault["loc"]))}: {_reason(fault)}' for fault in error.errors()]
-        raise ConfigError(
-            f'configuration {source}', seen=' | '.join(faults), fix='see training/config.py'
-        ) from error
+        faults = ' | '.join(map(_fault, error.errors()))
+        raise ConfigError(f'configuration {source}', seen=faults, fix='see training/config.py') from error
 
 
 def config_values(config: TrainConfig) -> dict[str, Any]:
@@ -291,9 +293,10 @@ def _override(values: dict[str, Any], override: str) -> None:
         raise ConfigError(f'override {override}', seen=error, wanted='a YAML value after =') from error
 
 
-def _reason(fault: Any) -> str:
-    if fault['type'] == 'unexpected_keyword_argument':
-        return 'unknown key'
-    if fault['type'] == 'missing':
-        return 'missing'
-    return f'{fault["msg"]}, got {fault["input"]!r}'
+def _fault(fault: Any) -> str:
+    named = {'unexpected_keyword_argument': 'unknown key', 'missing': 'missing'}
+    reason = named.get(fault['type']) or fault['msg'].removeprefix('Value error, ')
+    # A whole group of keys would hide the reason; checks of a group name the values themselves.
+    if fault['type'] not in named and not isinstance(fault['input'], dict):
+        reason += f', got {fault["input"]!r}'
+    return ': '.join(filter(None, ('.'.join(map(str, fault['loc'])), reason)))

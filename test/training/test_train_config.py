@@ -62,12 +62,51 @@ def test_all_faults_are_named_at_once():
         ('degradation.kinds={fog: 1}', 'fog'),
         ('task=paint', 'paint'),
         ('name=../up', '../up'),
+        ('optimizer.betas=[1.0, 0.999]', 'optimizer.betas.0: Input should be less than 1, got 1.0'),
+        ('optimizer.momentum=1.0', 'optimizer.momentum'),
+        ('loss.adversarial={betas: [0.5, 1.0]}', 'loss.adversarial.betas.1'),
+        ('schedule.ema_decay=1.0', 'schedule.ema_decay'),
+        ('schedule.learning_rate=.inf', 'schedule.learning_rate: Input should be a finite number'),
+        ('log_seconds=.nan', 'log_seconds: Input should be a finite number'),
+        ('degradation.rain.density=[1, .inf]', 'degradation.rain.density.1: Input should be a finite number'),
+        ('degradation.kinds={blur: .nan}', 'degradation.kinds.blur'),
+        ('validation.kinds=[fog]', "kinds is ['fog'], want some of clean"),
+        ('validation.kinds=[]', 'kinds is [], want some of clean'),
+        ('degradation.rain.veil=[0, 2]', 'degradation.rain: veil is [0.0, 2.0], want 0 to 1'),
+        ('degradation.rain.brightness=[-0.1, 1]', 'want 0 to 1'),
+        ('degradation.rain.length_px=[0, 9]', 'want above 0'),
+        ('degradation.rain.layers=[0, 2]', 'layers is [0, 2], want 1 or more'),
+        ('degradation.blur.curvature=[0, 1.1]', 'want 0 to 1'),
+        ('degradation.blur.anxiety=[0, 2]', 'want 0 to 1'),
+        ('degradation.blur.shutter=[0.5, 1.5]', 'want above 0 to 1'),
+        ('degradation.blur.roll_rad=[-0.1, 0.1]', 'want 0 or more'),
+        ('degradation.blur.zoom=[-0.1, 0.1]', 'want 0 to 1'),
+        ('degradation.drops.opacity=[0, 2]', 'want 0 to 1'),
+        ('degradation.drops.sky=[0, 2]', 'want 0 to 1'),
+        ('degradation.drops.defocus_px=[-1, 2]', 'want 0 or more'),
+        ('degradation.sensor.read_noise=[-1, 2]', 'want 0 or more'),
+        ('degradation.sensor.shot_noise=[-1, 2]', 'want 0 or more'),
+        ('degradation.sensor.jpeg_quality=[50, 101]', 'want 1 to 100'),
     ],
 )
 def test_impossible_values_are_refused(override, named):
     with pytest.raises(ConfigError) as caught:
         load_config(CONFIG, [override])
     assert named in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ('override', 'reason'),
+    [
+        ('data.pairs={layout: gopro, root: x}', 'got data: both of roots and pairs given, want one of them;'),
+        ('devices=3', 'got schedule.batch is 8, not a multiple of devices 3;'),
+        ('schedule.batch={of: 8}', 'got schedule.batch: Input should be a valid integer;'),
+    ],
+)
+def test_a_fault_is_told_without_the_group_that_it_is_in(override, reason):
+    with pytest.raises(ConfigError) as caught:
+        load_config(CONFIG, [override])
+    assert f'{CONFIG}: {reason}' in str(caught.value)
 
 
 @pytest.mark.parametrize('content', ['- a list', '{', ''])

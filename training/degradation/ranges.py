@@ -1,7 +1,9 @@
 """How training frames are degraded: the ranges that degradations are drawn from."""
 
+import math
 from dataclasses import dataclass, field
-from typing import ClassVar
+from functools import cache
+from typing import Annotated, get_args, get_type_hints
 
 KINDS: dict[str, frozenset[str]] = {
     'clean': frozenset(),
@@ -15,22 +17,50 @@ KINDS: dict[str, frozenset[str]] = {
 }
 """Which effects a frame of each kind has; the sensor's noise is on all of them."""
 
+
+@dataclass(frozen=True)
+class Within:
+    """Bounds of a number, or of both ends of a range, as an annotation; nothing infinite is within any."""
+
+    lowest: float = -math.inf
+    highest: float = math.inf
+    above: float | None = None
+
+    def __contains__(self, value: float) -> bool:
+        is_above = self.above is None or value > self.above
+        return math.isfinite(value) and is_above and self.lowest <= value <= self.highest
+
+    def __str__(self) -> str:
+        if self.above is not None:
+            return f'above {self.above:g}' + (f' to {self.highest:g}' if self.highest < math.inf else '')
+        return f'{self.lowest:g} ' + (f'to {self.highest:g}' if self.highest < math.inf else 'or more')
+
+
 Range = tuple[float, float]
+NotNegative = Annotated[Range, Within(0.0)]
+Positive = Annotated[Range, Within(above=0.0)]
+Shares = Annotated[Range, Within(0.0, 1.0)]
+Share = Annotated[float, Within(0.0, 1.0)]
+Counts = Annotated[tuple[int, int], Within(1)]
 
 
 class _Ranges:
-    """Refuses ranges that cannot be drawn from, and shares that are none."""
+    """Refuses ranges that cannot be drawn from: ends the wrong way round, or outside their field's bounds."""
 
     def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if isinstance(value, tuple) and not value[0] <= value[1]:
-                raise ValueError(f'{name} is {list(value)}, want [lowest, highest]')
-            if name in self._positive and not value[0] > 0.0:
-                raise ValueError(f'{name} is {list(value)}, want both above 0')
-            if name.endswith('share') and not isinstance(value, tuple) and not 0.0 <= value <= 1.0:
-                raise ValueError(f'{name} is {value}, want 0 to 1')
+        for name, within in _bounds(type(self)).items():
+            value = getattr(self, name)
+            ends = value if isinstance(value, tuple) else (value,)
+            shown = list(ends) if isinstance(value, tuple) else value
+            if not ends[0] <= ends[-1]:
+                raise ValueError(f'{name} is {shown}, want [lowest, highest]')
+            if not all(end in within for end in ends):
+                raise ValueError(f'{name} is {shown}, want {within}')
 
-    _positive: ClassVar[frozenset[str]] = frozenset()
+
+@cache
+def _bounds(ranges: type[_Ranges]) -> dict[str, Within]:
+    return {name: get_args(hint)[1] for name, hint in get_type_hints(ranges, include_extras=True).items()}
 
 
 @dataclass(frozen=True)
@@ -48,15 +78,13 @@ class BlurRanges(_Ranges):
             last that the shutter is open, see `blur_between`.
     """
 
-    _positive = frozenset({'extent_px', 'shutter'})
-
-    extent_px: Range = (2.0, 26.0)
-    curvature: Range = (0.0, 0.8)
-    roll_rad: Range = (0.0, 0.02)
-    zoom: Range = (0.0, 0.02)
-    shake_share: float = 0.0
-    anxiety: Range = (0.05, 1.0)
-    shutter: Range = (0.4, 1.0)
+    extent_px: Positive = (2.0, 26.0)
+    curvature: Shares = (0.0, 0.8)
+    roll_rad: NotNegative = (0.0, 0.02)
+    zoom: Shares = (0.0, 0.02)
+    shake_share: Share = 0.0
+    anxiety: Shares = (0.05, 1.0)
+    shutter: Annotated[Range, Within(above=0.0, highest=1.0)] = (0.4, 1.0)
 
 
 @dataclass(frozen=True)
@@ -71,13 +99,11 @@ class ForegroundRanges(_Ranges):
         softness_px: width of their edges, in pixels.
     """
 
-    _positive = frozenset({'count', 'radius_part', 'extent_px', 'softness_px'})
-
-    share: float = 0.0
-    count: tuple[int, int] = (1, 3)
-    radius_part: Range = (0.08, 0.3)
-    extent_px: Range = (2.0, 26.0)
-    softness_px: Range = (0.7, 2.5)
+    share: Share = 0.0
+    count: Counts = (1, 3)
+    radius_part: Positive = (0.08, 0.3)
+    extent_px: Positive = (2.0, 26.0)
+    softness_px: Positive = (0.7, 2.5)
 
 
 @dataclass(frozen=True)
@@ -93,14 +119,12 @@ class RainRanges(_Ranges):
         layers: number of distances, whole numbers.
     """
 
-    _positive = frozenset({'density', 'length_px', 'layers'})
-
-    density: Range = (30.0, 500.0)
-    angle_deg: Range = (-40.0, 40.0)
-    length_px: Range = (8.0, 55.0)
-    brightness: Range = (0.08, 0.5)
-    veil: Range = (0.0, 0.15)
-    layers: tuple[int, int] = (1, 4)
+    density: Positive = (30.0, 500.0)
+    angle_deg: Annotated[Range, Within(-90.0, 90.0)] = (-40.0, 40.0)
+    length_px: Positive = (8.0, 55.0)
+    brightness: Shares = (0.08, 0.5)
+    veil: Shares = (0.0, 0.15)
+    layers: Counts = (1, 4)
 
 
 @dataclass(frozen=True)
@@ -116,24 +140,22 @@ class DropRanges(_Ranges):
         sky: light of that sky, linear, 0..1.
     """
 
-    _positive = frozenset({'radius_px'})
-
-    per_megapixel: Range = (40.0, 350.0)
-    radius_px: Range = (4.0, 28.0)
-    opacity: Range = (0.7, 1.0)
-    defocus_px: Range = (0.8, 3.0)
-    sky_share: float = 0.0
-    sky: Range = (0.15, 0.9)
+    per_megapixel: NotNegative = (40.0, 350.0)
+    radius_px: Positive = (4.0, 28.0)
+    opacity: Shares = (0.7, 1.0)
+    defocus_px: NotNegative = (0.8, 3.0)
+    sky_share: Share = 0.0
+    sky: Shares = (0.15, 0.9)
 
 
 @dataclass(frozen=True)
 class SensorRanges(_Ranges):
     """Sensor noise in grey levels; a share of frames is JPEG compressed."""
 
-    read_noise: Range = (0.5, 2.0)
-    shot_noise: Range = (0.5, 3.0)
-    jpeg_share: float = 0.2
-    jpeg_quality: Range = (75.0, 98.0)
+    read_noise: NotNegative = (0.5, 2.0)
+    shot_noise: NotNegative = (0.5, 3.0)
+    jpeg_share: Share = 0.2
+    jpeg_quality: Annotated[Range, Within(1.0, 100.0)] = (75.0, 98.0)
 
 
 @dataclass(frozen=True)
@@ -161,8 +183,9 @@ class DegradationConfig:
     def __post_init__(self) -> None:
         if unknown := sorted(set(self.kinds) - set(KINDS)):
             raise ValueError(f'kinds has {", ".join(unknown)}, want only {", ".join(KINDS)}')
-        if min(self.kinds.values(), default=0.0) < 0.0 or not sum(self.kinds.values()) > 0.0:
-            raise ValueError('kinds needs weights of 0 or more, and one above 0')
+        weights = list(self.kinds.values())
+        if not (all(weight in Within(0.0) for weight in weights) and sum(weights) > 0.0):
+            raise ValueError(f'kinds has the weights {weights}, want each 0 or more, and one above 0')
 
 
 RAIN100H = RainRanges(
