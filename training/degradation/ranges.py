@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Annotated, get_args, get_type_hints
 
 KINDS: dict[str, frozenset[str]] = {
@@ -48,19 +47,14 @@ class _Ranges:
     """Refuses ranges that cannot be drawn from: ends the wrong way round, or outside their field's bounds."""
 
     def __post_init__(self) -> None:
-        for name, within in _bounds(type(self)).items():
-            value = getattr(self, name)
+        for name, hint in get_type_hints(type(self), include_extras=True).items():
+            value, within = getattr(self, name), get_args(hint)[1]
             ends = value if isinstance(value, tuple) else (value,)
             shown = list(ends) if isinstance(value, tuple) else value
             if not ends[0] <= ends[-1]:
                 raise ValueError(f'{name} is {shown}, want [lowest, highest]')
             if not all(end in within for end in ends):
                 raise ValueError(f'{name} is {shown}, want {within}')
-
-
-@cache
-def _bounds(ranges: type[_Ranges]) -> dict[str, Within]:
-    return {name: get_args(hint)[1] for name, hint in get_type_hints(ranges, include_extras=True).items()}
 
 
 @dataclass(frozen=True)
