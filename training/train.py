@@ -30,6 +30,7 @@ from training.runs import checkpoint
 from training.runs.checkpoint import Checkpoint
 from training.runs.folder import RunFolder
 from training.runs.provenance import provenance
+from training.runs.resumption import last_checkpoint
 
 log = logging.getLogger('training')
 
@@ -41,10 +42,10 @@ def train(config: TrainConfig, source: str, run: Path, *, resume: bool = False) 
         config: what to do.
         source: path of the configuration file, for the model card.
         run: folder for everything the run writes; new, unless `resume`. On several machines, one they share.
-        resume: go on from the checkpoint in `run`.
+        resume: go on from the checkpoint in `run`, or from the beginning where it has none yet.
 
     Raises:
-        ConfigError: impossible configuration, or a run folder that is in the way.
+        ConfigError: impossible configuration, a run folder that is in the way, or one that holds another run.
         InputError: unreadable photographs or checkpoint.
         TrainingError: the run broke down; what it had reached is in its folder.
     """
@@ -53,8 +54,8 @@ def train(config: TrainConfig, source: str, run: Path, *, resume: bool = False) 
         folder.refuse_if_taken()
     check_network(config)
     fabric = make_fabric(config)
-    resumed = checkpoint.load(folder.checkpoint) if resume else None
-    started_from = checkpoint.load(Path(config.start_from)) if config.start_from and not resume else None
+    resumed = last_checkpoint(folder, config) if resume else None
+    started_from = checkpoint.load(Path(config.start_from)) if config.start_from and not resumed else None
     feed = open_feed(config)
     made = provenance(config, source, feed, resumed=resumed, started_from=started_from)
     # Bound beforehand: Fabric walks through arguments that it passes on, and refuses frozen dataclasses.
@@ -139,7 +140,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('config', help='a YAML file such as config/train/restore_lite.yaml')
     parser.add_argument('overrides', nargs='*', metavar='key=value', help='such as schedule.batch=4')
     parser.add_argument('--folder', type=Path, help='for all that the run writes (default: runs/NAME)')
-    parser.add_argument('--resume', action='store_true', help='go on from the checkpoint in the run folder')
+    parser.add_argument('--resume', action='store_true', help='go on where the run in its folder was stopped')
     options = parser.parse_intermixed_args(arguments)
     set_up_log()
     try:

@@ -103,5 +103,5 @@ def test_a_resumed_game_ends_with_the_same_bits(staged, tmp_path, stop):
 
 def test_a_checkpoint_without_a_critic_does_not_fit_the_game(run_values, tmp_path):
     alone = trainer(run_values | SMALL, tmp_path).checkpoint()
-    with pytest.raises(InputError, match='start_from'):
+    with pytest.raises(InputError, match=r'got no critic, want a critic.*start_from'):
         trainer(values(run_values, steps=1), tmp_path).resume(alone)

@@ -177,6 +177,8 @@ def test_wrong_questions_are_answered_in_one_line(capsys):
 def test_a_run_is_made_once_and_not_mixed_with_another(overrides, tmp_path):
     run = Run('derain-1', load_config(DERAIN, [*overrides, 'schedule.steps=2']), tmp_path / 'runs')
     finished = []
+    # As one leaves it that is killed at once.
+    run.folder.path.mkdir(parents=True)
     train_all([[run]], 1, finished.append)
     assert (run.steps_done(), finished) == (2, [run])
     written = run.folder.checkpoint.stat().st_mtime_ns

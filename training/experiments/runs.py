@@ -121,10 +121,7 @@ def train_all(chains: Sequence[Sequence[Run]], jobs: int, done: Callable[[Run], 
 
 
 def _train(run: Run, jobs: int) -> None:
-    going_on = ['--resume'] if run.steps_done() else []
-    if not going_on and run.folder.path.exists():
-        # It was killed before its first checkpoint. Nothing is lost by another name, and nothing is deleted.
-        run.folder.path.rename(run.folder.path.with_name(f'{run.name}.killed-{os.urandom(2).hex()}'))
+    going_on = ['--resume'] if run.folder.path.exists() else []
     run.write_config()
     threads = {'OMP_NUM_THREADS': '1'} if jobs > 1 else {}
     log = run.runs / f'{run.name}.log'

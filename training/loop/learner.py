@@ -6,6 +6,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from restore_node.errors import InputError
 from training.config import OptimizerConfig, TrainConfig
 from training.loop.optimizers import make_optimizers, set_rate
 from training.networks.registry import build
@@ -102,10 +103,17 @@ class Learner:
         return self.module.state_dict(), [optimizer.state_dict() for optimizer in self._optimizers]
 
     def load(self, weights: dict[str, Tensor], optimizers: list[dict[str, Any]]) -> None:
-        """Go on from a state. Raises InputError when it is another network's."""
+        """Go on from a state. Raises InputError when it is another network's or other optimizers'."""
         fill(self.module, weights)
-        for optimizer, state in zip(self._optimizers, optimizers, strict=True):
-            optimizer.load_state_dict(state)
+        try:
+            for optimizer, state in zip(self._optimizers, optimizers, strict=True):
+                optimizer.load_state_dict(state)
+        except ValueError as error:
+            raise InputError(
+                'the checkpoint does not fit the optimizers',
+                seen=error,
+                fix='use the optimizer of its config',
+            ) from error
 
     def _check_finite(self, loss: Tensor, norm: Tensor) -> None:
         # Gradients are the same everywhere by now, losses are not; a process must not stop alone.

@@ -66,6 +66,8 @@ class Trainer:
         if (checkpoint.critic is None) != (self._objective.critic is None):
             raise InputError(
                 'the checkpoint was made with another loss',
+                seen='a critic' if checkpoint.critic else 'no critic',
+                wanted='a critic, for loss.adversarial' if self._objective.critic else 'no loss.adversarial',
                 fix='begin a new run, with start_from for its weights',
             )
         self._generator.load(*checkpoint.generator)

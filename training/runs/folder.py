@@ -32,6 +32,7 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.config = path / 'config.yaml'
         self.checkpoint = path / 'checkpoint.pt'
         self.metrics = path / 'metrics.jsonl'
         self.tensorboard = path / 'tensorboard'
@@ -44,6 +45,26 @@ class RunFolder:
                 f'run folder {self.path} exists', fix='name another with --folder, or go on with --resume'
             )
 
+    def read_config(self) -> dict[str, Any] | None:
+        """The configuration that a run was begun with; None where one was killed before it was written.
+
+        Raises:
+            ConfigError: no run was begun here.
+            InputError: it cannot be read.
+        """
+        try:
+            if self.config.exists():
+                return yaml.safe_load(self.config.read_text(encoding='utf-8'))
+            if self.path.is_dir() and all(file.name.endswith('.part') for file in self.path.iterdir()):
+                return None
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise InputError(f'cannot read the run folder {self.path}', seen=error) from error
+        raise ConfigError(
+            f'no run to go on with in {self.path}',
+            wanted='its checkpoint.pt or config.yaml',
+            fix='leave out --resume to begin one, or name its folder with --folder',
+        )
+
     def describe(self, config: TrainConfig, provenance: dict[str, Any], files: Iterable[str]) -> None:
         """Write down what makes the run; raises InputError where that is impossible.
 
@@ -54,7 +75,7 @@ class RunFolder:
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            _write(self.path / 'config.yaml', yaml.safe_dump(config_values(config), sort_keys=False))
+            _write(self.config, yaml.safe_dump(config_values(config), sort_keys=False))
             described = provenance | {'environment': _environment()}
             _write(self.path / 'run.json', json.dumps(described, indent=1) + '\n')
             _write(self.path / 'data.txt', ''.join(f'{file}\n' for file in files))

@@ -1,0 +1,72 @@
+"""Where a run goes on, and whether it is still the same run."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from restore_node.errors import ConfigError
+from training.config import TrainConfig, config_values, parse_config
+from training.runs import checkpoint
+from training.runs.checkpoint import Checkpoint
+from training.runs.folder import RunFolder
+
+MAY_CHANGE = (
+    'schedule.steps',
+    'schedule.max_minutes',
+    'validation',
+    'checkpoint',
+    'log_seconds',
+    'accelerator',
+    'devices',
+    'cpu_processes',
+    'compile',
+    'data.workers',
+    'data.roots',
+    'data.pairs.root',
+    'loss.perceptual.weights',
+    'loss.perceptual.download',
+)
+"""Keys, or groups of them, that may have other values when a run goes on: how long it is, what it tells of
+itself, where it computes and where its files lie. All others have a part in what it has learnt so far."""
+
+
+def last_checkpoint(folder: RunFolder, config: TrainConfig) -> Checkpoint | None:
+    """What a run goes on from; None where it was stopped before its first checkpoint, and begins again.
+
+    Raises:
+        ConfigError: there is no run in the folder, or one that another configuration made.
+        InputError: its checkpoint cannot be read.
+    """
+    if folder.checkpoint.exists():
+        last = checkpoint.load(folder.checkpoint)
+        _refuse_another(folder, last.config, config)
+        return last
+    if earlier := folder.read_config():
+        _refuse_another(folder, earlier, config)
+    return None
+
+
+def differences(earlier: TrainConfig, config: TrainConfig) -> list[str]:
+    """What makes two configurations different runs, as `key: was X, is Y` for each key outside MAY_CHANGE."""
+    return list(_differences(config_values(earlier), config_values(config)))
+
+
+def _refuse_another(folder: RunFolder, earlier: dict[str, Any], config: TrainConfig) -> None:
+    found = differences(parse_config(earlier, f'of the run {folder.path}'), config)
+    if found:
+        raise ConfigError(
+            f'{folder.path} is a run of another configuration',
+            seen=' | '.join(found),
+            fix=f'go on with its own, {folder.config}, or begin a new run in another folder, with start_from='
+            f'{folder.checkpoint} for its weights',
+        )
+
+
+def _differences(was: Any, now: Any, key: str = '') -> Iterator[str]:
+    if key in MAY_CHANGE or was == now:
+        return
+    if isinstance(was, dict) and isinstance(now, dict):
+        for name in {**was, **now}:
+            yield from _differences(was.get(name), now.get(name), f'{key}.{name}' if key else name)
+    else:
+        yield f'{key}: was {json.dumps(was)}, is {json.dumps(now)}'
