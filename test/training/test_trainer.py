@@ -42,6 +42,12 @@ def test_a_run_leaves_everything_that_made_it(run_values, tmp_path):
     assert set(lines(run)[-1]['quality']) == {'clean', 'blur'}
 
 
+def test_a_validation_that_is_due_at_the_end_is_made_once(run_values, tmp_path):
+    measured = run_values | {'validation': run_values['validation'] | {'steps': 2}}
+    train(parse_config(measured, 'test'), 'test.yaml', tmp_path / 'run')
+    assert [line['step'] for line in lines(tmp_path / 'run') if 'quality' in line] == [2, 4]
+
+
 def test_a_run_goes_on_where_it_stopped(run_values, tmp_path):
     run = tmp_path / 'run'
     train(parse_config(run_values, 'test'), 'test.yaml', run)

@@ -51,6 +51,7 @@ class Monitor:
         self._means = _Means()
         self._checkpoints = _Every(config.checkpoint.steps, config.checkpoint.minutes)
         self._validations = _Every(config.validation.steps, config.validation.minutes)
+        self._validated: int | None = None
 
     def __enter__(self) -> 'Monitor':
         self._view.__enter__()
@@ -82,7 +83,10 @@ class Monitor:
         return self._validations.due(step)
 
     def validate(self, step: int, elapsed_s: float, generator: nn.Module) -> None:
-        """Measure a generator on what was held out; record and show it."""
+        """Measure a generator on what was held out, once a step; record and show it."""
+        if step == self._validated:
+            return
+        self._validated = step
         restore = restore_with(generator.eval(), self._device)
         qualities = {kind: measure(restore, pairs) for kind, pairs in self._held_out.items()}
         pictures = {
@@ -93,7 +97,7 @@ class Monitor:
 
 
 class _Means:
-    """Means since they were last taken. Sums stay on the device: looking at them would stop the GPU."""
+    """Means since they were last taken. Sums stay on the device, so that a step copies none of its values."""
 
     def __init__(self) -> None:
         self.steps, self.seconds, self._waited_s = 0, 0.0, 0.0
