@@ -37,7 +37,8 @@ def crops(first_step):
 
 
 def trainer(config_values, folder):
-    return Trainer(Fabric(accelerator='cpu', devices=1), parse_config(config_values, 'test'), {}, folder)
+    config = parse_config(config_values, 'test')
+    return Trainer(Fabric(accelerator='cpu', devices=1, precision=config.precision), config, {}, folder)
 
 
 def train(config_values, folder, resumed=None):
@@ -53,11 +54,16 @@ def weights_of(state):
     return torch.cat([weights.flatten() for weights in state[0].values()])
 
 
+@pytest.mark.parametrize('precision', ['32-true', 'bf16-mixed'])
 @pytest.mark.parametrize('constraint', ['clip', 'penalty'])
-def test_both_players_learn(run_values, tmp_path, constraint):
-    before = trainer(values(run_values, constraint, steps=1), tmp_path).checkpoint()
+def test_both_players_learn(run_values, tmp_path, constraint, precision):
+    game = values(run_values, constraint, steps=1) | {'precision': precision}
+    before = trainer(game, tmp_path).checkpoint()
     first = weights_of(before.generator).clone(), weights_of(before.critic).clone()
-    after = train(values(run_values, constraint, steps=1), tmp_path)
+    after = train(game, tmp_path)
+    for weights in (*after.generator[0].values(), *after.critic[0].values(), *after.average.values()):
+        assert weights.dtype == torch.float32
+        assert weights.isfinite().all()
     assert not torch.equal(first[0], weights_of(after.generator))
     assert not torch.equal(first[1], weights_of(after.critic))
     clipped = weights_of(after.critic).abs().max() <= 0.01

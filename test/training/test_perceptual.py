@@ -7,8 +7,12 @@ import pytest
 
 torch = pytest.importorskip('torch', reason='the training environment is not set up')
 
+from lightning_fabric import Fabric
+
 from restore_node.errors import ConfigError, InputError
-from training.losses import perceptual
+from training.config import LossConfig, PerceptualConfig
+from training.losses import perceptual, pixel
+from training.losses.content import ContentLoss
 from training.losses.perceptual import PerceptualLoss, find_weights, vgg19_features
 
 # torchvision's numbers of the convolutions up to conv3_3, and their channels.
@@ -94,6 +98,29 @@ def test_only_the_restored_image_gets_a_gradient(state, publish):
     assert restored.grad.abs().max() > 0.0
     assert sharp.grad is None
     assert not [weights for weights in loss.parameters() if weights.requires_grad]
+
+
+@pytest.mark.parametrize('precision', ['32-true', 'bf16-mixed'])
+@pytest.mark.parametrize('charbonnier', [0.0, 0.5])
+def test_the_content_loss_is_the_weighted_sum_of_its_terms(state, publish, precision, charbonnier):
+    path = publish(state)
+    config = LossConfig(charbonnier=charbonnier, perceptual=PerceptualConfig(weight=3.0, weights=path))
+    content = ContentLoss(Fabric(accelerator='cpu', devices=1, precision=precision), config)
+    restored, sharp = torch.rand(2, 2, 3, 16, 24)
+    restored.requires_grad_()
+    with torch.autocast('cpu', torch.bfloat16, enabled=precision == 'bf16-mixed'):
+        distances = PerceptualLoss(path)(restored, sharp)
+    wanted = 3.0 * distances.mean() + charbonnier * pixel.charbonnier(restored, sharp).mean()
+    seen = content(restored, sharp)
+    assert seen.dtype == torch.float32
+    assert seen.shape == ()
+    assert seen.item() == pytest.approx(wanted.item(), rel=1e-6)
+    seen, wanted = (torch.autograd.grad(loss, restored)[0] for loss in (seen, wanted))
+    torch.testing.assert_close(seen, wanted)
+    # Bfloat16 has 8 bits: near to float32, and not the same.
+    exact = PerceptualLoss(path)(restored, sharp)
+    assert torch.equal(distances, exact) == (precision == '32-true')
+    torch.testing.assert_close(distances, exact, rtol=0.05, atol=0.0)
 
 
 def test_the_stack_is_vgg19():
