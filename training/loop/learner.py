@@ -116,7 +116,8 @@ class Learner:
             ) from error
 
     def _check_finite(self, loss: Tensor, norm: Tensor) -> None:
-        # Gradients are the same everywhere by now, losses are not; a process must not stop alone.
+        # Gradients are the same everywhere by now, losses are not; a process must not stop alone. Each update
+        # waits for its answer: a bad one that was made could not be taken back.
         loss = self._fabric.all_reduce(loss, reduce_op='sum')
         if not torch.isfinite(loss + norm):
             raise NotFiniteError(f'loss {loss.item():g}, norm of the gradient {norm.item():g}')
