@@ -90,12 +90,13 @@ def draw_drops(
             ripples=(rng.uniform(0.0, 0.12), rng.uniform(0.0, 0.08)),
             phases=(rng.uniform(0.0, 2.0 * np.pi), rng.uniform(0.0, 2.0 * np.pi)),
             shrink=rng.uniform(3.0, 9.0),
-            softness=rng.uniform(0.15, 0.5),
+            # Drops on a vehicle's lens, under a sky, are farther out of focus.
+            softness=rng.uniform(0.15, 0.5 if sky is None else 0.9),
             opacity=rng.uniform(*opacity),
             shade=rng.uniform(0.1, 0.6),
             sky=sky,
             # Drawn only under a sky: without one all draws are as they were before there were any.
-            horizon=0.0 if sky is None else rng.uniform(-0.6, 0.4),
+            horizon=0.0 if sky is None else rng.uniform(-1.2, 0.4),
         )
         for _ in range(count)
     )
