@@ -57,7 +57,7 @@ TRAINING_ROOMS: dict[str, set[str]] = {
     'degradation_torch': {'degradation'},
     'drive': {'degradation'},
     'networks': set(),
-    'core': {'data.config', 'degradation.ranges'},
+    'core': {'data.config', 'degradation.ranges', 'losses.config'},
     'losses': {'core'},
     'data': {'core', 'degradation', 'degradation_torch'},
     'runs': {'core', 'data'},
@@ -66,7 +66,7 @@ TRAINING_ROOMS: dict[str, set[str]] = {
     'model_file': {'core', 'evaluation', 'networks', 'runs'},
     'experiments': {'core', 'data', 'degradation', 'evaluation', 'loop', 'networks', 'runs'},
 }
-TRAINING_CORE = {'atomic', 'commands', 'config', 'errors'}
+TRAINING_CORE = {'atomic', 'bounded', 'commands', 'config', 'errors'}
 TORCHLESS = ['training/degradation', 'training/drive', 'training/make_drive.py']
 BLOCKED = ['torch', 'rclpy', 'tensorrt', 'onnxruntime', 'cuda', 'cv_bridge']
 

@@ -5,8 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-Count = Annotated[int, Field(ge=1)]
-Positive = Annotated[float, Field(gt=0.0)]
+from training.bounded import Count, Positive
 
 LayoutName = Literal['gopro', 'realblur_j', 'realblur_r', 'rain800', 'rain100h', 'rain100l', 'folders']
 """Layouts of paired sets; see layouts/registry.py."""
