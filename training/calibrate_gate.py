@@ -27,6 +27,7 @@ from training.config import TrainConfig, load_config
 from training.data.photographs import Photograph, find_photographs, split
 from training.degradation.degrade import degrade, draw, truth
 from training.evaluation.conventions import PSNR_CAP_DB
+from training.evaluation.restoring import restore_batch
 
 CLEAN = 'clean'
 KINDS = (CLEAN, 'blur', 'streaks', 'drops', 'all')
@@ -67,9 +68,7 @@ def score_frames(
             rng = np.random.default_rng([config.seed, index])
             drawn = draw(config.degradation, kind, height, width, rng)
             degraded, sharp = degrade(photo, drawn), truth(photo, drawn)
-            staging = backend.staging(1, height, width)
-            staging[0] = degraded
-            restored = backend.restore(staging)[0]
+            restored = restore_batch(backend, degraded[None])[0]
             yield Scored(
                 kind,
                 change_score(degraded, restored),

@@ -1,5 +1,9 @@
+from dataclasses import replace
+
+import cv2
 import numpy as np
 import pytest
+import skimage.data
 
 torch = pytest.importorskip('torch', reason='the training environment is not set up')
 onnx = pytest.importorskip('onnx', reason='the training environment is not set up')
@@ -10,7 +14,7 @@ from restore_node.model import load_model
 from training import export
 from training.config import config_values, parse_config
 from training.model_file.card import weights_terms
-from training.model_file.graph import PixelsInPixelsOut, check_equal
+from training.model_file.graph import PixelsInPixelsOut, check_alike, check_equal
 from training.networks.registry import build
 from training.runs import checkpoint
 
@@ -84,6 +88,63 @@ def test_a_failed_export_leaves_the_older_model(saved, tmp_path, capsys):
     )
     assert 'nowhere' in capsys.readouterr().err
     assert [file.read_bytes() for file in out.iterdir()] == [b'older']
+
+
+def test_a_bad_name_is_refused_before_anything_is_written(saved, tmp_path, capsys):
+    out = tmp_path / 'models'
+    assert export.main([str(saved[0]), '--name', 'a/b', '--out', str(out)]) == 2
+    printed = capsys.readouterr().err
+    assert printed.startswith('error: ')
+    assert "got 'a/b'" in printed
+    assert 'permissions' not in printed
+    assert not out.exists()
+
+
+def write_pairs(root):
+    for number in range(2):
+        for folder in ('degraded', 'sharp'):
+            (root / folder).mkdir(parents=True, exist_ok=True)
+            pixels = np.random.default_rng(number).integers(0, 256, (72, 80, 3), dtype=np.uint8)
+            cv2.imwrite(str(root / folder / f'{number}.png'), pixels)
+
+
+@pytest.fixture
+def paired(run_values, saved, tmp_path):
+    """A checkpoint of a run on a paired set that lies elsewhere now."""
+    data = {'crop_px': 64, 'held_out': ['1*'], 'pairs': {'layout': 'folders', 'root': '/gone'}}
+    config = config_values(parse_config(run_values | {'data': data}, 'test'))
+    checkpoint.save(replace(checkpoint.load(saved[0]), config=config), tmp_path / 'paired.pt')
+    return str(tmp_path / 'paired.pt')
+
+
+@pytest.mark.parametrize(
+    ('roots', 'said'), [([], '/gone'), (['one'], 'one'), (['one', 'two'], 'got one, two, want one folder')]
+)
+def test_a_paired_set_that_is_not_there_is_one_line(paired, tmp_path, capsys, roots, said):
+    given = ['--roots', *roots] if roots else []
+    assert export.main([paired, '--out', str(tmp_path / 'models'), *given]) == 2
+    printed = capsys.readouterr().err
+    assert said in printed
+    assert 'both of roots' not in printed
+    assert printed.count('\n') == 1
+
+
+@pytest.mark.slow
+def test_a_model_of_a_paired_set_is_exported_where_the_set_lies_now(paired, tmp_path):
+    write_pairs(tmp_path / 'here')
+    out = ['--name', 'probe', '--out', str(tmp_path / 'models')]
+    assert export.main([paired, *out, '--roots', str(tmp_path / 'here')]) == 0
+    assert [entry['images'] for entry in load_model(str(tmp_path / 'models/probe.onnx')).card.quality] == [1]
+
+
+def test_the_fp16_graph_is_compared_on_the_pictures_given():
+    shipped = load_model('restore-lite')
+    half, full = shipped.graph('fp16'), shipped.graph('fp32')
+    photograph = skimage.data.astronaut()
+    pictures = [photograph[top : top + 64, 200:264] for top in range(0, 448, 64)]
+    each = [check_alike(half, full, shipped.card.size_multiple, [picture]) for picture in pictures]
+    assert check_alike(half, full, shipped.card.size_multiple, pictures) == min(each)
+    assert min(each) < check_alike(half, full, shipped.card.size_multiple, [])
 
 
 def test_terms_of_free_photographs_put_no_limit():

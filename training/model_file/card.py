@@ -27,22 +27,21 @@ def weights_terms(data: list[dict[str, Any]]) -> str:
 
 
 def make_card(
-    network: nn.Module, saved: Checkpoint, config: TrainConfig, name: str, graphs: dict[str, Path]
+    network: nn.Module, saved: Checkpoint, config: TrainConfig, graphs: dict[str, Path]
 ) -> dict[str, Any]:
     """The card of a checkpoint's generator, its quality not measured yet.
 
     Args:
         network: the generator.
         saved: where it and its provenance come from.
-        config: of its run.
-        name: stem of the model's files.
+        config: of its run, under the name that the model gets.
         graphs: the file of each precision, already written.
     """
     made = saved.provenance
     before = made.get('started_from', [])
     return {
         'format': FORMAT,
-        'name': name,
+        'name': config.name,
         'task': config.task,
         'size_multiple': network.size_multiple,
         'parameters': parameters(network),

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from restore_node.backends.base import Backend
 from restore_node.errors import ModelError
 from restore_node.metrics import psnr
 from restore_node.model import INPUT_NAME, OUTPUT_NAME
+from training.evaluation.restoring import restore_batch
 
 OPSET = 18
 
@@ -87,7 +89,7 @@ def check_equal(network: nn.Module, size_multiple: int, backend: Backend) -> Non
         for batch in (frames, np.sort(frames, axis=2)):
             with torch.inference_mode():
                 wanted = reference(torch.from_numpy(batch)).numpy()
-            worst = np.abs(_run(backend, batch).astype(int) - wanted).max()
+            worst = np.abs(restore_batch(backend, batch).astype(int) - wanted).max()
             if worst > 1:
                 raise ModelError(
                     f'graph and network differ on {list(batch.shape)}',
@@ -97,25 +99,29 @@ def check_equal(network: nn.Module, size_multiple: int, backend: Backend) -> Non
                 )
 
 
-def check_alike(half: Path, full: Path, size_multiple: int) -> float:
-    """Compare the fp16 graph with the fp32 one, in ONNX Runtime on the CPU, on noise and a smooth picture.
+def check_alike(half: Path, full: Path, size_multiple: int, pictures: Iterable[NDArray[np.uint8]]) -> float:
+    """Compare the fp16 graph with the fp32 one, in ONNX Runtime on the CPU.
+
+    Args:
+        half: the fp16 graph.
+        full: the fp32 graph.
+        size_multiple: of the network.
+        pictures: uint8 [H, W, 3] RGB to compare on, H and W multiples of it, besides noise and a smooth one.
 
     Returns:
-        PSNR in dB of one to the other, on that of the two where it is lower.
+        PSNR in dB of what one makes to what the other makes, on the picture where it is lowest.
 
     Raises:
         ModelError: their output is less alike than `LEAST_ALIKE_DB`.
     """
-    rng = np.random.default_rng(0)
-    noise = rng.integers(0, 256, (1, 8 * size_multiple, 8 * size_multiple, 3), dtype=np.uint8)
+    sessions = [
+        onnxruntime.InferenceSession(str(graph), providers=['CPUExecutionProvider']) for graph in (half, full)
+    ]
+    side = 8 * size_multiple
+    noise = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
     least_alike = float('inf')
-    for frames in (noise, np.sort(noise, axis=2)):
-        restored = [
-            onnxruntime.InferenceSession(str(graph), providers=['CPUExecutionProvider']).run(
-                [OUTPUT_NAME], {INPUT_NAME: frames}
-            )[0][0]
-            for graph in (half, full)
-        ]
+    for picture in (noise, np.sort(noise, axis=1), *pictures):
+        restored = [session.run([OUTPUT_NAME], {INPUT_NAME: picture[None]})[0][0] for session in sessions]
         alike = psnr(*restored)
         if alike < LEAST_ALIKE_DB:
             raise ModelError(
@@ -126,12 +132,6 @@ def check_alike(half: Path, full: Path, size_multiple: int) -> float:
             )
         least_alike = min(least_alike, alike)
     return least_alike
-
-
-def _run(backend: Backend, batch: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    staging = backend.staging(*batch.shape[:3])
-    staging[:] = batch
-    return backend.restore(staging)
 
 
 def _check_casts(path: Path) -> None:
