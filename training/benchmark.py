@@ -188,6 +188,8 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument('--json', type=Path, help='file for all figures')
     given = parser.parse_args(arguments)
+    if given.steps < 1:
+        parser.error(f'--steps: got {given.steps}, want 1 or more')
     try:
         config = make_config(given)
         provide_photographs(config)

@@ -7,6 +7,7 @@ waits, as long as workers have cores of their own.
 
 import argparse
 import itertools
+import math
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -147,6 +148,8 @@ def main(arguments: list[str] | None = None) -> int:
         '--seconds', type=float, default=5.0, help='for each measurement (default: %(default)s)'
     )
     options = parser.parse_intermixed_args(arguments)
+    if not 0.0 < options.seconds < math.inf:
+        parser.error(f'--seconds: got {options.seconds}, want a number above 0')
     try:
         workers = _workers(options.workers)
         config = load_config(options.config, options.overrides)

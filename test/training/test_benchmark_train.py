@@ -60,6 +60,13 @@ def test_an_impossible_run_is_one_line(photographs_root, capsys):
     assert capsys.readouterr().err.count('error: ') == 2
 
 
+@pytest.mark.parametrize('steps', ['0', '-3'])
+def test_no_steps_are_refused(capsys, steps):
+    with pytest.raises(SystemExit, match='2'):
+        benchmark.main(['--steps', steps])
+    assert f'--steps: got {steps}, want 1 or more' in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_memory_stays_flat_over_a_thousand_steps(photographs_root, tmp_path):
     memory = measure(photographs_root, tmp_path / 'found.json', steps=1000)['memory_bytes']

@@ -108,3 +108,10 @@ def test_one_process_has_its_share_of_the_batch(run_values):
     config = parse_config(run_values | {'cpu_processes': 2}, 'test')
     alone = loader_benchmark.one_process(config)
     assert (alone.cpu_processes, alone.schedule.batch, alone.data.pool) == (1, 1, 1)
+
+
+@pytest.mark.parametrize('seconds', ['0', '-1', 'nan', 'inf'])
+def test_a_measurement_takes_time(capsys, seconds):
+    with pytest.raises(SystemExit, match='2'):
+        loader_benchmark.main(['config.yaml', '--seconds', seconds])
+    assert '--seconds: got' in capsys.readouterr().err
