@@ -10,7 +10,6 @@ pytest.importorskip('pydantic', reason='the training environment is not set up')
 
 from restore_node.errors import ConfigError, InputError
 from training.data.config import DataConfig, PairsConfig
-from training.data.layouts import registry
 from training.data.layouts.registry import LAYOUTS, find_pairs, title_of
 
 
@@ -115,7 +114,6 @@ def test_pairs_are_found_in_order_and_read(made):
             assert degraded.dtype == np.uint8
             # What every maker here does to an image makes it brighter.
             assert degraded.mean() > sharp.mean() + 5
-    assert [pair.name for pair in registry.test_pairs(made)] == [pair.name for pair in splits['test']]
 
 
 def test_other_counts_than_the_published_are_a_warning(made, caplog):
@@ -140,6 +138,8 @@ def test_a_wrong_folder_is_explained(made, tmp_path, place):
     message = str(caught.value)
     assert f'no test pairs of {LAYOUTS[made.layout].title}: got {wrong}' in message
     assert '{' not in message.replace('{blur,', '').replace('{input,', '')
+    # Whoever reads this may have no configuration at all: `evaluate` takes a folder.
+    assert 'data.pairs' not in message
     if place in ('above', 'inside'):
         assert message.endswith(f'name {tmp_path / "the set"}')
 

@@ -10,7 +10,7 @@ import numpy as np
 from restore_node.errors import InputError
 from training.data.config import PairsConfig
 from training.data.layouts.named_pairs import NamedPair, by_name, check_sizes, match
-from training.data.layouts.registry import LAYOUTS, test_pairs, title_of
+from training.data.layouts.registry import LAYOUTS, find_pairs, title_of
 from training.evaluation.conventions import CONVENTIONS, PLAIN
 from training.evaluation.published import SETS
 from training.evaluation.scoring import UNRESTORED
@@ -74,7 +74,7 @@ def open_published(given: str, variant: Variant) -> EvaluationSet:
             'cannot understand --data', seen=given, wanted=f'LAYOUT=FOLDER with one of {", ".join(LAYOUTS)}'
         )
     config = PairsConfig(layout, root, variant=variant if layout == 'gopro' else 'blur')
-    pairs = test_pairs(config)
+    pairs = find_pairs(config, 'test')
     conventions = tuple(CONVENTIONS) if layout in ALIGNED_SETS else PLAIN
     title = SETS[layout].title if layout in SETS else Path(root).name
     return EvaluationSet(layout, title, f'{title_of(config)} in {root}', len(pairs), pairs, conventions)

@@ -81,11 +81,6 @@ def find_pairs(config: PairsConfig, split: Split) -> Sequence[NamedPair]:
     return pairs
 
 
-def test_pairs(config: PairsConfig) -> Sequence[NamedPair]:
-    """The pairs that tables are made from; see `find_pairs`."""
-    return find_pairs(config, 'test')
-
-
 def _wrong_folder(layout: Layout, root: Path, config: PairsConfig, split: Split) -> ConfigError:
     tree = layout.tree.format(split=split, degraded=config.degraded, sharp=config.sharp)
     right = next((place for place in _near(root) if _fits(layout, place, config, split)), None)
@@ -93,7 +88,7 @@ def _wrong_folder(layout: Layout, root: Path, config: PairsConfig, split: Split)
         f'no {split} pairs of {layout.title}',
         seen=contents(root),
         wanted=tree,
-        fix=f'name {right}' if right else 'name the folder that the archive unpacks to as data.pairs.root',
+        fix=f'name {right}' if right else 'name the folder that the archive unpacks to',
     )
 
 
