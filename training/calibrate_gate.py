@@ -25,6 +25,7 @@ from restore_node.model import load_model
 from training.commands import report_errors
 from training.config import TrainConfig, load_config
 from training.data.photographs import Photograph, find_photographs, split
+from training.data.spread import spread
 from training.degradation.degrade import degrade, draw, truth
 from training.evaluation.conventions import PSNR_CAP_DB
 from training.evaluation.restoring import restore_batch
@@ -86,21 +87,27 @@ def _frame(image: NDArray[np.uint8], multiple: int) -> NDArray[np.uint8]:
     return np.ascontiguousarray(image[top : top + sides[0], left : left + sides[1]])
 
 
-def _table(scored: Sequence[Scored], threshold: float) -> Table:
-    table = Table('kind', 'frames', 'left alone', 'degraded, dB', 'restored, dB', 'with the gate, dB')
+def table(scored: Sequence[Scored], threshold: float) -> Table:
+    """Mean PSNR by kind: degraded, restored, and with frames that score below the threshold left alone.
+
+    Args:
+        scored: frames of every kind.
+        threshold: grey levels, 0..255.
+    """
+    rows = Table('kind', 'frames', 'left alone', 'degraded, dB', 'restored, dB', 'with the gate, dB')
     for kind in KINDS:
         frames = [frame for frame in scored if frame.kind == kind]
         alone = np.array([frame.score < threshold for frame in frames])
         before = np.array([frame.degraded_db for frame in frames])
         after = np.array([frame.restored_db for frame in frames])
         gated = np.where(alone, before, after)
-        table.add_row(
+        rows.add_row(
             kind,
             str(len(frames)),
             f'{100.0 * alone.mean():.0f} %',
             *(f'{value.mean():.2f}' for value in (before, after, gated)),
         )
-    return table
+    return rows
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -125,7 +132,7 @@ def main(arguments: list[str] | None = None) -> int:
                 'data.pairs', seen=config.data.pairs.layout, wanted='data.roots: photographs to degrade'
             )
         _, apart = split(find_photographs(config.data.roots, config.data.frame_stride), config.data)
-        chosen = np.linspace(0, len(apart) - 1, min(options.frames, len(apart))).round().astype(int)
+        chosen = spread(min(options.frames, len(apart)), len(apart))
         photographs = [apart[position] for position in chosen]
         with OnnxRuntimeBackend(load_model(options.model), device='cpu') as backend:
             frames = score_frames(backend, photographs, config)
@@ -133,7 +140,7 @@ def main(arguments: list[str] | None = None) -> int:
     except RestoreError as error:
         return report_errors(error)
     threshold = calibrate(scored, options.left_alone)
-    Console().print(_table(scored, threshold))
+    Console().print(table(scored, threshold))
     print(f'gate_threshold: {threshold:.1f}')
     return 0
 

@@ -9,14 +9,14 @@ from training.data.layouts.named_pairs import NamedPair
 from training.data.patch_source import make_pair
 from training.data.photographs import Photograph
 from training.data.samples import Pair, padded
+from training.data.spread import spread
 
 
 def degraded_patches(photographs: Sequence[Photograph], config: TrainConfig) -> dict[str, list[Pair]]:
     """Patches of each kind, the same for every run of this configuration, spread over the photographs."""
     count = config.validation.patches
-    chosen = np.linspace(0, len(photographs) - 1, count).round().astype(int)
     pairs: dict[str, list[Pair]] = {kind: [] for kind in config.validation.kinds}
-    for index, position in enumerate(chosen):
+    for index, position in enumerate(spread(count, len(photographs))):
         image = photographs[position].read()
         for kind, drawn in pairs.items():
             rng = np.random.default_rng([config.seed, index])
@@ -29,7 +29,7 @@ def middles(pairs: Sequence[NamedPair], count: int, size: int) -> list[Pair]:
 
     Each is uint8 [size, size, 3] RGB, padded by reflection where the images are smaller.
     """
-    chosen = np.unique(np.linspace(0, len(pairs) - 1, min(count, len(pairs))).round().astype(int))
+    chosen = spread(min(count, len(pairs)), len(pairs))
     return [_middle(pairs[index].read(), size) for index in chosen]
 
 

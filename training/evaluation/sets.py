@@ -5,12 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
 from restore_node.errors import InputError
 from training.data.config import PairsConfig
 from training.data.layouts.named_pairs import NamedPair, by_name, check_sizes, match
 from training.data.layouts.registry import LAYOUTS, find_pairs, title_of
+from training.data.spread import spread
 from training.evaluation.conventions import CONVENTIONS, PLAIN
 from training.evaluation.published import SETS
 from training.evaluation.scoring import UNRESTORED
@@ -53,8 +52,7 @@ class EvaluationSet:
         """The same with at most `count` pairs, spread evenly over the set."""
         if count is None or count >= len(self.pairs):
             return self
-        chosen = np.linspace(0, len(self.pairs) - 1, count).round().astype(int)
-        return replace(self, pairs=[self.pairs[index] for index in chosen])
+        return replace(self, pairs=[self.pairs[index] for index in spread(count, len(self.pairs))])
 
 
 def open_published(given: str, variant: Variant) -> EvaluationSet:

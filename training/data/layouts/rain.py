@@ -17,6 +17,7 @@ from restore_node.errors import ConfigError
 from training.data.config import PairsConfig
 from training.data.images import images_under, is_image
 from training.data.layouts.named_pairs import HalvesPair, NamedPair, by_name, match
+from training.data.spread import spread
 
 log = logging.getLogger('training')
 
@@ -102,8 +103,7 @@ def _check_halves(pairs: Sequence[HalvesPair], folder: Path) -> None:
 
     That rain is on the right is how ID-CGAN's code reads its own set (`which_direction=BtoA`).
     """
-    spread = np.unique(np.linspace(0, len(pairs) - 1, _CHECKED).round().astype(int))
-    looks = [pairs[index].read() for index in spread]
+    looks = [pairs[index].read() for index in spread(min(_CHECKED, len(pairs)), len(pairs))]
     alike = float(np.median([_likeness(rainy, clean) for rainy, clean in looks]))
     if alike < 0.5:
         raise ConfigError(

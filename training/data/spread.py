@@ -1,0 +1,11 @@
+"""A few out of many, from the first to the last."""
+
+import numpy as np
+
+
+def spread(count: int, total: int) -> list[int]:
+    """Positions 0..total-1, `count` of them in order and evenly apart; some occur twice if there are fewer.
+
+    The first is 0 and, of two or more, the last is `total - 1`; both arguments are at least 1.
+    """
+    return np.linspace(0, total - 1, count).round().astype(int).tolist()
