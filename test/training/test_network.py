@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 import pytest
 
 torch = pytest.importorskip('torch', reason='the training environment is not set up')
@@ -5,7 +8,10 @@ torch = pytest.importorskip('torch', reason='the training environment is not set
 from restore_node.errors import ConfigError
 from training.describe import main
 from training.networks.costs import macs_per_pixel, parameters
+from training.networks.lite import FOLD, ResidualBlock
 from training.networks.registry import NETWORKS, build
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize('name', NETWORKS)
@@ -18,8 +24,40 @@ def test_output_has_the_size_of_the_input_and_starts_as_the_identity(name, multi
         assert torch.allclose(network(frames), frames, atol=1e-6)
 
 
-def test_lite_keeps_its_budget_for_live_video():
-    assert macs_per_pixel(build('lite')) <= 20_000
+@pytest.mark.parametrize(
+    ('name', 'most_macs'), [('lite-small', 8_000), ('lite', 20_000), ('lite-base', 100_000)]
+)
+def test_the_lite_family_is_cheap_and_easy_for_tensorrt(name, most_macs):
+    """Plain convolutions without normalisation, in multiples of 16 channels but for the folded pixels."""
+    network = build(name)
+    assert macs_per_pixel(network) <= most_macs
+    pixels = 3 * FOLD * FOLD
+    for module in network.modules():
+        if next(module.parameters(recurse=False), None) is None or isinstance(module, ResidualBlock):
+            continue
+        assert type(module) is torch.nn.Conv2d
+        assert module.groups == 1
+        sides = [module.in_channels, module.out_channels]
+        assert not [channels for channels in sides if channels % 16 and channels != pixels]
+    assert [module for module in network.modules() if getattr(module, 'in_channels', 0) == pixels] == [
+        network.enter
+    ]
+    assert [module for module in network.modules() if getattr(module, 'out_channels', 0) == pixels] == [
+        network.leave
+    ]
+    assert not list(network.buffers())
+
+
+def test_the_documented_costs_are_those_of_the_networks():
+    """The table of docs/training.md, row by row."""
+    text = (ROOT / 'docs' / 'training.md').read_text(encoding='utf-8')
+    rows = re.findall(r'^\| `([\w-]+)` \| ([\d,]+) \| ([\d,]+) \|', text, re.MULTILINE)
+    documented = {name: tuple(int(cell.replace(',', '')) for cell in cells) for name, *cells in rows}
+    with torch.device('meta'):
+        networks = {name: build(name) for name in NETWORKS}
+    assert documented == {
+        name: (parameters(network), macs_per_pixel(network)) for name, network in networks.items()
+    }
 
 
 def test_counts_are_those_of_the_arithmetic():
