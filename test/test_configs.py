@@ -50,7 +50,9 @@ def test_the_shipped_parameters_are_those_of_the_node_with_their_defaults() -> N
 
 
 @pytest.mark.train
-@pytest.mark.parametrize('path', yaml_files(ROOT / 'config/train'), ids=str)
+@pytest.mark.parametrize(
+    'path', [*yaml_files(ROOT / 'config/train'), *yaml_files(ROOT / 'config/experiments')], ids=str
+)
 def test_every_training_config_is_accepted(path: Path) -> None:
     config = pytest.importorskip(
         'training.config', reason='only .venv/train has what training.config imports'
