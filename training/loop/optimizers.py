@@ -1,4 +1,4 @@
-"""Optimizers: Adam, as the paper has it, and Muon, which trains our small generators several times faster.
+"""Optimizers: Adam, as the paper has it, and Muon, which trains our small generators about twice as fast.
 
 Adam scales every weight by itself. Muon (Jordan et al. 2024) takes a kernel as one matrix, from all it sees
 to each feature it makes, and steps along the orthogonal matrix nearest to its momentum: rare directions, such
