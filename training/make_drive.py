@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -52,19 +52,50 @@ def split(frames: int) -> list[dict[str, Any]]:
     ]
 
 
-def photograph_views(
-    segments: list[dict[str, Any]],
-    size: scenes.Size,
-    rate_hz: float,
-    camera: scenes.VirtualCamera,
-) -> Iterator[scenes.View]:
-    """Views of every photograph in every segment, one after the other."""
-    photographs = list(scenes.load_photographs(size).values())
-    for segment in segments:
-        for index in range(segment['count']):
-            photograph = photographs[index * len(photographs) // segment['count']]
-            time_s = (segment['first'] + index) / rate_hz
-            yield scenes.view_photograph(photograph, camera, time_s, size)
+class Footage(NamedTuple):
+    """What a drive is made of: a text that says so, size and number of frames, and the frames as views."""
+
+    source: str
+    size: scenes.Size
+    frames: int
+    views: Iterator[scenes.View]
+
+
+def film_photographs(size: scenes.Size, rate_hz: float, frames: int, seed: int) -> Footage:
+    """Every photograph in every segment, one after the other, under a camera that moves.
+
+    Raises:
+        InputError: no photograph is large enough, or there are fewer frames than segments.
+    """
+    photographs = scenes.load_photographs(size)
+    segments = split(frames)
+    camera = scenes.VirtualCamera(np.random.default_rng(seed), size[1])
+
+    def views() -> Iterator[scenes.View]:
+        pictures = list(photographs.values())
+        for segment in segments:
+            for index in range(segment['count']):
+                time_s = (segment['first'] + index) / rate_hz
+                picture = pictures[index * len(pictures) // segment['count']]
+                yield scenes.view_photograph(picture, camera, time_s, size)
+
+    source = f'scikit-image {version("scikit-image")}: {", ".join(photographs)}'
+    return Footage(source, size, frames, views())
+
+
+def film_video(video: Path, size: scenes.Size, rate_hz: float, frames: int, seed: int) -> Footage:
+    """A video under a camera that shakes; it may be shorter, and its frames smaller, than asked.
+
+    Raises:
+        InputError: it cannot be read as a video, or has no frames.
+    """
+    # Read once for its size and length, which a container may state wrongly, and again as it is written.
+    sizes = [picture.shape[1::-1] for picture in scenes.read_video(video, size, rate_hz, frames)]
+    width, height = sizes[0]
+    camera = scenes.VirtualCamera(np.random.default_rng(seed), height)
+    pictures = scenes.read_video(video, size, rate_hz, frames)
+    views = (scenes.view_picture(picture, camera, index / rate_hz) for index, picture in enumerate(pictures))
+    return Footage(video.name, (width, height), len(sizes), views)
 
 
 def make_drive(
@@ -91,35 +122,23 @@ def make_drive(
     """
     frames = round(seconds * rate_hz)
     if video is None:
-        source = f'scikit-image {version("scikit-image")}: {", ".join(scenes.load_photographs(size))}'
+        footage = film_photographs(size, rate_hz, frames, seed)
     else:
-        source = video.name
-        first = next(scenes.read_video(video, size, rate_hz, 1))
-        size = first.shape[1], first.shape[0]
-        frames = sum(1 for _ in scenes.read_video(video, size, rate_hz, frames))
-    segments = split(frames)
-    camera = scenes.VirtualCamera(np.random.default_rng(seed), size[1])
-    if video is None:
-        views = photograph_views(segments, size, rate_hz, camera)
-    else:
-        pictures = scenes.read_video(video, size, rate_hz, frames)
-        views = (
-            scenes.view_picture(picture, camera, index / rate_hz) for index, picture in enumerate(pictures)
-        )
+        footage = film_video(video, size, rate_hz, frames, seed)
     drive = {
         'format': 1,
         'topic': IMAGE_TOPIC,
-        'width': size[0],
-        'height': size[1],
+        'width': footage.size[0],
+        'height': footage.size[1],
         'rate_hz': rate_hz,
         'seed': seed,
-        'source': source,
-        'segments': segments,
-        'stamps_ns': [FIRST_STAMP_NS + round(index * 1e9 / rate_hz) for index in range(frames)],
+        'source': footage.source,
+        'segments': split(footage.frames),
+        'stamps_ns': [FIRST_STAMP_NS + round(index * 1e9 / rate_hz) for index in range(footage.frames)],
     }
     with Unfinished(out) as folder:
         (folder / 'truth').mkdir(parents=True)
-        _write_frames(folder, drive, views)
+        _write_frames(folder, drive, footage.views)
         (folder / 'drive.json').write_text(json.dumps(drive, indent=1) + '\n')
     return drive
 

@@ -176,7 +176,7 @@ def view_photograph(photograph: NDArray[np.uint8], camera: VirtualCamera, time_s
     )
 
 
-def read_video(path: Path, size: Size | None, rate_hz: float, frames: int) -> Iterator[NDArray[np.uint8]]:
+def read_video(path: Path, size: Size, rate_hz: float, frames: int) -> Iterator[NDArray[np.uint8]]:
     """Frames of a video at a rate of one's own, uint8 [H, W, 3] RGB, all of one size.
 
     Larger frames are reduced by area and cut to the asked shape in the middle; smaller ones stay as they are.
@@ -207,10 +207,8 @@ def read_video(path: Path, size: Size | None, rate_hz: float, frames: int) -> It
         video.release()
 
 
-def fit(picture: NDArray[np.uint8], size: Size | None) -> NDArray[np.uint8]:
-    """Reduce by area to cover the size, then cut the middle out; never enlarge. None keeps the picture."""
-    if size is None:
-        return picture
+def fit(picture: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
+    """Reduce by area to cover the size, then cut the middle out; never enlarge."""
     rows, columns = picture.shape[:2]
     width, height = min(size[0], columns), min(size[1], rows)
     scale = max(width / columns, height / rows)
