@@ -15,7 +15,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from rosbags.typesys import Stores, get_typestore
@@ -26,6 +25,7 @@ from restore_node.cdr import CAMERA_INFO_TYPE, IMAGE_TYPE, new_image
 from restore_node.errors import InputError, RestoreError
 from restore_node.frame import Header
 from training.commands import report_errors
+from training.data.images import write_rgb
 from training.drive import scenes
 from training.drive.weather import SEGMENTS, Degrader
 
@@ -157,7 +157,7 @@ def _write_frames(folder: Path, drive: dict[str, Any], views: Iterator[scenes.Vi
                 header = Header(stamp_ns // 1_000_000_000, stamp_ns % 1_000_000_000, FRAME_ID)
                 bag.write(Message(INFO_TOPIC, CAMERA_INFO_TYPE, stamp_ns, camera_info(header, size)))
                 bag.write(Message(IMAGE_TOPIC, IMAGE_TYPE, stamp_ns, image(header, degrader.degrade(view))))
-                _write_png(folder / 'truth' / f'{index:06d}.png', view.sharp)
+                write_rgb(folder / 'truth' / f'{index:06d}.png', view.sharp)
 
 
 def image(header: Header, pixels: NDArray[np.uint8]) -> bytes:
@@ -193,11 +193,6 @@ def camera_info(header: Header, size: scenes.Size) -> bytes:
         ),
     )
     return bytes(store.serialize_cdr(message, CAMERA_INFO_TYPE))
-
-
-def _write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
-    if not cv2.imwrite(str(path), cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)):
-        raise InputError(f'cannot write {path}', fix='check permissions and free space')
 
 
 def _size(text: str) -> scenes.Size:

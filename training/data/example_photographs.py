@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-import cv2
 import skimage.data
 
 from restore_node.atomic import Unfinished
 from training.config import TrainConfig
+from training.data.images import write_rgb
 
 EXAMPLES = Path('out', 'photographs')
 """Where the configurations of config/experiments look for photographs."""
@@ -27,4 +27,4 @@ def write_photographs(folder: Path) -> None:
     images = {name: getattr(skimage.data, name)() for name in _NAMES}
     images['motorcycle_left'], images['motorcycle_right'], _ = skimage.data.stereo_motorcycle()
     for name, image in images.items():
-        cv2.imwrite(str(folder / f'{name}.png'), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+        write_rgb(folder / f'{name}.png', image)

@@ -39,6 +39,12 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
     return decode_rgb(data, str(path))
 
 
+def write_rgb(path: Path, image: NDArray[np.uint8]) -> None:
+    """Write uint8 [H, W, 3] RGB, 0..255, as the path's suffix says. Raises InputError if it cannot."""
+    if not cv2.imwrite(str(path), cv2.cvtColor(image, cv2.COLOR_RGB2BGR)):
+        raise InputError(f'cannot write {path}', fix='check permissions and free space')
+
+
 def size_of(path: Path) -> tuple[int, int] | None:
     """Height and width that a png or jpeg file states, without decoding it; None for others."""
     try:

@@ -21,6 +21,7 @@ from training.degradation.motion_blur import (
     resample,
     warp,
 )
+from training.degradation.smoothstep import smoothstep
 
 HARMONICS = (2, 3, 4, 5)
 
@@ -107,8 +108,7 @@ def cover(thing: Foreground, height: int, width: int) -> NDArray[np.float32]:
     for harmonic, ripple, phase in zip(HARMONICS, thing.ripples, thing.phases, strict=True):
         outline += ripple * np.cos(harmonic * theta + phase)
     inside_px = (outline - np.hypot(dx, dy)) * thing.radius_px
-    edge = np.clip(0.5 + inside_px / thing.softness_px, 0.0, 1.0)
-    return (edge * edge * (3.0 - 2.0 * edge)).astype(np.float32)
+    return smoothstep(0.5 + inside_px / thing.softness_px).astype(np.float32)
 
 
 def cut_out(light: NDArray[np.float32], thing: Foreground) -> NDArray[np.float32]:

@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from training.degradation.smoothstep import smoothstep
+
 HORIZON_WIDTH = 0.7
 """Over how many of a drop's radii the scene in it gives way to the sky."""
 
@@ -152,16 +154,16 @@ def _render(
     )
     distance = np.hypot(dx, dy) / outline
 
-    edge = np.clip((1.0 + drop.softness / 2.0 - distance) / drop.softness, 0.0, 1.0)
-    cover = (drop.opacity * edge * edge * (3.0 - 2.0 * edge)).astype(np.float32)[..., None]
-    # A steeper surface near the rim bends light more: the view widens there.
+    edge = smoothstep((1.0 + drop.softness / 2.0 - distance) / drop.softness)
+    cover = (drop.opacity * edge).astype(np.float32)[..., None]
+    # A steeper surface near the rim bends light more: the view widens there. Over a disc the factor's mean is
+    # 1, so that the drop as a whole shrinks the scene by `shrink`; in its soft edge the view widens no more.
     bent = drop.shrink * (0.6 + 0.8 * np.minimum(distance, 1.2) ** 2)
     view = np.stack((drop.x - drop.radius_px * bent * dx, drop.y - drop.radius_px * bent * dy), axis=-1)
     shade = (1.0 - drop.shade * np.minimum(distance, 1.0) ** 4).astype(np.float32)[..., None]
     below = np.zeros_like(shade)
     if drop.sky is not None:
-        rise = np.clip((dy - drop.horizon) / HORIZON_WIDTH + 0.5, 0.0, 1.0)
-        below = (rise * rise * (3.0 - 2.0 * rise)).astype(np.float32)[..., None]
+        below = smoothstep((dy - drop.horizon) / HORIZON_WIDTH + 0.5).astype(np.float32)[..., None]
 
     box = np.s_[top:bottom, left:right]
     inside = cover > 0.0

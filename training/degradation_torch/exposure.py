@@ -11,6 +11,7 @@ from torch import Tensor
 from training.degradation.degrade import Degradation
 from training.degradation.foreground import HARMONICS, Foreground
 from training.degradation.motion_blur import Trajectory, homographies, resample
+from training.degradation_torch.smoothstep import smoothstep
 from training.degradation_torch.warping import sampling, warp
 
 
@@ -117,8 +118,7 @@ def cut_out(light: Tensor, things: Things) -> Tensor:
     outline = torch.ones_like(theta)
     for index, harmonic in enumerate(HARMONICS):
         outline += ripples[:, index] * torch.cos(harmonic * theta + phases[:, index])
-    edge = (0.5 + (outline - torch.hypot(dx, dy)) * radius / softness).clamp(0.0, 1.0)
-    cover = (edge * edge * (3.0 - 2.0 * edge))[:, None]
+    cover = smoothstep(0.5 + (outline - torch.hypot(dx, dy)) * radius / softness)[:, None]
     return torch.cat((warp(light, things.texture) * cover, cover), dim=1)
 
 

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from training.degradation.degrade import Degradation
 from training.degradation.lens_drops import HORIZON_WIDTH
+from training.degradation_torch.smoothstep import smoothstep
 from training.degradation_torch.warping import look_up
 
 _SIZES = 14  # numbers that describe a drop
@@ -106,13 +107,11 @@ def _render(drops: Tensor, source: Tensor, alpha: Tensor, gain: Tensor, sky: Ten
     ripple = second * torch.cos(2.0 * theta + second_phase) + third * torch.cos(3.0 * theta + third_phase)
     distance = torch.hypot(dx, dy) / (1.0 + ripple)
 
-    edge = ((1.0 + softness / 2.0 - distance) / softness).clamp(0.0, 1.0)
-    cover = opacity * edge * edge * (3.0 - 2.0 * edge)
+    cover = opacity * smoothstep((1.0 + softness / 2.0 - distance) / softness)
     bent = radius * shrink * (0.6 + 0.8 * distance.clamp(max=1.2) ** 2)
     view = torch.stack((x - bent * dx, y - bent * dy), dim=-1)
 
-    rise = ((dy - horizon) / HORIZON_WIDTH + 0.5).clamp(0.0, 1.0)
-    below = rise * rise * (3.0 - 2.0 * rise)
+    below = smoothstep((dy - horizon) / HORIZON_WIDTH + 0.5)
     shade = 1.0 - shade * distance.clamp(max=1.0) ** 4
 
     inside = cover > 0.0

@@ -3,11 +3,9 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from restore_node.errors import InputError
-from training.data.images import read_rgb
+from training.data.images import read_rgb, write_rgb
 from training.evaluation.systems import System
 
 GAP_PX = 8
@@ -38,6 +36,5 @@ def write_side_by_side(
             row += [gap, system.restore(name, image)]
         path = out / (name if file.suffix == '.png' else f'{name}.png')
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not cv2.imwrite(str(path), cv2.cvtColor(np.hstack(row), cv2.COLOR_RGB2BGR)):
-            raise InputError(f'cannot write {path}', fix='check permissions and free space')
+        write_rgb(path, np.hstack(row))
         done()
