@@ -22,7 +22,7 @@ from training.degradation.ranges import (
     RainRanges,
     SensorRanges,
 )
-from training.degradation.video_blur import blur_between, carry
+from training.degradation.video_blur import blur_between, splat
 
 STILL = Trajectory(np.zeros((3, 2)), np.zeros(3), np.ones(3))
 
@@ -194,7 +194,7 @@ def test_carried_flow_is_that_of_the_pixel_that_comes_last_and_has_no_holes(last
     moving = np.flatnonzero(flow[..., 0])
     still = np.flatnonzero(flow[..., 0] == 0.0)
     order = np.concatenate((moving, still) if last == 'still' else (still, moving))
-    carried = carry(flow, order, 0.5)[..., 0]
+    carried = splat(flow, order, 0.5)[..., 0]
     # Columns 0 and 1 have moved to 3 and 4; what they uncover is like its nearest neighbour, column 2.
     wanted = [0, 0, 0, 6, 6, 0, 0, 0] if last == 'moving' else [0] * 8
     assert carried.tolist() == [wanted] * 6

@@ -19,7 +19,7 @@ class Cut:
     size: int
 
     def of(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The square, uint8 [size, size, 3]; smaller images are continued by reflection."""
+        """The square of uint8 [H, W, 3], 0..255: uint8 [size, size, 3]; small images are `padded`."""
         rows, columns = slice(self.top, self.top + self.side), slice(self.left, self.left + self.side)
         part = padded(image, self.side)[rows, columns]
         if self.side != self.size:

@@ -63,6 +63,15 @@ class PairSource:
 
 
 def add_noise(image: NDArray[np.uint8], level: float, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Add Gaussian noise of a standard deviation in grey levels to a uint8 image."""
+    """An image with Gaussian noise, rounded and clipped.
+
+    Args:
+        image: uint8 of any shape, 0..255.
+        level: standard deviation, in grey levels of 255, 0 or more.
+        rng: decides.
+
+    Returns:
+        uint8 of the same shape.
+    """
     noise = rng.standard_normal(image.shape, np.float32)
     return np.clip(np.rint(image + np.float32(level) * noise), 0, 255).astype(np.uint8)

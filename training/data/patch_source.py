@@ -69,7 +69,15 @@ def make_patch(
     degradation: DegradationConfig,
     rng: np.random.Generator,
 ) -> Pair:
-    """A pair of a kind: of what `read_frames` gave, by its own motion or by a drawn one."""
+    """A (degraded, sharp) pair: uint8 [patch, patch, 3] RGB each, 0..255, contiguous.
+
+    Args:
+        frames: uint8 [H, W, 3] RGB, what `read_frames` gave: a photograph, or three frames in a row.
+        kind: of degradation, a key of `KINDS`; its blur is the frames' own motion or a drawn one.
+        data: patch size, scales, and the share of real motion.
+        degradation: the ranges that strengths are drawn from.
+        rng: decides.
+    """
     alike = len(frames) == _EXPOSED and len({frame.shape for frame in frames}) == 1
     if alike and 'blur' in KINDS[kind] and rng.random() < data.real_motion:
         return make_moving_pair(frames, kind, data, degradation, rng)

@@ -63,6 +63,16 @@ def crop_pair(pair: Pair, size: int, rng: np.random.Generator, *, flips: bool, t
 
 
 def padded(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """The image, continued by reflection at its right and bottom where it is smaller than size x size."""
+    """The image, mirrored at its right and bottom edge where it is smaller than that.
+
+    The last row and column are repeated (numpy's `symmetric`), so that an image of any size can be continued.
+
+    Args:
+        image: uint8 [H, W, 3], 0..255.
+        size: least side of the result, in pixels.
+
+    Returns:
+        uint8 [max(H, size), max(W, size), 3].
+    """
     short = [max(0, size - side) for side in image.shape[:2]]
     return np.pad(image, ((0, short[0]), (0, short[1]), (0, 0)), mode='symmetric') if any(short) else image

@@ -29,7 +29,10 @@ class VideoFrame:
         return self.read_on(1)[0]
 
     def read_on(self, count: int) -> list[NDArray[np.uint8]]:
-        """This frame and those that follow, `count` in all or fewer where the video ends."""
+        """This frame and those that follow, `count` in all or fewer where the video ends.
+
+        Each is uint8 [H, W, 3] RGB, 0..255. Raises InputError when this frame cannot be read.
+        """
         capture = _open(self.video)
         try:
             pictures = [_frame(capture, self.number), *(capture.read()[1] for _ in range(count - 1))]

@@ -108,6 +108,8 @@ def _layer_light(
     length = layer.length_px * rng.uniform(0.5, 1.5, size=(count, 1))
     angle = np.deg2rad(layer.angle_deg + rng.normal(0.0, 1.5, size=count))
     half = 0.5 * length * np.stack((np.sin(angle), np.cos(angle)), axis=1)
+    # Most streaks are middling, and the brightest eighth of them is equally bright. None is fainter than 8:
+    # once blurred to its width it would leave no trace.
     level = np.clip(255.0 * rng.beta(2.0, 2.5, size=count) * 1.4, 8.0, 255.0)
 
     scale = 1 << _SUBPIXEL_BITS

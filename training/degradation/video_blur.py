@@ -100,7 +100,7 @@ class _Interval:
         """The scene at a moment, 0 the first frame and 1 the second: float32 [H, W, 3], linear light."""
         if time in (0.0, 1.0):
             return self._lights[int(time)]
-        flow = carry(self._flow, self._order, time)
+        flow = splat(self._flow, self._order, time)
         places = self._places - time * flow, self._places + (1.0 - time) * flow
         # What the second frame hides is the first one's alone, and the other way round; what neither is sure
         # of is mixed by nearness.
@@ -113,7 +113,7 @@ class _Interval:
         return second + share * (first - second)
 
 
-def carry(flow: Flow, order: NDArray[np.intp], time: float) -> Flow:
+def splat(flow: Flow, order: NDArray[np.intp], time: float) -> Flow:
     """The flow of what is seen at each place at a moment between two frames.
 
     Args:

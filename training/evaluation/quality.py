@@ -23,7 +23,12 @@ class Quality:
 
 
 def measure(restore: Restore, pairs: Sequence[Pair]) -> Quality:
-    """Quality of a way to restore, over (degraded, sharp) pairs."""
+    """Quality of a way to restore.
+
+    Args:
+        restore: uint8 [H, W, 3] RGB, 0..255, to the same shape.
+        pairs: (degraded, sharp), uint8 [H, W, 3] RGB, 0..255, of one size each; at least one.
+    """
     rows = []
     for degraded, sharp in pairs:
         restored = restore(degraded)
