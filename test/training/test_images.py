@@ -13,7 +13,7 @@ def test_what_is_written_is_read(tmp_path):
 
 
 def test_what_cannot_be_written_is_one_line(tmp_path):
-    with pytest.raises(InputError, match='nowhere/image.png'):
+    with pytest.raises(InputError, match=r'nowhere/image\.png'):
         write_rgb(tmp_path / 'nowhere' / 'image.png', np.zeros((5, 7, 3), np.uint8))
 
 
