@@ -74,7 +74,9 @@ def replay_and_report(
 
 def _clear(output: Path) -> None:
     """Make room for a new replay; touches nothing that an earlier one did not make."""
-    if (output / 'restored').exists() and not (output / 'journal.jsonl').exists():
+    # A replay that failed has left its log, if nothing else.
+    made_here = any((output / name).exists() for name in ('journal.jsonl', 'replay.log'))
+    if (output / 'restored').exists() and not made_here:
         raise InputError(
             f'{output / "restored"} exists and is not of a replay', fix='choose another output folder'
         )

@@ -204,6 +204,9 @@ def write_drive(folder: Path, bag: Path, offset: int) -> Path:
 def test_replay_test_reports_and_judges(tmp_path, bag, model, offset, code):
     pytest.importorskip('matplotlib', reason='matplotlib is not installed: no report')
     drive = write_drive(tmp_path / 'drive', bag, offset)
+    # What a replay that failed has left is no hindrance.
+    (tmp_path / 'out' / 'restored').mkdir(parents=True)
+    (tmp_path / 'out' / 'replay.log').touch()
     command = [sys.executable, '-m', 'restore_node.tools.replay_test', str(drive), str(tmp_path / 'out')]
     done = run([*command, '--model', str(model), '--rate', '2'])
     assert done.returncode == code, done.stdout + done.stderr
