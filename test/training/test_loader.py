@@ -1,4 +1,8 @@
+import os
 import pickle
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -6,7 +10,7 @@ import pytest
 
 torch = pytest.importorskip('torch', reason='the training environment is not set up')
 
-from restore_node.errors import ConfigError, InputError
+from restore_node.errors import ConfigError, InputError, RestoreError
 from training.data.config import DataConfig
 from training.data.loader import batches
 from training.data.patch_source import PatchSource
@@ -15,6 +19,25 @@ from training.data.pool import PATCHES_PER_READ, PatchPool
 from training.data.samples import LANE_STEPS, crop_pair, lanes
 from training.degradation.degrade import DegradationConfig
 
+ROOT = Path(__file__).resolve().parents[2]
+# Large batches: the worker is still handing one over when it is told to end.
+_STOP_EARLY = """
+import itertools
+import numpy as np
+from training.data.loader import batches
+
+class Grey:
+    def sample(self, index):
+        image = np.full((1024, 1024, 3), 128, np.uint8)
+        return image, image
+
+if __name__ == '__main__':
+    for run in range(3):
+        stream = batches(Grey(), 8, workers=1)
+        for batch in itertools.islice(stream, 5):
+            pass
+        stream.close()
+"""
 DEGRADATION = DegradationConfig(kinds={'clean': 1.0, 'streaks': 1.0})
 
 
@@ -71,6 +94,33 @@ def test_ranks_divide_the_batch(source):
 
 def test_workers_change_nothing(source):
     assert_equal(take(batches(source(), 2), 5), take(batches(source(), 2, workers=2), 5))
+
+
+def test_workers_end_in_silence(tmp_path):
+    script = tmp_path / 'stop_early.py'
+    script.write_text(_STOP_EARLY)
+    ended = subprocess.run(
+        [sys.executable, script],
+        env=os.environ | {'PYTHONPATH': str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, '', '')
+
+
+class Killed:
+    """A source whose third sample ends whoever asks for it."""
+
+    def sample(self, index):
+        if index == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return np.zeros((2, 8, 8, 3), np.uint8)
+
+
+def test_a_killed_worker_is_an_error_in_one_line():
+    with pytest.raises(RestoreError, match=r'was killed: got .*Error.*; often memory ran out'):
+        take(batches(Killed(), 1, workers=1), 3)
 
 
 def test_an_error_keeps_its_line_on_its_way_out_of_a_worker(tmp_path):

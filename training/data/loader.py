@@ -40,7 +40,7 @@ def batches(
 
     Raises:
         ConfigError: the batch cannot be divided between the ranks.
-        RestoreError: whatever a sample raises, also from a worker.
+        RestoreError: whatever a sample raises, also from a worker; or a worker was killed.
     """
     if batch % world:
         raise ConfigError('batch', seen=batch, wanted=f'a multiple of the {world} processes that train')
@@ -48,16 +48,33 @@ def batches(
         _Batches(source),
         batch_sampler=_indices(batch, first_step, rank, world),
         num_workers=workers,
-        # A forked process would inherit the locks of thread pools without their threads.
-        multiprocessing_context='spawn' if workers else None,
+        # Forked from this process, a worker would inherit the locks of thread pools without their threads;
+        # spawned, it may abort at its end, when Python takes a thread down inside PyTorch.
+        multiprocessing_context='forkserver' if workers else None,
         worker_init_fn=_set_up_worker,
         collate_fn=_as_it_is,
         pin_memory=torch.cuda.is_available(),
     )
-    for made in loader:
+    made_ahead = iter(loader)
+    while True:
+        made = _next(made_ahead)
         if isinstance(made, RestoreError):
             raise made
         yield made
+
+
+def _next(made_ahead: Iterator[Batch | RestoreError]) -> Batch | RestoreError:
+    try:
+        return next(made_ahead)
+    except (RuntimeError, ConnectionError, EOFError) as error:
+        # PyTorch has no type for it, and a worker may die in the middle of handing a batch over.
+        if isinstance(error, RuntimeError) and 'exited unexpectedly' not in str(error):
+            raise
+        raise RestoreError(
+            'a process that makes training data was killed',
+            seen=repr(error),
+            fix='often memory ran out (`dmesg` says so): lower data.workers, then --resume',
+        ) from error
 
 
 class _Batches(Dataset[Batch | RestoreError]):
