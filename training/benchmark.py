@@ -22,7 +22,7 @@ from rich.table import Table
 
 from restore_node.errors import RestoreError
 from training.atomic import replacing
-from training.commands import report_errors
+from training.commands import report_errors, table_console
 from training.config import TrainConfig, parse_config
 from training.data.example_photographs import EXAMPLES, provide_photographs
 from training.data.feed import degrading_source
@@ -200,7 +200,7 @@ def main(arguments: list[str] | None = None) -> int:
         given.json.parent.mkdir(parents=True, exist_ok=True)
         with replacing(given.json) as unfinished:
             unfinished.write_text(json.dumps(found, indent=1) + '\n', encoding='utf-8')
-    show(found, Console())
+    show(found, table_console())
     return 0
 
 

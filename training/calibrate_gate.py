@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
@@ -22,7 +21,7 @@ from restore_node.errors import ConfigError, RestoreError
 from restore_node.gate import change_score
 from restore_node.metrics import psnr
 from restore_node.model import load_model
-from training.commands import report_errors
+from training.commands import report_errors, table_console
 from training.config import TrainConfig, load_config
 from training.data.photographs import Photograph, find_photographs, split
 from training.data.spread import spread
@@ -140,7 +139,7 @@ def main(arguments: list[str] | None = None) -> int:
     except RestoreError as error:
         return report_errors(error)
     threshold = calibrate(scored, options.left_alone)
-    Console().print(table(scored, threshold))
+    table_console().print(table(scored, threshold))
     print(f'gate_threshold: {threshold:.1f}')
     return 0
 

@@ -8,12 +8,11 @@ from typing import Any
 
 import torch
 import yaml
-from rich.console import Console
 from rich.table import Column, Table
 from torch import nn
 
 from restore_node.errors import ConfigError, RestoreError
-from training.commands import report_errors
+from training.commands import report_errors, table_console
 from training.networks.costs import layers, macs_per_pixel, parameters
 from training.networks.discriminator import SIDE, Discriminator
 from training.networks.registry import NETWORKS, build
@@ -79,7 +78,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('network', nargs='?', help=f'{", ".join(sorted(NETWORKS))} or {DISCRIMINATOR}')
     parser.add_argument('options', nargs='*', metavar='OPTION=VALUE', help='of the network')
     asked = parser.parse_args(arguments)
-    console = Console()
+    console = table_console()
     try:
         if asked.network is None:
             console.print(_networks_table())

@@ -13,11 +13,9 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from rich.console import Console
-
 from restore_node.atomic import Unfinished
 from restore_node.errors import ConfigError, InputError, RestoreError
-from training.commands import report_errors
+from training.commands import report_errors, table_console
 from training.data.images import images_under
 from training.data.layouts.registry import LAYOUTS
 from training.evaluation.bar import progress_bar
@@ -30,7 +28,6 @@ from training.evaluation.tables import SetResult, Table, make_tables
 from training.evaluation.trial import write_side_by_side
 
 PICTURES = 'try'
-WIDTH = 110
 """Columns of text where the output is no terminal."""
 
 
@@ -168,8 +165,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             tables = evaluate(sets, systems, given.trial, out)
     except RestoreError as error:
         return report_errors(error)
-    console = Console()
-    show(tables, console if console.is_terminal else Console(width=WIDTH))
+    show(tables, table_console())
     made = ['tables.md, summary.json, images.csv'] if sets else []
     made += [f'{PICTURES}/'] if given.trial else []
     print(f'{out}: {", ".join(made)}')

@@ -16,11 +16,10 @@ from typing import Any
 
 import cv2
 import torch
-from rich.console import Console
 from rich.table import Table
 
 from restore_node.errors import ConfigError, RestoreError
-from training.commands import report_errors
+from training.commands import report_errors, table_console
 from training.config import TrainConfig, load_config
 from training.data.feed import Feed, open_feed
 from training.data.loader import batches
@@ -131,7 +130,7 @@ def _show(config: TrainConfig, model: Rate, loader: dict[int, Rate]) -> None:
         table.add_row(str(count), f'{rate.per_second:.0f}', f'{ratio:.2f}')
     table.add_section()
     table.add_row('model', f'{model.per_second:.0f}', '')
-    Console().print(table)
+    table_console().print(table)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""What the offline commands share: how they end, the model they run, and the bar of their progress."""
+"""What the offline commands share: how they end, the model they run, tables, and the progress bar."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 EXIT_BAD_INPUT = 2
 DEFAULT_MODEL = 'restore-lite'
+_WIDTH = 140
 
 
 def run_command(command: Callable[[], int | None]) -> NoReturn:
@@ -90,6 +91,12 @@ def open_pipeline(given: argparse.Namespace) -> Iterator[Pipeline]:
 def runs_on(pipeline: Pipeline) -> str:
     """Return `MODEL on PROVIDER`, for a command's closing line."""
     return f'{pipeline.backend.model.card.name} on {pipeline.backend.device}'
+
+
+def table_console() -> Console:
+    """Where tables go: stdout, in a file or a pipe as wide as the widest of them."""
+    console = Console()
+    return console if console.is_terminal else Console(width=_WIDTH)
 
 
 def progress_bar() -> Progress:

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from restore_node.errors import ConfigError, RestoreError
 from training.atomic import replacing
-from training.commands import report_errors
+from training.commands import report_errors, table_console
 from training.data.example_photographs import provide_photographs
 from training.evaluation.quality import Quality
 from training.evaluation.report import markdown, show
@@ -28,8 +28,6 @@ from training.experiments.measuring import CONVENTION_WORDS, measure_run, measur
 from training.experiments.plans import Ablation, Planner, TestSet, Variant
 from training.experiments.runs import default_jobs, train_all
 from training.runs.provenance import commit
-
-WIDTH = 140
 
 
 def measure(ablation: Ablation, planner: Planner, seeds: Sequence[int]) -> list[Row]:
@@ -175,7 +173,6 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument('--out', type=Path, help='default: out/ablations, with --full runs/ablations')
     options = parser.parse_intermixed_args(arguments)
-    console = Console()
     try:
         if options.full != bool(options.data):
             raise ConfigError(
@@ -188,8 +185,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.commands:
             print_commands(ablations, planner, seeds)
             return 0
-        wide = console if console.is_terminal else Console(width=WIDTH)
-        ablate(ablations, planner, seeds, max(1, options.jobs), out, wide)
+        ablate(ablations, planner, seeds, max(1, options.jobs), out, table_console())
     except RestoreError as error:
         return report_errors(error)
     print(f'{out}: {", ".join(f"{one.name}.md, {one.name}.json" for one in ablations)}, runs/')

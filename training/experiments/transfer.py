@@ -21,7 +21,7 @@ from rich.console import Console
 
 from restore_node.errors import RestoreError
 from training.atomic import replacing
-from training.commands import report_errors
+from training.commands import report_errors, table_console
 from training.config import TrainConfig, load_config
 from training.data.example_photographs import provide_photographs
 from training.evaluation.quality import Quality
@@ -34,7 +34,6 @@ from training.experiments.transfer_report import Outcome, draw, markdown, summar
 
 SHORT_SHARE = 0.2
 """Of the steps, for the direct test: what the paper's "more than 80 %" leaves."""
-WIDTH = 110
 
 
 @dataclass(frozen=True)
@@ -147,14 +146,13 @@ def main(arguments: list[str] | None = None) -> int:
         '--jobs', type=int, default=default_jobs(), metavar='N', help='trainings side by side'
     )
     options = parser.parse_intermixed_args(arguments)
-    console = Console()
     try:
         transfer(
             options.overrides,
             options.seeds,
             max(1, options.jobs),
             options.out,
-            console if console.is_terminal else Console(width=WIDTH),
+            table_console(),
         )
     except RestoreError as error:
         return report_errors(error)

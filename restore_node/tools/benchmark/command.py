@@ -15,14 +15,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from restore_node.atomic import Unfinished
 from restore_node.errors import InputError
 from restore_node.model import load_model
 from restore_node.tools.benchmark.contest import CHANNELS, FLOOR, Size, run_contest
 from restore_node.tools.benchmark.result import entries_as_dicts, table_of
-from restore_node.tools.cli import DEFAULT_MODEL, parse_size, progress_bar, run_command
+from restore_node.tools.cli import DEFAULT_MODEL, parse_size, progress_bar, run_command, table_console
 from restore_node.tools.host import describe_host, host_line
 
 EXIT_NO_MODEL_RAN = 1
@@ -94,7 +92,7 @@ def _measure(given: argparse.Namespace, sizes: list[Size], model: str, load_befo
 
 
 def _show(report: dict[str, Any]) -> int:
-    console, results = Console(), report['results']
+    console, results = table_console(), report['results']
     console.print(table_of(results))
     for line in dict.fromkeys(
         f'{result["rung"]}: {result["fault"]}' for result in results if 'fault' in result
