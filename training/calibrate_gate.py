@@ -1,7 +1,7 @@
 """Find the node's gate threshold for a model: `python -m training.calibrate_gate CONFIG --model NAME`.
 
 The gate publishes the original where the model changes little (restore_node/gate.py). How little is a
-property of the model, so it is measured, on the photographs that the config holds apart: the smallest
+property of the model, so it is measured, on the photographs that the config holds out: the smallest
 threshold under which 95 % of clean frames go out untouched, and what that costs the others.
 """
 
@@ -130,9 +130,9 @@ def main(arguments: list[str] | None = None) -> int:
             raise ConfigError(
                 'data.pairs', seen=config.data.pairs.layout, wanted='data.roots: photographs to degrade'
             )
-        _, apart = split(find_photographs(config.data.roots, config.data.frame_stride), config.data)
-        chosen = spread(min(options.frames, len(apart)), len(apart))
-        photographs = [apart[position] for position in chosen]
+        _, held_out = split(find_photographs(config.data.roots, config.data.frame_stride), config.data)
+        chosen = spread(min(options.frames, len(held_out)), len(held_out))
+        photographs = [held_out[position] for position in chosen]
         with OnnxRuntimeBackend(load_model(options.model), device='cpu') as backend:
             frames = score_frames(backend, photographs, config)
             scored = list(track(frames, 'restoring', total=len(photographs) * len(KINDS)))

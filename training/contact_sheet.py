@@ -48,7 +48,7 @@ def training_pairs(config: TrainConfig, columns: int) -> dict[str, list[Pair]]:
 
 
 def restored_strips(config: TrainConfig, system: System, columns: int) -> dict[str, list[Strip]]:
-    """Degraded, restored and sharp patches of what a configuration holds apart, by kind.
+    """Degraded, restored and sharp patches of what a configuration holds out, by kind.
 
     Raises:
         RestoreError: the data is not where the configuration says, or broken.

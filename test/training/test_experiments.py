@@ -174,6 +174,13 @@ def test_wrong_questions_are_answered_in_one_line(capsys):
     assert capsys.readouterr().err.count('error: ') == 2
 
 
+def test_nothing_is_trained_where_one_of_the_ablations_cannot_be(overrides, tmp_path, capsys):
+    asked = [*overrides, 'schedule.steps=1', '--only', 'activation', 'stages', '--out', str(tmp_path)]
+    assert ablations.main(asked) == 2
+    assert 'schedule: want either steps or stages' in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_run_is_made_once_and_not_mixed_with_another(overrides, tmp_path):
     run = Run('derain-1', load_config(DERAIN, [*overrides, 'schedule.steps=2']), tmp_path / 'runs')
     finished = []

@@ -51,30 +51,31 @@ def degrading_source(photographs: Sequence[Photograph], config: TrainConfig) -> 
 
 
 def _photographs(config: TrainConfig) -> Feed:
-    sharp, apart = split(find_photographs(config.data.roots, config.data.frame_stride), config.data)
+    sharp, held_out = split(find_photographs(config.data.roots, config.data.frame_stride), config.data)
     return Feed(
         source=degrading_source(sharp, config),
-        held_out=partial(degraded_patches, apart, config),
+        held_out=partial(degraded_patches, held_out, config),
         data=data_list(sharp, config.data.sets),
-        data_held_out=data_list(apart, config.data.sets),
-        files=_files(sharp, apart),
+        data_held_out=data_list(held_out, config.data.sets),
+        files=_files(sharp, held_out),
     )
 
 
 def _pairs(paired: PairsConfig, config: TrainConfig) -> Feed:
-    pairs, apart = open_pairs(paired, config.data.held_out)
+    pairs, held_out = open_pairs(paired, config.data.held_out)
     return Feed(
         source=PairSource(pairs, paired, config.data.crop_px, config.seed, config.schedule.batch),
-        held_out=partial(_middles, apart, config),
+        held_out=partial(_middles, held_out, config),
         data=pair_list(pairs, paired),
-        data_held_out=pair_list(apart, paired),
-        files=_files(pairs, apart),
+        data_held_out=pair_list(held_out, paired),
+        files=_files(pairs, held_out),
     )
 
 
-def _middles(apart: Sequence[NamedPair], config: TrainConfig) -> dict[str, list[Pair]]:
-    return {'pairs': middles(apart, config.validation.patches, config.data.crop_px)}
+def _middles(held_out: Sequence[NamedPair], config: TrainConfig) -> dict[str, list[Pair]]:
+    return {'pairs': middles(held_out, config.validation.patches, config.data.crop_px)}
 
 
-def _files(train: Sequence[Photograph | NamedPair], apart: Sequence[Photograph | NamedPair]) -> list[str]:
-    return [f'{use}\t{one.name}' for use, images in (('train', train), ('held out', apart)) for one in images]
+def _files(train: Sequence[Photograph | NamedPair], held_out: Sequence[Photograph | NamedPair]) -> list[str]:
+    uses = (('train', train), ('held out', held_out))
+    return [f'{use}\t{one.name}' for use, images in uses for one in images]

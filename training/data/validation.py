@@ -1,4 +1,4 @@
-"""What a run measures itself on: pairs of the images that it holds apart, the same at every time."""
+"""What a run measures itself on: pairs of the images that it holds out, the same at every time."""
 
 from collections.abc import Sequence
 

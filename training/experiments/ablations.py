@@ -109,10 +109,12 @@ def ablate(
         console: gets the tables, and a line for each run that is finished.
 
     Raises:
+        ConfigError: before anything is trained, where the overrides do not go with an ablation.
         RestoreError: whatever goes wrong in a run.
     """
-    for ablation in ablations:
-        chains = planner.chains([ablation], seeds)
+    # All of them first: what cannot be trained must not come out after hours of training something else.
+    planned = [(ablation, planner.chains([ablation], seeds)) for ablation in ablations]
+    for ablation, chains in planned:
         for chain in chains:
             provide_photographs(chain[0].config)
         train_all(chains, jobs, lambda run: console.print(f'finished: {run.name}', highlight=False))

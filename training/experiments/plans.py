@@ -33,7 +33,7 @@ class TestSet:
 
     Attributes:
         name: in tables.
-        data: of a published set, `layout=folder under the root`; else what a configuration holds apart:
+        data: of a published set, `layout=folder under the root`; else what a configuration holds out:
         config: that configuration, with `overrides`.
     """
 
@@ -105,7 +105,7 @@ class Planner:
         return list(chains.values())
 
     def test_config(self, test: TestSet) -> TrainConfig:
-        """Of a test on what a configuration holds apart; of one seed, so that all are measured alike."""
+        """Of a test on what a configuration holds out; of one seed, so that all are measured alike."""
         if test.config is None:
             raise ConfigError(f'the test {test.name}', seen='a published set', wanted='a configuration')
         return self._config(test.config, test.overrides)
