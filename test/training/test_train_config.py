@@ -100,6 +100,7 @@ def test_impossible_values_are_refused(override, named):
     [
         ('data.pairs={layout: gopro, root: x}', 'got data: both of roots and pairs given, want one of them;'),
         ('devices=3', 'got schedule.batch is 8, not a multiple of devices 3;'),
+        ('data={roots: [x], degrade_on: device, real_motion: 0.5}', 'got data: real_motion is 0.5, which'),
         ('schedule.batch={of: 8}', 'got schedule.batch: Input should be a valid integer;'),
     ],
 )

@@ -110,5 +110,7 @@ class DataConfig:
             raise ValueError(f'{both} of roots and pairs given, want one of them')
         if self.pairs and self.degrade_on == 'device':
             raise ValueError('degrade_on is device, and pairs are degraded already')
+        if self.real_motion and self.degrade_on == 'device':
+            raise ValueError(f'real_motion is {self.real_motion}, which degrade_on: device does not know')
         if not self.pairs and self.crop_px > self.patch_px:
             raise ValueError(f'crop_px is {self.crop_px}, larger than patch_px {self.patch_px}')
