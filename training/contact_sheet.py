@@ -1,10 +1,13 @@
 """A look at what a configuration trains on, and at what came of it: `python -m training.contact_sheet`.
 
 One row for each kind of degradation: degraded beside sharp, several times, each with its PSNR. With `--model`
-the images are those held out, and what the model makes of each stands in between.
+the images are those held out, and what the model makes of each stands in between; several models stand beside
+each other.
 """
 
 import argparse
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -47,8 +50,8 @@ def training_pairs(config: TrainConfig, columns: int) -> dict[str, list[Pair]]:
     return pairs
 
 
-def restored_strips(config: TrainConfig, system: System, columns: int) -> dict[str, list[Strip]]:
-    """Degraded, restored and sharp patches of what a configuration holds out, by kind.
+def restored_strips(config: TrainConfig, systems: Sequence[System], columns: int) -> dict[str, list[Strip]]:
+    """Degraded, restored (by one system after the other) and sharp patches of what a configuration holds out.
 
     Raises:
         RestoreError: the data is not where the configuration says, or broken.
@@ -56,7 +59,7 @@ def restored_strips(config: TrainConfig, system: System, columns: int) -> dict[s
     held_out = open_feed(config).held_out()
     return {
         kind: [
-            compare(sharp, degraded, system.restore('', degraded))
+            compare(sharp, degraded, *(system.restore('', degraded) for system in systems))
             for degraded, sharp in pairs[:: max(1, len(pairs) // columns)][:columns]
         ]
         for kind, pairs in held_out.items()
@@ -76,15 +79,21 @@ def main(arguments: list[str] | None = None) -> int:
         '--out', type=Path, default=Path('contact_sheet.png'), help='the sheet (default: %(default)s)'
     )
     parser.add_argument('--columns', type=int, default=4, help='pairs of each kind (default: %(default)s)')
-    parser.add_argument('--model', help='show what a shipped model, an .onnx file or a checkpoint restores')
+    parser.add_argument(
+        '--model',
+        action='append',
+        default=[],
+        help='show what a shipped model, an .onnx file or a checkpoint restores; may be given again',
+    )
     options = parser.parse_intermixed_args(arguments)
     if options.columns < 1:
         parser.error('--columns: want 1 or more')
     try:
         config = load_config(options.config, options.overrides)
         if options.model:
-            with open_system(options.model) as system:
-                strips = restored_strips(config, system, options.columns)
+            with ExitStack() as opened:
+                systems = [opened.enter_context(open_system(model)) for model in options.model]
+                strips = restored_strips(config, systems, options.columns)
         else:
             pairs = training_pairs(config, options.columns)
             strips = {
@@ -97,7 +106,9 @@ def main(arguments: list[str] | None = None) -> int:
         means = np.mean(
             [[psnr(image, strip.images[-1]) for image in strip.images[:-1]] for strip in row], axis=0
         )
-        print(f'{kind:<14} {" -> ".join(f"{mean:.2f}" for mean in means)} dB mean PSNR to the truth')
+        degraded, *restored = (f'{mean:.2f}' for mean in means)
+        made = f' -> {" | ".join(restored)}' if restored else ''
+        print(f'{kind:<14} {degraded}{made} dB mean PSNR to the truth')
     print(options.out)
     return 0
 

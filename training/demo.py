@@ -49,7 +49,7 @@ def demo(out: Path, overrides: Sequence[str] = ()) -> dict[str, Quality]:
     train(config, str(CONFIG.relative_to(Path(__file__).parents[1])), run)
     qualities = export(RunFolder(run).checkpoint, NAME, model).qualities
     with open_system(str(model / f'{NAME}.onnx'), device='cpu') as system:
-        save_sheet(draw_sheet(restored_strips(config, system, _COLUMNS)), out / 'before_after.png')
+        save_sheet(draw_sheet(restored_strips(config, [system], _COLUMNS)), out / 'before_after.png')
     check_better(qualities)
     return qualities
 

@@ -49,17 +49,8 @@ def test_the_pictures_on_a_sheet_are_the_pairs():
 
 def test_a_model_stands_between_what_it_got_and_the_truth(config, tmp_path, capsys):
     out = tmp_path / 'sheet.png'
-    arguments = [
-        config,
-        'validation={patches: 2}',
-        '--model',
-        'restore-lite',
-        '--columns',
-        '1',
-        '--out',
-        str(out),
-    ]
-    assert contact_sheet.main(arguments) == 0
+    arguments = [config, 'validation={patches: 2}', '--columns', '1', '--out', str(out)]
+    assert contact_sheet.main([*arguments, '--model', 'restore-lite']) == 0
     kinds = dict(re.findall(r'^(\w+) +([\d.]+ -> [\d.]+) dB', capsys.readouterr().out, re.MULTILINE))
     assert set(kinds) == {'clean', 'blur', 'streaks', 'drops', 'all'}
     before, after = map(float, kinds['streaks'].split(' -> '))
@@ -67,6 +58,12 @@ def test_a_model_stands_between_what_it_got_and_the_truth(config, tmp_path, caps
     rows, columns = cv2.imread(str(out)).shape[:2]
     assert rows > 5 * 64
     assert columns > 3 * 64
+    assert contact_sheet.main([*arguments, '--model', 'restore-lite', '--model', 'restore-lite']) == 0
+    once, again = re.search(
+        r'^streaks +[\d.]+ -> ([\d.]+) \| ([\d.]+) dB', capsys.readouterr().out, re.M
+    ).groups()
+    assert once == again == f'{after:.2f}'
+    assert cv2.imread(str(out)).shape[:2] == (rows, columns + 64)
     assert contact_sheet.main([config, '--model', 'no-such-model']) == 2
     assert 'no-such-model' in capsys.readouterr().err
 
