@@ -3,6 +3,7 @@
 import contextlib
 import io
 import logging
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -53,9 +54,10 @@ def write_graph(network: nn.Module, size_multiple: int, path: Path) -> None:
     """
     batch, rows, columns = (torch.export.Dim(name) for name in ('batch', 'rows', 'columns'))
     frames = torch.zeros(2, 4 * size_multiple, 6 * size_multiple, 3, dtype=torch.uint8)
-    # The exporter prints its progress and warns about packages that this project does not use.
+    # The exporter prints its progress, and warns about itself and about packages that are not used here.
     logging.getLogger('torch.onnx').setLevel(logging.ERROR)
-    with contextlib.redirect_stdout(io.StringIO()):
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter('ignore', FutureWarning)
         program = torch.onnx.export(
             PixelsInPixelsOut(network).eval(),
             (frames,),
