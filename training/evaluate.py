@@ -28,7 +28,6 @@ from training.evaluation.tables import SetResult, Table, make_tables
 from training.evaluation.trial import write_side_by_side
 
 PICTURES = 'try'
-"""Columns of text where the output is no terminal."""
 
 
 def evaluate(
