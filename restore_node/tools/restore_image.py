@@ -25,7 +25,6 @@ from restore_node.tools.cli import add_model_arguments, open_pipeline, progress_
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp')
 VIDEO_SUFFIXES = ('.mp4', '.avi', '.mkv', '.mov', '.m4v', '.webm')
 JPEG_SIGNATURE, PNG_SIGNATURE = b'\xff\xd8', b'\x89PNG'
-JPEG_QUALITY = 95
 DEFAULT_FPS = 30.0
 ENCODINGS = {1: 'mono8', 3: 'bgr8', 4: 'bgra8'}
 ENCODINGS_16 = {1: 'mono16', 3: 'bgr16'}
@@ -93,7 +92,7 @@ def write_image(path: Path, pixels: np.ndarray) -> None:
         InputError: the format is unknown or cannot hold these pixels, or the disk refuses.
     """
     try:
-        done = cv2.imwrite(str(path), pixels, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+        done = cv2.imwrite(str(path), pixels)
     except cv2.error as err:
         raise InputError(f'cannot write {path.name}', seen=err, wanted=' '.join(IMAGE_SUFFIXES)) from err
     if not done:
