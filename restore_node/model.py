@@ -14,6 +14,8 @@ from restore_node.errors import ModelError
 
 FORMAT = 1
 TASKS = ('deblur', 'derain', 'restore')
+#: What a model may have a graph of: `fp32` always, `fp16` and `int8` (quantised) optionally.
+PRECISIONS = ('fp32', 'fp16', 'int8')
 #: Names of the graph's only input and only output.
 INPUT_NAME, OUTPUT_NAME = 'degraded', 'restored'
 
@@ -89,8 +91,8 @@ def _faults_of(key: str, value: Any) -> list[str]:
 
 def _faults_of_graphs(graphs: dict[str, Any]) -> list[str]:
     faults = []
-    if 'fp32' not in graphs or set(graphs) - {'fp32', 'fp16'}:
-        faults.append(f'graphs has {sorted(graphs)}, not fp32 and at most fp16 beside it')
+    if 'fp32' not in graphs or set(graphs) - set(PRECISIONS):
+        faults.append(f'graphs has {sorted(graphs)}, not fp32 and at most fp16 and int8 beside it')
     for precision, graph in graphs.items():
         if (
             not isinstance(graph, dict)
@@ -205,8 +207,10 @@ def find_model(name: str) -> Path:
             wanted=f'one of {", ".join(known) or "none installed"}',
             fix='give one of these names or the path of a .onnx file',
         )
-    # fp16 graphs share the card of their fp32 graph.
-    stem = given.name.removesuffix('.onnx').removesuffix('.json').removesuffix('.fp16')
+    # The graphs of all precisions share one card.
+    stem = given.name.removesuffix('.onnx').removesuffix('.json')
+    for precision in PRECISIONS:
+        stem = stem.removesuffix(f'.{precision}')
     card = given.with_name(stem + '.json')
     missing = [str(path) for path in (given, card) if not path.is_file()]
     if missing:

@@ -18,10 +18,10 @@ from restore_node.tools.cli import run_command
 #: compute sizes. Anything else is to be looked up in the parser's own list and added here.
 _NAMES = """
     Add AveragePool BatchNormalization Cast Ceil Clip Concat Constant ConstantOfShape Conv ConvTranspose
-    DepthToSpace Div Equal Exp Expand Flatten Floor Gather Gemm GlobalAveragePool Identity
-    InstanceNormalization LeakyRelu MatMul Max MaxPool Min Mod Mul Neg PRelu Pad Pow Range ReduceMean
-    ReduceSum Relu Reshape Resize Round Shape Sigmoid Slice Softmax SpaceToDepth Split Sqrt Squeeze Sub
-    Tanh Transpose Unsqueeze Where
+    DepthToSpace DequantizeLinear Div Equal Exp Expand Flatten Floor Gather Gemm GlobalAveragePool Identity
+    InstanceNormalization LeakyRelu MatMul Max MaxPool Min Mod Mul Neg PRelu Pad Pow QuantizeLinear Range
+    ReduceMean ReduceSum Relu Reshape Resize Round Shape Sigmoid Slice Softmax SpaceToDepth Split Sqrt Squeeze
+    Sub Tanh Transpose Unsqueeze Where
 """
 SUPPORTED = frozenset(_NAMES.split())
 #: The oldest TensorRT that is supported, 10.3, reads opsets up to this one.
@@ -39,7 +39,7 @@ _SIZE_OPERANDS = {
     'Squeeze': (1,),
     'Unsqueeze': (1,),
 }
-ELEMENTS = frozenset(('FLOAT', 'FLOAT16', 'BFLOAT16', 'INT32', 'INT64', 'BOOL', 'UINT8'))
+ELEMENTS = frozenset(('FLOAT', 'FLOAT16', 'BFLOAT16', 'INT8', 'INT32', 'INT64', 'BOOL', 'UINT8'))
 
 
 def faults_of_graph(path: Path) -> list[str]:
@@ -69,7 +69,12 @@ def faults_of_graph(path: Path) -> list[str]:
         for value in (*graph.input, *graph.value_info, *graph.output)
     }
     elements |= {weight.name: name_of(weight.data_type) for weight in graph.initializer}
-    return [*_faults_of_operators(model), *_faults_of_elements(graph, elements), *_faults_of_sizes(graph)]
+    return [
+        *_faults_of_operators(model),
+        *_faults_of_elements(graph, elements),
+        *_faults_of_quantisation(graph, elements),
+        *_faults_of_sizes(graph),
+    ]
 
 
 def _faults_of_operators(model: Any) -> Iterator[str]:
@@ -105,6 +110,31 @@ def _faults_of_elements(graph: Any, elements: dict[str, str]) -> Iterator[str]:
                 yield f'{node.op_type} {node.name!r} of {source} gives the uint8 output, want a Cast'
         if OUTPUT_NAME in node.input:
             yield f'{node.op_type} {node.name!r} takes the output, want it to be the end'
+
+
+def _faults_of_quantisation(graph: Any, elements: dict[str, str]) -> Iterator[str]:
+    """TensorRT quantises to int8 around zero, by scales that are part of the graph; biases stay float."""
+    from onnx import numpy_helper
+
+    constants = {weight.name: weight for weight in graph.initializer}
+    constants |= {
+        node.output[0]: attribute.t
+        for node in graph.node
+        if node.op_type == 'Constant'
+        for attribute in node.attribute
+        if attribute.name == 'value'
+    }
+    for node in graph.node:
+        if node.op_type not in ('QuantizeLinear', 'DequantizeLinear'):
+            continue
+        quantised = node.output[0] if node.op_type == 'QuantizeLinear' else node.input[0]
+        if elements.get(quantised) != 'INT8':
+            yield f'{node.op_type} {node.name!r} quantises to {elements.get(quantised, "nothing")}, want INT8'
+        scale, zero_point = node.input[1], node.input[2] if len(node.input) > 2 else ''
+        if scale not in constants:
+            yield f'{node.op_type} {node.name!r} computes its scale, want a constant'
+        if zero_point and (zero_point not in constants or numpy_helper.to_array(constants[zero_point]).any()):
+            yield f'{node.op_type} {node.name!r} has a zero point that is not 0, want it symmetric'
 
 
 def _faults_of_sizes(graph: Any) -> Iterator[str]:

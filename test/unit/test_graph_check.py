@@ -44,6 +44,12 @@ def write(folder: Path, nodes: list, *, opset: int = 18, given: int = tensor.UIN
         helper.make_tensor('size', tensor.INT64, [4], [0, 0, 0, 3]),
         helper.make_tensor('axes', tensor.INT64, [3], [0, 1, 2]),
         helper.make_tensor('double', tensor.DOUBLE, [], [2.0]),
+        helper.make_tensor('step', tensor.FLOAT, [], [2.0]),
+        helper.make_tensor('zero', tensor.INT8, [], [0]),
+        helper.make_tensor('one', tensor.INT8, [], [1]),
+        helper.make_tensor('none', tensor.UINT8, [], [0]),
+        helper.make_tensor('weight', tensor.INT8, [3], [1, 2, 3]),
+        helper.make_tensor('bias', tensor.INT32, [3], [1, 2, 3]),
     ]
     graph = helper.make_graph(
         nodes,
@@ -62,6 +68,15 @@ def write(folder: Path, nodes: list, *, opset: int = 18, given: int = tensor.UIN
 ENTER = node('Cast', ['degraded'], 'x', to=tensor.FLOAT)
 LEAVE = node('Cast', ['y'], 'restored', to=tensor.UINT8)
 SCALE = node('Mul', ['x', 'half'], 'y')
+QUANTISE = node('QuantizeLinear', ['x', 'step', 'zero'], 'q')
+RESTORE = node('DequantizeLinear', ['q', 'step', 'zero'], 'd')
+WEIGH = node('DequantizeLinear', ['weight', 'step'], 'w')
+
+
+def test_quantised_graph_is_fit(tmp_path: Path) -> None:
+    path = write(tmp_path, [ENTER, QUANTISE, RESTORE, WEIGH, node('Mul', ['d', 'w'], 'y'), LEAVE])
+    assert faults_of_graph(path) == []
+
 
 BAD = {
     'turned before the cast': (
@@ -91,6 +106,43 @@ BAD = {
     'output used': (
         [ENTER, SCALE, LEAVE, node('Cast', ['restored'], 'z', to=tensor.FLOAT)],
         ["Cast '/z' takes the output"],
+    ),
+    'quantised to uint8': (
+        [
+            ENTER,
+            node('QuantizeLinear', ['x', 'step', 'none'], 'q'),
+            node('DequantizeLinear', ['q', 'step', 'none'], 'y'),
+            LEAVE,
+        ],
+        [
+            "QuantizeLinear '/q' quantises to UINT8",
+            "DequantizeLinear '/y' quantises to UINT8",
+            'none is uint8 inside the graph',
+            'q is uint8 inside the graph',
+        ],
+    ),
+    'quantised off zero': (
+        [
+            ENTER,
+            node('QuantizeLinear', ['x', 'step', 'one'], 'q'),
+            node('DequantizeLinear', ['q', 'step', 'one'], 'y'),
+            LEAVE,
+        ],
+        ["QuantizeLinear '/q' has a zero point", "DequantizeLinear '/y' has a zero point"],
+    ),
+    'quantised bias': (
+        [ENTER, node('DequantizeLinear', ['bias', 'step'], 'b'), node('Add', ['x', 'b'], 'y'), LEAVE],
+        ["DequantizeLinear '/b' quantises to INT32"],
+    ),
+    'scale from pixels': (
+        [
+            ENTER,
+            node('ReduceMean', ['x'], 'm', keepdims=0),
+            node('QuantizeLinear', ['x', 'm', 'zero'], 'q'),
+            node('DequantizeLinear', ['q', 'step', 'zero'], 'y'),
+            LEAVE,
+        ],
+        ["QuantizeLinear '/q' computes its scale"],
     ),
     'unknown operator': (
         [ENTER, node('Erf', ['x'], 'y'), LEAVE],

@@ -18,13 +18,14 @@ IMAGE = (Tensor('degraded', 'uint8', ('N', 'H', 'W', 3)), Tensor('restored', 'ui
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with the model `small`, its fp32 and its fp16 graph."""
-    for name in ('small.onnx', 'small.fp16.onnx'):
+    """A folder with the model `small`, its fp32, fp16 and int8 graphs."""
+    for name in ('small.onnx', 'small.fp16.onnx', 'small.int8.onnx'):
         (tmp_path / name).write_bytes(GRAPH)
     digest = hashlib.sha256(GRAPH).hexdigest()
     graphs = {
         'fp32': {'file': 'small.onnx', 'sha256': digest},
         'fp16': {'file': 'small.fp16.onnx', 'sha256': digest},
+        'int8': {'file': 'small.int8.onnx', 'sha256': digest},
     }
     write_card(tmp_path, 'small', GRAPH, graphs=graphs)
     return tmp_path
@@ -36,12 +37,13 @@ def card(folder: Path) -> dict:
     return json.loads((folder / 'small.json').read_text())
 
 
-@pytest.mark.parametrize('file', ['small.onnx', 'small.json', 'small.fp16.onnx'])
+@pytest.mark.parametrize('file', ['small.onnx', 'small.json', 'small.fp16.onnx', 'small.int8.onnx'])
 def test_graphs_and_card_name_the_same_model(folder: Path, file: str) -> None:
     model = load_model(str(folder / file))
     assert model.card.name == 'small'
     assert model.graph() == folder / 'small.onnx'
     assert model.graph('fp16') == folder / 'small.fp16.onnx'
+    assert model.graph('int8') == folder / 'small.int8.onnx'
 
 
 def test_bare_name_is_found_in_the_first_ros_overlay(
@@ -115,6 +117,8 @@ def test_card_that_is_no_object_is_refused(values: object) -> None:
         ({'size_multiple': '8'}, "size_multiple is '8', not int"),
         ({'parameters': -1}, 'parameters is -1, not 1 or more'),
         ({'graphs': {}}, r'graphs has \[\], not fp32'),
+        ({'graphs': {'int8': {'file': 'small.int8.onnx', 'sha256': ''}}}, r"graphs has \['int8'\], not fp32"),
+        ({'graphs': {'fp32': 'small.onnx', 'int4': {}}}, r"graphs has \['fp32', 'int4'\], not fp32"),
         ({'graphs': {'fp32': 'small.onnx'}}, "graphs.fp32 is 'small.onnx'"),
         ({'graphs': {'fp32': {'file': 'small.onnx'}}}, 'graphs.fp32 is'),
         ({'graphs': {'fp32': {'file': 5, 'sha256': 6}}}, 'graphs.fp32 is'),
@@ -153,7 +157,7 @@ def test_card_under_another_name_is_refused(folder: Path) -> None:
         load_model(str(folder / 'other.json'))
 
 
-@pytest.mark.parametrize('precision', ['fp32', 'fp16'])
+@pytest.mark.parametrize('precision', ['fp32', 'fp16', 'int8'])
 def test_changed_graph_is_refused(folder: Path, precision: str) -> None:
     graph = load_model(str(folder / 'small.json')).graph(precision)
     graph.write_bytes(GRAPH[:-1])
