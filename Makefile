@@ -34,10 +34,10 @@ build: setup  ## build the ROS 2 package with colcon into install/
 demo: build $(if $(BAG),,$(DRIVE)/drive.json)  ## a camera stream in, a restored stream out; VIDEO=, BAG= or SIZE= to choose
 	@$(ROS) ros2 run restore_node replay_test "$(DRIVE)" out/demo
 
-DRIVE_MAKERS := $(wildcard training/make_drive.py training/drive/*.py training/degradation/*.py)
+DRIVE_MAKERS := $(wildcard training/commands/make_drive.py training/drive/*.py training/degradation/*.py)
 out/drive/%/drive.json: $(DRIVE_MAKERS) $(if $(VIDEO),always) | setup
 	@rm -rf "$(@D)"
-	@$(NODE) -m training.make_drive "$(@D)" --size $(SIZE) $(if $(VIDEO),--video "$(VIDEO)")
+	@$(NODE) -m training.commands.make_drive "$(@D)" --size $(SIZE) $(if $(VIDEO),--video "$(VIDEO)")
 
 # Whatever the time stamps say, a video may be another one under the same name.
 .PHONY: always
@@ -88,22 +88,22 @@ ARGS ?=
 .PHONY: train-demo
 train-demo:  ## minutes of real training on photographs: a checkpoint, its ONNX model and pictures in out/train-demo
 	@dev/setup.sh train
-	@$(PLAIN) .venv/train/bin/python -m training.demo $(ARGS)
+	@$(PLAIN) .venv/train/bin/python -m training.commands.demo $(ARGS)
 
 .PHONY: transfer
 transfer:  ## deraining from scratch against deraining from a deblurring generator: curves and figures in out/transfer
 	@dev/setup.sh train
-	@$(PLAIN) .venv/train/bin/python -m training.experiments.transfer $(ARGS)
+	@$(PLAIN) .venv/train/bin/python -m training.commands.transfer $(ARGS)
 
 .PHONY: ablations
 ablations:  ## the paper's choices one by one: a table in out/ablations
 	@dev/setup.sh train
-	@$(PLAIN) .venv/train/bin/python -m training.experiments.ablations $(ARGS)
+	@$(PLAIN) .venv/train/bin/python -m training.commands.ablations $(ARGS)
 
 .PHONY: bench-train
 bench-train:  ## what a training step costs on this machine, by part: out/benchmark-train.json
 	@dev/setup.sh train
-	@$(PLAIN) .venv/train/bin/python -m training.benchmark --json out/benchmark-train.json $(ARGS)
+	@$(PLAIN) .venv/train/bin/python -m training.commands.benchmark --json out/benchmark-train.json $(ARGS)
 
 .PHONY: test-ros
 test-ros: build  ## tests of the node over real DDS

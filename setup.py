@@ -33,10 +33,10 @@ setup(
             'recorder = restore_node.ros.recorder:main',
             'restore_bag = restore_node.tools.restore_bag:main',
             'restore_image = restore_node.tools.restore_image:main',
-            'build_engine = restore_node.tools.build_engine:main',
+            'build_engine = restore_node.tools.build_engine.command:main',
             'doctor = restore_node.tools.doctor.command:main',
             'benchmark = restore_node.tools.benchmark.command:main',
-            'replay_test = restore_node.tools.replay_test:main',
+            'replay_test = restore_node.tools.replay_test.command:main',
         ],
     },
 )

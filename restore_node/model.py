@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from restore_node.errors import ModelError
+from restore_node.common.errors import ModelError
 
 FORMAT = 1
 TASKS = ('deblur', 'derain', 'restore')
@@ -68,7 +68,7 @@ class ModelCard:
             raise ModelError(
                 f'model card {source}',
                 seen='; '.join(faults),
-                fix='export the model again: python -m training.export',
+                fix='export the model again: python -m training.commands.export',
             )
         return cls(**values)
 
@@ -163,7 +163,7 @@ class Model:
                 f'graph of model {self.card.name} does not keep the contract',
                 seen=f'inputs {"; ".join(map(str, inputs))}, outputs {"; ".join(map(str, outputs))}',
                 wanted=f'input {INPUT_NAME} and output {OUTPUT_NAME} uint8 [N, H, W, 3] with N, H, W dynamic',
-                fix='export it with python -m training.export',
+                fix='export it with python -m training.commands.export',
             )
 
 
@@ -218,7 +218,7 @@ def find_model(name: str) -> Path:
             f'model {name} cannot be read',
             seen=f'no file {" and no file ".join(missing)}',
             wanted='NAME.onnx and its card NAME.json side by side',
-            fix='check the path; python -m training.export writes both',
+            fix='check the path; python -m training.commands.export writes both',
         )
     return card
 

@@ -11,7 +11,7 @@ import pytest
 
 from restore_node.backends.base import Backend
 from restore_node.backends.registry import create_backend
-from restore_node.errors import BackendError
+from restore_node.common.errors import BackendError
 
 
 def test_it_has_the_name_it_is_registered_under(backend: Backend) -> None:

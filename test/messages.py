@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from rosbags.typesys import Stores, get_typestore
 
-from restore_node.frame import Header
+from restore_node.messages.frame import Header
 
 HEADER = Header(1_700_000_000, 123_456_789, 'camera_optical_frame')
 

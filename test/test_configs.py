@@ -55,6 +55,6 @@ def test_the_shipped_parameters_are_those_of_the_node_with_their_defaults() -> N
 )
 def test_every_training_config_is_accepted(path: Path) -> None:
     config = pytest.importorskip(
-        'training.config', reason='only .venv/train has what training.config imports'
+        'training.config.run', reason='only .venv/train has what training.config imports'
     )
     config.load_config(ROOT / path)

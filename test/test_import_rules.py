@@ -1,6 +1,6 @@
 """Who may import whom: read from the source, and tried in a process where the heavy libraries are blocked.
 
-The rooms are the folders of `restore_node`; its own files are the room `core`. Arrows run downwards only.
+The rooms are the folders of `restore_node` and of `training`. Arrows run downwards only, without exceptions.
 """
 
 from __future__ import annotations
@@ -16,24 +16,43 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# What a room may import of this package and, where the list is short enough to be a rule, of others.
-ROOMS = {
-    'core': {'core'},
-    'backends': {'core', 'backends', 'engine'},
-    'engine': {'core', 'engine'},
-    'ros': {'core', 'backends', 'engine', 'ros'},
-    'tools': {'core', 'backends', 'engine', 'tools'},
+# The rooms of `restore_node`, and which others each may import. `model` is the file of that name.
+ROOMS: dict[str, set[str]] = {
+    'common': set(),
+    'model': {'common'},
+    'messages': {'common'},
+    'engine': {'common', 'model'},
+    'backends': {'common', 'model', 'engine'},
+    'runtime': {'common', 'model', 'messages', 'backends'},
+    'ros': {'common', 'model', 'messages', 'engine', 'backends', 'runtime'},
+    'tools': {'common', 'model', 'messages', 'engine', 'backends', 'runtime'},
 }
+# The rooms of `training`. Nobody imports its programs but they themselves.
+TRAINING_ROOMS: dict[str, set[str]] = {
+    'degradation': set(),
+    'degradation_torch': {'degradation'},
+    'drive': {'degradation'},
+    'networks': set(),
+    'config': {'degradation'},
+    'losses': {'config'},
+    'data': {'config', 'degradation', 'degradation_torch'},
+    'runs': {'config', 'data'},
+    'evaluation': {'config', 'data', 'networks', 'runs'},
+    'loop': {'config', 'data', 'evaluation', 'losses', 'networks', 'runs'},
+    'model_file': {'config', 'evaluation', 'networks', 'runs'},
+    'experiments': {'config', 'data', 'degradation', 'evaluation', 'loop', 'networks', 'runs'},
+}
+TRAINING_ROOMS['commands'] = set(TRAINING_ROOMS)
+# What of `restore_node` training may use: neither ROS 2 nor the commands of a vehicle.
+SHARED_WITH_TRAINING = {'common', 'model', 'messages', 'backends', 'runtime'}
+# What a room may import of other libraries, where the list is short enough to be a rule.
 LIBRARIES = {
-    'core': {'numpy', 'cv2'},
-    'backends': {'numpy', 'cv2'},
+    'common': {'numpy', 'cv2'},
+    'model': set(),
+    'messages': {'numpy', 'cv2', 'rosbags'},
     'engine': {'numpy', 'cv2'},
-}
-# Files that are trusted with more than their room.
-MORE = {
-    'restore_node/bag.py': {'rosbags'},
-    'restore_node/pipeline.py': {'restore_node.backends.base'},
-    'restore_node/keeper.py': {'restore_node.backends.base'},
+    'backends': {'numpy', 'cv2'},
+    'runtime': {'numpy', 'cv2'},
 }
 # Libraries that one file imports, and only when it is opened.
 OPENED_BY = {
@@ -51,23 +70,7 @@ ROS_LIBRARIES = {
     'launch',
 }
 NEVER_IN_RESTORE_NODE = {'torch', 'training'}
-# The same for `training`. Its commands may import all; what they all share is the room `core`.
-TRAINING_ROOMS: dict[str, set[str]] = {
-    'degradation': set(),
-    'degradation_torch': {'degradation'},
-    'drive': {'degradation'},
-    'networks': set(),
-    'core': {'data.config', 'degradation.ranges', 'losses.config'},
-    'losses': {'core'},
-    'data': {'core', 'degradation', 'degradation_torch'},
-    'runs': {'core', 'data'},
-    'evaluation': {'core', 'data', 'networks', 'runs'},
-    'loop': {'core', 'data', 'evaluation', 'losses', 'networks', 'runs'},
-    'model_file': {'core', 'evaluation', 'networks', 'runs'},
-    'experiments': {'core', 'data', 'degradation', 'evaluation', 'loop', 'networks', 'runs'},
-}
-TRAINING_CORE = {'atomic', 'bounded', 'commands', 'config', 'errors'}
-TORCHLESS = ['training/degradation', 'training/drive', 'training/make_drive.py']
+TORCHLESS = ['training/degradation', 'training/drive', 'training/commands/make_drive.py']
 BLOCKED = ['torch', 'rclpy', 'tensorrt', 'onnxruntime', 'cuda', 'cv_bridge']
 
 
@@ -119,16 +122,8 @@ def dotted(file: str) -> str:
 
 
 def room_of(module: str) -> str:
-    parts = module.split('.')
-    return parts[1] if len(parts) > 1 and parts[1] in ROOMS else 'core'
-
-
-def training_room_of(module: str) -> str | None:
-    """The room of a module of `training`; None for a command."""
-    parts = module.split('.')
-    if len(parts) > 1 and parts[1] in TRAINING_ROOMS:
-        return parts[1]
-    return 'core' if len(parts) == 1 or parts[1] in TRAINING_CORE else None
+    """The folder, or the file, of a package that a module is in; empty for the package itself."""
+    return [*module.split('.'), ''][1]
 
 
 RESTORE_NODE = files_under('restore_node')
@@ -136,18 +131,22 @@ TRAINING = files_under('training')
 PACKAGES = {dotted(file) for file in RESTORE_NODE + TRAINING if file.endswith('__init__.py')}
 
 
+def test_every_file_is_in_a_room() -> None:
+    for files, rooms in ((RESTORE_NODE, ROOMS), (TRAINING, TRAINING_ROOMS)):
+        assert {room_of(dotted(file)) for file in files} == {'', *rooms}
+
+
 @pytest.mark.parametrize('file', RESTORE_NODE)
 def test_a_file_imports_only_what_its_room_may(file: str) -> None:
     room = room_of(dotted(file))
     faults = []
     for found in imports_of(ROOT / file):
-        if found.name in MORE.get(file, set()) or found.library in MORE.get(file, set()):
-            continue
         if found.library in NEVER_IN_RESTORE_NODE:
             faults.append(f'{file}:{found.line}: {found.name} is never imported by restore_node')
         elif found.library == 'restore_node':
-            if room_of(found.name) not in ROOMS[room]:
-                faults.append(f'{file}:{found.line}: {room} imports {found.name}, want {sorted(ROOMS[room])}')
+            wanted = {'', room, *ROOMS[room]}
+            if room_of(found.name) not in wanted:
+                faults.append(f'{file}:{found.line}: {room} imports {found.name}, want {sorted(wanted)}')
         elif found.library in OPENED_BY:
             if file not in OPENED_BY[found.library] or found.at_import:
                 faults.append(
@@ -161,43 +160,35 @@ def test_a_file_imports_only_what_its_room_may(file: str) -> None:
     assert not faults, '\n'.join(faults)
 
 
-@pytest.mark.parametrize('file', [file for file in TRAINING if training_room_of(dotted(file)) is not None])
+@pytest.mark.parametrize('file', TRAINING)
 def test_a_file_of_training_imports_only_what_its_room_may(file: str) -> None:
-    room = training_room_of(dotted(file)) or ''
+    room = room_of(dotted(file))
     faults = []
     for found in imports_of(ROOT / file):
-        if found.library != 'training' or found.name.startswith(f'training.{room}.'):
-            continue
-        inner = found.name.removeprefix('training.')
-        other = training_room_of(found.name)
-        if other != room and not {other, inner} & TRAINING_ROOMS[room]:
+        other = room_of(found.name)
+        if found.library == 'training' and other not in {room, *TRAINING_ROOMS[room]}:
             faults.append(f'{file}:{found.line}: {room} imports {found.name}')
+        elif found.library == 'restore_node' and other not in SHARED_WITH_TRAINING:
+            faults.append(f'{file}:{found.line}: {found.name} is nothing for training')
+        elif found.library in ROS_LIBRARIES:
+            faults.append(f'{file}:{found.line}: {found.name}, want no ROS 2 in training')
     assert not faults, '\n'.join(faults)
 
 
-def test_the_rooms_of_training_have_an_order() -> None:
-    reached: dict[str, set[str]] = {}
-
-    def reach(room: str, above: tuple[str, ...] = ()) -> set[str]:
+@pytest.mark.parametrize('rooms', [ROOMS, TRAINING_ROOMS], ids=['restore_node', 'training'])
+def test_the_rooms_have_an_order(rooms: dict[str, set[str]]) -> None:
+    def reach(room: str, above: tuple[str, ...] = ()) -> None:
         assert room not in above, f'{" -> ".join((*above, room))} goes in a circle'
-        below = {other for other in TRAINING_ROOMS[room] if '.' not in other}
-        reached[room] = below.union(*(reach(other, (*above, room)) for other in below))
-        return reached[room]
+        for below in rooms[room]:
+            reach(below, (*above, room))
 
-    for room in TRAINING_ROOMS:
+    for room in rooms:
         reach(room)
 
 
 @pytest.mark.parametrize('file', files_under(*TORCHLESS))
 def test_making_a_drive_needs_no_torch(file: str) -> None:
     assert 'torch' not in {found.library for found in imports_of(ROOT / file)}
-
-
-@pytest.mark.parametrize('file', TRAINING)
-def test_training_uses_neither_ros_nor_tools(file: str) -> None:
-    names = {found.name for found in imports_of(ROOT / file)}
-    assert not {name for name in names if name.startswith(('restore_node.ros', 'restore_node.tools'))}
-    assert not {name.partition('.')[0] for name in names} & ROS_LIBRARIES
 
 
 def import_where_blocked(files: list[str]) -> subprocess.CompletedProcess[str]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from restore_node.backends.base import Backend
-from restore_node.errors import BackendError, RestoreError, UnavailableError
+from restore_node.common.errors import BackendError, RestoreError, UnavailableError
 from restore_node.model import INPUT_NAME, OUTPUT_NAME, Model, Tensor
 
 CPU, CUDA = 'CPUExecutionProvider', 'CUDAExecutionProvider'

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from restore_node.backends.base import Backend
-from restore_node.errors import BackendError
+from restore_node.common.errors import BackendError
 
 
 class PassthroughBackend(Backend):

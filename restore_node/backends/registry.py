@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from restore_node.backends.base import Backend
-from restore_node.errors import BackendError
+from restore_node.common.errors import BackendError
 from restore_node.model import Model
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from restore_node.backends.base import Backend
+from restore_node.common.errors import BackendError, EngineError, EngineMissingError
 from restore_node.engine.build import choose_recipe
 from restore_node.engine.cache import EngineCache, key_of
 from restore_node.engine.machine import Machine
@@ -15,7 +16,6 @@ from restore_node.engine.runner import EngineRunner, PlanError
 from restore_node.engine.slot import Slot
 from restore_node.engine.spec import EngineSpec
 from restore_node.engine.trt import LOG
-from restore_node.errors import BackendError, EngineError, EngineMissingError
 from restore_node.model import Model
 
 #: Keys of engines that did not load and were given back to be built again, which helps once if at all.

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from restore_node.common.errors import EngineError, ModelError
 from restore_node.engine.progress import BuildProgress
 from restore_node.engine.spec import EngineSpec
 from restore_node.engine.trt import LOG, TensorRT
-from restore_node.errors import EngineError, ModelError
 from restore_node.model import INPUT_NAME, OUTPUT_NAME, Model
 
 #: Part of every engine's key: raise it when a change here makes other engines of the same inputs.
@@ -75,7 +75,7 @@ def choose_recipe(library: TensorRT, model: Model, precision: str) -> Recipe:
     raise ModelError(
         f'model {model.card.name} has no fp16 graph',
         wanted=f'one, for TensorRT {library.version} computes what the graph says',
-        fix='export it again with python -m training.export, or build with --precision fp32',
+        fix='export it again with python -m training.commands.export, or build with --precision fp32',
     )
 
 
@@ -151,7 +151,7 @@ def _parse(library: TensorRT, parser: Any, graph: bytes) -> None:
             else EngineError(
                 'TensorRT refuses the graph',
                 seen='; '.join(faults),
-                fix='export it again with python -m training.export',
+                fix='export it again with python -m training.commands.export',
             )
         )
 
@@ -169,7 +169,7 @@ def _check_network(network: Any) -> None:
             'the graph does not keep the contract as TensorRT reads it',
             seen=f'inputs {seen[0]}, outputs {seen[1]}',
             wanted=f'input {INPUT_NAME} and output {OUTPUT_NAME}, both UINT8',
-            fix='export it again with python -m training.export',
+            fix='export it again with python -m training.commands.export',
         )
 
 

@@ -18,6 +18,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from restore_node.common.errors import EngineError
 from restore_node.engine.private_files import (
     locked,
     make_private_folder,
@@ -26,7 +27,6 @@ from restore_node.engine.private_files import (
     unwritable,
     write_private,
 )
-from restore_node.errors import EngineError
 
 FORMAT = 1
 #: Of the key, in file names.

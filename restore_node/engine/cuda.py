@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from restore_node.common.errors import EngineError, UnavailableError
 from restore_node.engine.cuda_calls import (
     CheckedCalls,
     CudaError,
@@ -25,7 +26,6 @@ from restore_node.engine.cuda_calls import (
 )
 from restore_node.engine.cuda_resources import DeviceBuffer, Event, Graph, HostBuffer, Resource, Stream
 from restore_node.engine.cuda_runtime import Runtime, candidates
-from restore_node.errors import EngineError, UnavailableError
 
 __all__ = [
     'Cuda',

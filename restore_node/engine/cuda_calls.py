@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from restore_node.common.errors import EngineError
 from restore_node.engine.cuda_runtime import Outcome, Runtime
-from restore_node.errors import EngineError
 
 _NOT_READY = 600
 

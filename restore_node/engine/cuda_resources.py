@@ -9,8 +9,8 @@ from typing import TypeVar
 
 import numpy as np
 
+from restore_node.common.errors import EngineError
 from restore_node.engine.cuda_calls import CheckedCalls, CudaError, cuda_lost
-from restore_node.errors import EngineError
 
 # CUDA's numbers, the same in every version.
 _HOST_DEFAULT, _HOST_MAPPED = 0, 2

@@ -6,11 +6,11 @@ import platform
 import sys
 from typing import Any
 
+from restore_node.common.errors import RestoreError
 from restore_node.engine.build import BUILDER_REVISION, Recipe
 from restore_node.engine.cuda import Cuda, open_cuda
 from restore_node.engine.spec import EngineSpec
 from restore_node.engine.trt import load_tensorrt
-from restore_node.errors import RestoreError
 from restore_node.model import INPUT_NAME, OUTPUT_NAME
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from restore_node.errors import EngineError
+from restore_node.common.errors import EngineError
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 

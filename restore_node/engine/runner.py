@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import Any
 
+from restore_node.common.errors import EngineError, ModelError
 from restore_node.engine.cuda import Cuda
 from restore_node.engine.slot import Slot, abandon_if_lost
 from restore_node.engine.trt import TensorRT
-from restore_node.errors import EngineError, ModelError
 from restore_node.model import INPUT_NAME, OUTPUT_NAME
 
 Shape = tuple[int, int, int]

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from restore_node.common.errors import EngineError, ModelError
 from restore_node.engine.cuda import Cuda, Graph, cuda_lost
 from restore_node.engine.trt import LOG, TensorRT
-from restore_node.errors import EngineError, ModelError
 from restore_node.model import INPUT_NAME, OUTPUT_NAME
 
 # After a sticky error TensorRT's objects are kept for ever: to free them would call CUDA.

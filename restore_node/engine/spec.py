@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from restore_node.errors import EngineError
+from restore_node.common.errors import EngineError
 from restore_node.model import Model
 
 PRECISIONS = ('fp16', 'fp32')

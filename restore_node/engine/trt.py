@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
+from restore_node.common.errors import EngineError, UnavailableError
 from restore_node.engine.cuda import Cuda
 from restore_node.engine.progress import BuildProgress
-from restore_node.errors import EngineError, UnavailableError
 
 #: Where TensorRT's own lines go.
 LOG = logging.getLogger('restore_node.tensorrt')

@@ -6,9 +6,9 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 
-from restore_node import cdr
-from restore_node.errors import EncodingError
-from restore_node.frame import Header
+from restore_node.common.errors import EncodingError
+from restore_node.messages import cdr
+from restore_node.messages.frame import Header
 
 #: Messages kept for pairing by stamp: more than a second at 30 Hz.
 KEPT = 40

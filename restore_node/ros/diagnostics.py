@@ -9,8 +9,8 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticStatus
 from diagnostic_updater import DiagnosticStatusWrapper, Updater
 
-from restore_node.keeper import KeeperState
-from restore_node.ledger import Account, FrameLedger
+from restore_node.runtime.counters import Account, FrameLedger
+from restore_node.runtime.supervisor import KeeperState
 
 Level = tuple[bytes, str]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from rosidl_runtime_py.utilities import get_message
 
-from restore_node.errors import ReplayError
+from restore_node.common.errors import ReplayError
 
 
 def message_class(type_name: str, topic: str) -> Any:

@@ -19,12 +19,9 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import get_rmw_implementation_identifier
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from restore_node.backends.ladder import LadderOptions, make_ladder
+from restore_node.backends.fallback import LadderOptions, make_ladder
+from restore_node.common.errors import ConfigError, EngineMissingError, RestoreError
 from restore_node.engine.build_process import BuildProcess, build_arguments
-from restore_node.errors import ConfigError, EngineMissingError, RestoreError
-from restore_node.journal import Journal
-from restore_node.keeper import BackendKeeper, KeeperState
-from restore_node.ledger import FrameLedger
 from restore_node.model import load_model
 from restore_node.ros.diagnostics import Diagnostics, Level, judge
 from restore_node.ros.logs import route_logs
@@ -32,8 +29,11 @@ from restore_node.ros.output import Output
 from restore_node.ros.parameters import restore_parameters
 from restore_node.ros.qos import overridable, subscription_qos
 from restore_node.ros.stopping import stop_on_signals
-from restore_node.ros.stream import CameraStream, StreamContext, is_any_worker_stuck
 from restore_node.ros.topics import IMAGE_IN, camera_info_of
+from restore_node.runtime.counters import FrameLedger
+from restore_node.runtime.journal import Journal
+from restore_node.runtime.stream import CameraStream, StreamContext, is_any_worker_stuck
+from restore_node.runtime.supervisor import BackendKeeper, KeeperState
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 

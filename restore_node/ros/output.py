@@ -6,8 +6,8 @@ import rclpy
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import CameraInfo, Image
 
-from restore_node.errors import ConfigError
-from restore_node.frame import Header
+from restore_node.common.errors import ConfigError
+from restore_node.messages.frame import Header
 from restore_node.ros.camera_info import CameraInfoRelay
 from restore_node.ros.qos import overridable, publisher_qos
 from restore_node.ros.topics import IMAGE_IN, IMAGE_OUT, camera_info_of

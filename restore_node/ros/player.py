@@ -23,9 +23,9 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import remove_ros_args
 
-from restore_node.bag import BagReader, Topic
-from restore_node.cdr import read_stamp_ns
-from restore_node.errors import ReplayError, RestoreError
+from restore_node.common.errors import ReplayError, RestoreError
+from restore_node.messages.bag import BagReader, Topic
+from restore_node.messages.cdr import read_stamp_ns
 from restore_node.ros.bag_clock import BagClock
 from restore_node.ros.message_types import message_class
 from restore_node.ros.stopping import stop_on_signals

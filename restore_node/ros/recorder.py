@@ -17,8 +17,8 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import remove_ros_args
 
-from restore_node.bag import BagWriter, Message, Topic, qos
-from restore_node.errors import RestoreError
+from restore_node.common.errors import RestoreError
+from restore_node.messages.bag import BagWriter, Message, Topic, qos
 from restore_node.ros.message_types import message_class
 from restore_node.ros.stopping import stop_on_signals
 

@@ -15,12 +15,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from restore_node import codec, compressed
-from restore_node.atomic import Unfinished
-from restore_node.errors import EncodingError, InputError
-from restore_node.frame import Frame, Header
-from restore_node.pipeline import Pipeline
-from restore_node.tools.cli import add_model_arguments, open_pipeline, progress_bar, run_command, runs_on
+from restore_node.common.atomic import Unfinished
+from restore_node.common.errors import EncodingError, InputError
+from restore_node.messages import codec, compressed
+from restore_node.messages.frame import Frame, Header
+from restore_node.runtime.restore import Pipeline
+from restore_node.tools.shared.cli import (
+    add_model_arguments,
+    open_pipeline,
+    progress_bar,
+    run_command,
+    runs_on,
+)
 
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp')
 VIDEO_SUFFIXES = ('.mp4', '.avi', '.mkv', '.mov', '.m4v', '.webm')

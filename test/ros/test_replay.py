@@ -18,9 +18,15 @@ import pytest
 from ament_index_python.packages import PackageNotFoundError, get_package_share_path
 from rosbags.typesys import Stores, get_typestore
 
-from restore_node.bag import BagReader, BagWriter, Message, Topic, qos
-from restore_node.cdr import CAMERA_INFO_TYPE, COMPRESSED_IMAGE_TYPE, IMAGE_TYPE, new_image, read_image
-from restore_node.frame import Header
+from restore_node.messages.bag import BagReader, BagWriter, Message, Topic, qos
+from restore_node.messages.cdr import (
+    CAMERA_INFO_TYPE,
+    COMPRESSED_IMAGE_TYPE,
+    IMAGE_TYPE,
+    new_image,
+    read_image,
+)
+from restore_node.messages.frame import Header
 
 
 def is_built() -> bool:

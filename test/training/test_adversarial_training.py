@@ -6,8 +6,8 @@ torch = pytest.importorskip('torch', reason='the training environment is not set
 
 from lightning_fabric import Fabric
 
-from restore_node.errors import InputError
-from training.config import parse_config
+from restore_node.common.errors import InputError
+from training.config.run import parse_config
 from training.loop.trainer import Trainer
 from training.runs import checkpoint
 

@@ -7,7 +7,7 @@ import pytest
 torch = pytest.importorskip('torch', reason='the training environment is not set up')
 pytest.importorskip('cv2')
 
-from training import benchmark
+from training.commands import benchmark
 from training.loop.step_timing import PARTS, StepTimes, memory_bytes, peak_flops
 
 

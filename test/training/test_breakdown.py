@@ -6,10 +6,10 @@ torch = pytest.importorskip('torch', reason='the training environment is not set
 
 from lightning_fabric import Fabric
 
-from training.config import parse_config
-from training.errors import TrainingError
+from training.config.run import parse_config
 from training.loop.objectives import ContentObjective
 from training.loop.trainer import Trainer
+from training.runs.errors import TrainingError
 
 
 def crops(_step):

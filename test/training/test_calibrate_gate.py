@@ -5,7 +5,7 @@ import yaml
 
 pytest.importorskip('torch', reason='the training environment is not set up')
 
-from training.calibrate_gate import KINDS, Scored, calibrate, main, table
+from training.commands.calibrate_gate import KINDS, Scored, calibrate, main, table
 
 
 def clean(score):

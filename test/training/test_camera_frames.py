@@ -8,11 +8,11 @@ pytest.importorskip('pydantic', reason='the training environment is not set up')
 
 from rosbags.typesys import Stores, get_typestore
 
-from restore_node.bag import BagWriter, Message, Topic
-from restore_node.cdr import COMPRESSED_IMAGE_TYPE, IMAGE_TYPE, new_image
-from restore_node.errors import EncodingError, InputError, RestoreError
-from restore_node.frame import Header
-from training.data.config import DataConfig
+from restore_node.common.errors import EncodingError, InputError, RestoreError
+from restore_node.messages.bag import BagWriter, Message, Topic
+from restore_node.messages.cdr import COMPRESSED_IMAGE_TYPE, IMAGE_TYPE, new_image
+from restore_node.messages.frame import Header
+from training.config.data import DataConfig
 from training.data.patch_source import PatchSource
 from training.data.photographs import find_photographs, split
 from training.degradation.ranges import BlurRanges, DegradationConfig, SensorRanges

@@ -9,7 +9,7 @@ pytest.importorskip('skimage', reason='the training environment is not set up')
 from scipy.ndimage import gaussian_filter
 from skimage import color, data, metrics
 
-from restore_node.errors import InputError
+from restore_node.common.errors import InputError
 from training.evaluation.alignment import Aligned, align
 from training.evaluation.conventions import CONVENTIONS, PLAIN
 from training.evaluation.luma import full_luma, matlab_luma

@@ -8,7 +8,7 @@ import pytest
 
 data = pytest.importorskip('skimage.data', reason='scikit-image, whose photographs are used, is not there')
 
-from restore_node.metrics import psnr
+from restore_node.common.metrics import psnr
 from training.degradation.camera_shake import draw_shake
 from training.degradation.degrade import degrade, draw, truth
 from training.degradation.foreground import Foreground, blur_scene, cover, draw_foreground, with_foregrounds

@@ -5,16 +5,16 @@ import pytest
 
 torch = pytest.importorskip('torch', reason='the training environment is not set up')
 
-from restore_node.errors import ConfigError
-from restore_node.metrics import psnr
-from training.config import parse_config
+from restore_node.common.errors import ConfigError
+from restore_node.common.metrics import psnr
+from training.commands.train import train
+from training.config.run import parse_config
 from training.data.feed import open_feed
 from training.data.loader import batches
 from training.data.patch_source import MARGIN_PX
 from training.data.sharp_source import degrade_planned
 from training.degradation.degrade import degrade
 from training.runs import checkpoint
-from training.train import train
 
 CPU = torch.device('cpu')
 

@@ -4,7 +4,7 @@ torch = pytest.importorskip('torch', reason='the training environment is not set
 
 from torch import nn
 
-from training.describe import main
+from training.commands.describe import main
 from training.networks.costs import layers, macs_per_pixel
 from training.networks.registry import NETWORKS
 

@@ -16,11 +16,11 @@ torch = pytest.importorskip('torch', reason='the training environment is not set
 
 from lightning_fabric import Fabric
 
-from training.config import parse_config
+from training.commands.train import main, train
+from training.config.run import parse_config
 from training.loop.randomness import seed_torch
 from training.loop.trainer import Trainer
 from training.runs import checkpoint
-from training.train import main, train
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -112,7 +112,7 @@ def test_torchrun_starts_the_same_run(run_values, tmp_path):
     path.write_text(yaml.safe_dump(run_values))
     train(parse_config(run_values, 'test'), 'test.yaml', tmp_path / 'one')
     command = [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=2']
-    command += ['-m', 'training.train', str(path), '--folder', str(tmp_path / 'two')]
+    command += ['-m', 'training.commands.train', str(path), '--folder', str(tmp_path / 'two')]
     done = subprocess.run(command, cwd=ROOT, env=os.environ | {'OMP_NUM_THREADS': '1'}, check=False)
     assert done.returncode == 0
     one, two = (checkpoint.load(tmp_path / run / 'checkpoint.pt') for run in ('one', 'two'))
@@ -126,7 +126,7 @@ def test_ctrl_c_ends_all_processes_with_a_checkpoint(run_values, tmp_path):
     endless = {'batch': 2, 'steps': 100_000}
     data = run_values['data'] | {'workers': 1}
     path.write_text(yaml.safe_dump(run_values | {'cpu_processes': 2, 'schedule': endless, 'data': data}))
-    command = [sys.executable, '-m', 'training.train', str(path), '--folder', str(tmp_path / 'run')]
+    command = [sys.executable, '-m', 'training.commands.train', str(path), '--folder', str(tmp_path / 'run')]
     process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
     try:
         deadline = time.monotonic() + 240.0

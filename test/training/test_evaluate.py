@@ -9,8 +9,8 @@ import pytest
 
 torch = pytest.importorskip('torch', reason='the training environment is not set up')
 
-from training.config import config_values, parse_config
-from training.evaluate import main
+from training.commands.evaluate import main
+from training.config.run import config_values, parse_config
 from training.evaluation.conventions import CONVENTIONS, PLAIN
 from training.networks.registry import build
 from training.runs import checkpoint

@@ -10,11 +10,10 @@ import pytest
 torch = pytest.importorskip('torch', reason='the training environment is not set up')
 cv2 = pytest.importorskip('cv2')
 
-from restore_node.errors import ConfigError
-from training.config import load_config
-from training.errors import TrainingError
+from restore_node.common.errors import ConfigError
+from training.commands import ablations, transfer
+from training.config.run import load_config
 from training.evaluation.quality import Quality
-from training.experiments import ablations, transfer
 from training.experiments.catalogue import choose, full_ablations, small_ablations
 from training.experiments.comparison import NOT_FOUND, ONE_SEED, compare, verdict
 from training.experiments.curves import Curve, levels, read_curve, share_saved
@@ -22,6 +21,7 @@ from training.experiments.plans import Planner
 from training.experiments.runs import Run, train_all
 from training.experiments.transfer_report import Outcome, draw, summarise, tables
 from training.runs import checkpoint
+from training.runs.errors import TrainingError
 from training.runs.folder import RunFolder
 
 ROOT = Path(__file__).resolve().parents[2]

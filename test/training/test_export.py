@@ -9,10 +9,10 @@ torch = pytest.importorskip('torch', reason='the training environment is not set
 onnx = pytest.importorskip('onnx', reason='the training environment is not set up')
 
 from restore_node.backends.onnxruntime import OnnxRuntimeBackend
-from restore_node.errors import ModelError
+from restore_node.common.errors import ModelError
 from restore_node.model import load_model
-from training import export
-from training.config import config_values, parse_config
+from training.commands import export
+from training.config.run import config_values, parse_config
 from training.model_file.card import weights_terms
 from training.model_file.graph import PixelsInPixelsOut, check_alike, check_equal
 from training.networks.registry import build

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from restore_node.errors import InputError
+from restore_node.common.errors import InputError
 from training.data.images import read_rgb, write_rgb
 from training.data.spread import spread
 

@@ -8,8 +8,8 @@ import pytest
 
 pytest.importorskip('pydantic', reason='the training environment is not set up')
 
-from restore_node.errors import ConfigError, InputError
-from training.data.config import DataConfig, PairsConfig
+from restore_node.common.errors import ConfigError, InputError
+from training.config.data import DataConfig, PairsConfig
 from training.data.layouts.registry import LAYOUTS, find_pairs, title_of
 
 

@@ -10,8 +10,8 @@ import pytest
 
 torch = pytest.importorskip('torch', reason='the training environment is not set up')
 
-from restore_node.errors import ConfigError, InputError, RestoreError
-from training.data.config import DataConfig
+from restore_node.common.errors import ConfigError, InputError, RestoreError
+from training.config.data import DataConfig
 from training.data.loader import batches
 from training.data.patch_source import PatchSource
 from training.data.photographs import FilePhotograph, find_photographs

@@ -10,7 +10,7 @@ torch = pytest.importorskip('torch', reason='the training environment is not set
 
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from training.config import parse_config
+from training.config.run import parse_config
 from training.loop.monitor import Monitor, Timing
 from training.loop.progress import ProgressView, clock
 from training.loop.records import Records

@@ -5,8 +5,8 @@ import pytest
 
 torch = pytest.importorskip('torch', reason='the training environment is not set up')
 
-from restore_node.errors import ConfigError
-from training.describe import main
+from restore_node.common.errors import ConfigError
+from training.commands.describe import main
 from training.networks.costs import macs_per_pixel, parameters
 from training.networks.lite import FOLD, ResidualBlock
 from training.networks.registry import NETWORKS, build

@@ -6,7 +6,7 @@ torch = pytest.importorskip('torch', reason='the training environment is not set
 
 from torch import nn
 
-from training.config import OptimizerConfig
+from training.config.run import OptimizerConfig
 from training.loop.optimizers import KernelMuon, make_optimizers, set_rate
 from training.networks.registry import build
 

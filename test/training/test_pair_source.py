@@ -6,14 +6,14 @@ import pytest
 
 pytest.importorskip('torch', reason='the training environment is not set up')
 
-from restore_node.errors import ConfigError
-from training.config import parse_config
-from training.data.config import PairsConfig
+from restore_node.common.errors import ConfigError
+from training.commands.train import train
+from training.config.data import PairsConfig
+from training.config.run import parse_config
 from training.data.pair_source import PairSource, add_noise
 from training.data.paired_set import open_pairs, pair_list
 from training.data.samples import lanes
 from training.data.validation import middles
-from training.train import train
 
 PAIRS = 5
 

@@ -7,7 +7,7 @@ onnx = pytest.importorskip('onnx', reason='the training environment is not set u
 import onnxruntime
 from torch import nn
 
-from restore_node.errors import ConfigError
+from restore_node.common.errors import ConfigError
 from restore_node.model import INPUT_NAME, OUTPUT_NAME
 from training.model_file.graph import PixelsInPixelsOut, write_graph
 from training.networks.costs import layers, macs_per_pixel, parameters

@@ -9,9 +9,9 @@ torch = pytest.importorskip('torch', reason='the training environment is not set
 
 from lightning_fabric import Fabric
 
-from restore_node.errors import ConfigError, InputError
+from restore_node.common.errors import ConfigError, InputError
+from training.config.losses import LossConfig, PerceptualConfig
 from training.losses import perceptual, pixel
-from training.losses.config import LossConfig, PerceptualConfig
 from training.losses.content import ContentLoss
 from training.losses.perceptual import PerceptualLoss, find_weights, vgg19_features
 

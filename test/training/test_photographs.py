@@ -6,8 +6,8 @@ import pytest
 
 pytest.importorskip('pydantic', reason='the training environment is not set up')
 
-from restore_node.errors import ConfigError, InputError
-from training.data.config import DataConfig, DataSet
+from restore_node.common.errors import ConfigError, InputError
+from training.config.data import DataConfig, DataSet
 from training.data.photographs import data_list, find_photographs, split
 
 

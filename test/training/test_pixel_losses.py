@@ -4,7 +4,7 @@ import pytest
 
 torch = pytest.importorskip('torch', reason='the training environment is not set up')
 
-from training.losses.config import LossConfig
+from training.config.losses import LossConfig
 from training.losses.pixel import charbonnier, frequency, mean_square, pixel_loss
 
 SHARP = torch.zeros(1, 1, 2, 2)

@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip('torch', reason='the training environment is not set up')
 
-from training import plot_runs
+from training.commands import plot_runs
 
 
 def record(folder, *gains):

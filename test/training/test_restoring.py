@@ -3,7 +3,7 @@ import pytest
 
 torch = pytest.importorskip('torch', reason='the training environment is not set up')
 
-from restore_node.errors import ConfigError
+from restore_node.common.errors import ConfigError
 from training.evaluation.restoring import restore_with
 from training.evaluation.tiling import Tiles, in_tiles
 from training.networks.reach import reach_px

@@ -13,9 +13,9 @@ import yaml
 
 torch = pytest.importorskip('torch', reason='the training environment is not set up')
 
-from training.config import parse_config
+from training.commands.train import train
+from training.config.run import parse_config
 from training.runs import checkpoint
-from training.train import train
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -29,7 +29,7 @@ def losses(run):
 
 def kill_somewhere(config, run, seconds):
     """Start a run as a user does, and kill it at random within the time that follows its first steps."""
-    command = [sys.executable, '-m', 'training.train', str(config), '--folder', str(run)]
+    command = [sys.executable, '-m', 'training.commands.train', str(config), '--folder', str(run)]
     process = subprocess.Popen(command, cwd=ROOT)
     try:
         deadline = time.monotonic() + 120.0

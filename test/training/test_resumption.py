@@ -10,12 +10,12 @@ torch = pytest.importorskip('torch', reason='the training environment is not set
 
 from lightning_fabric import Fabric
 
-from restore_node.errors import InputError
-from training.config import config_values, parse_config
+from restore_node.common.errors import InputError
+from training.commands.train import main, train
+from training.config.run import config_values, parse_config
 from training.loop.trainer import Trainer
 from training.runs import checkpoint
 from training.runs.resumption import MAY_CHANGE, differences
-from training.train import main, train
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 
 pytest.importorskip('pydantic', reason='the training environment is not set up')
 
-from training.config import ScheduleConfig
+from training.config.run import ScheduleConfig
 from training.loop.schedule import learning_rate, progress, stage_of, stage_starts
 
 

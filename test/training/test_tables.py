@@ -8,7 +8,7 @@ pytest.importorskip('torch', reason='the training environment is not set up')
 
 from rich.console import Console
 
-from restore_node.errors import InputError
+from restore_node.common.errors import InputError
 from training.data.layouts.named_pairs import FilePair
 from training.evaluation.conventions import CONVENTIONS, Score
 from training.evaluation.published import PAPER, SETS, TABLES

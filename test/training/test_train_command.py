@@ -7,11 +7,11 @@ import yaml
 
 torch = pytest.importorskip('torch', reason='the training environment is not set up')
 
-from restore_node.errors import ConfigError
-from training.config import load_config
+from restore_node.common.errors import ConfigError
+from training.commands.train import check_network, main
+from training.config.run import load_config
 from training.networks.registry import build
 from training.runs import checkpoint
-from training.train import check_network, main
 
 TINY = {'network': 'paper', 'network_options': {'widths': [4, 4, 8], 'blocks': 1}}
 

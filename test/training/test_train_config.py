@@ -4,8 +4,8 @@ import pytest
 
 pytest.importorskip('pydantic', reason='the training environment is not set up')
 
-from restore_node.errors import ConfigError
-from training.config import config_values, load_config, parse_config
+from restore_node.common.errors import ConfigError
+from training.config.run import config_values, load_config, parse_config
 
 CONFIG = Path(__file__).parents[2] / 'config' / 'train' / 'restore_lite.yaml'
 

@@ -14,13 +14,13 @@ pytest.importorskip('lightning_fabric')
 
 from lightning_fabric import Fabric
 
-from restore_node.errors import ConfigError, InputError
-from training.config import parse_config
+from restore_node.common.errors import ConfigError, InputError
+from training.commands.train import main, train
+from training.config.run import parse_config
 from training.loop.monitor import Monitor
 from training.loop.trainer import Trainer
 from training.runs import checkpoint
 from training.runs.folder import RunFolder
-from training.train import main, train
 
 
 def lines(run):

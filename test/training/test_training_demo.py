@@ -7,9 +7,9 @@ torch = pytest.importorskip('torch', reason='the training environment is not set
 import cv2
 
 from restore_node.model import load_model
-from training.demo import check_better, main
-from training.errors import TrainingError
+from training.commands.demo import check_better, main
 from training.evaluation.quality import Quality
+from training.runs.errors import TrainingError
 
 
 @pytest.mark.parametrize('restored', [30.0, 29.9])

@@ -10,7 +10,7 @@ from backend_contract import *  # noqa: F403  its tests run here, with the fixtu
 from trt_doubles import World
 
 from restore_node.backends.tensorrt import TensorRTBackend
-from restore_node.errors import EngineMissingError
+from restore_node.common.errors import EngineMissingError
 from restore_node.model import Model
 
 

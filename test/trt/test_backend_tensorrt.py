@@ -11,11 +11,17 @@ from trt_doubles import World
 
 from restore_node.backends.registry import create_backend
 from restore_node.backends.tensorrt import TensorRTBackend
+from restore_node.common.errors import (
+    BackendError,
+    EngineError,
+    EngineMissingError,
+    ModelError,
+    UnavailableError,
+)
 from restore_node.engine import slot as slots
 from restore_node.engine.cache import EngineCache
 from restore_node.engine.cuda import CudaError, CudaLostError, CudaOutOfMemoryError, cuda_lost
 from restore_node.engine.spec import EngineSpec
-from restore_node.errors import BackendError, EngineError, EngineMissingError, ModelError, UnavailableError
 from restore_node.model import Model
 
 CAMERAS = 3  # what `built` builds for

@@ -13,7 +13,7 @@ from trt_doubles import World
 
 from restore_node.engine.cache import EngineCache
 from restore_node.model import Model
-from restore_node.tools.build_engine import main
+from restore_node.tools.build_engine.command import main
 
 
 class Outcome:

@@ -13,10 +13,10 @@ import pytest
 import trt_doubles
 from trt_doubles import TIMINGS, World
 
+from restore_node.common.errors import BackendError, EngineError, ModelError
 from restore_node.engine.build import Plan, build_plan, choose_recipe
 from restore_node.engine.machine import Machine
 from restore_node.engine.spec import EngineSpec
-from restore_node.errors import BackendError, EngineError, ModelError
 from restore_node.model import Model, load_model
 
 Build = Callable[..., Plan]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from restore_node.atomic import Unfinished
-from restore_node.errors import BagError, InputError
+from restore_node.common.atomic import Unfinished
+from restore_node.common.errors import BagError, InputError
 
 
 def test_a_file_appears_at_the_end(tmp_path):

@@ -11,7 +11,7 @@ from backend_contract import *  # noqa: F403  its tests run here, with the fixtu
 
 from restore_node.backends.base import Backend
 from restore_node.backends.registry import BACKENDS, create_backend
-from restore_node.errors import BackendError, ModelError
+from restore_node.common.errors import BackendError, ModelError
 from restore_node.model import load_model
 
 onnx = pytest.importorskip('onnx', reason='onnx is not installed: no test model can be made')

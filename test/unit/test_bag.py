@@ -9,9 +9,9 @@ import yaml
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, Reader, StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
-from restore_node.bag import BagReader, BagWriter, Message, Topic, qos
-from restore_node.cdr import COMPRESSED_IMAGE_TYPE, IMAGE_TYPE
-from restore_node.errors import BagError
+from restore_node.common.errors import BagError
+from restore_node.messages.bag import BagReader, BagWriter, Message, Topic, qos
+from restore_node.messages.cdr import COMPRESSED_IMAGE_TYPE, IMAGE_TYPE
 
 STORE = get_typestore(Stores.ROS2_JAZZY)
 STRING = 'std_msgs/msg/String'

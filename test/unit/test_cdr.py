@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from messages import HEADER, camera_info_message, compressed_message, image_message
 
-from restore_node import cdr
-from restore_node.errors import EncodingError
-from restore_node.frame import Header
+from restore_node.common.errors import EncodingError
+from restore_node.messages import cdr
+from restore_node.messages.frame import Header
 
 PIXELS = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
 FRAME_IDS = ['', 'a', 'ab', 'abc', 'abcd', 'camera/front_left', 'Kamera vorn über Straße']

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from messages import HEADER, image_message
 
-from restore_node import codec
-from restore_node.errors import EncodingError
-from restore_node.frame import Frame
+from restore_node.common.errors import EncodingError
+from restore_node.messages import codec
+from restore_node.messages.frame import Frame
 
 RED, GREEN, BLUE, GREY = (255, 0, 0), (0, 255, 0), (0, 0, 255), (128, 128, 128)
 EIGHT_BIT = ('rgb8', 'bgr8', 'rgba8', 'bgra8', 'mono8')

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from messages import HEADER, compressed_message
 
-from restore_node import codec
-from restore_node.compressed import read_size
-from restore_node.errors import EncodingError
+from restore_node.common.errors import EncodingError
+from restore_node.messages import codec
+from restore_node.messages.compressed import read_size
 
 PICTURE = cv2.resize(np.random.default_rng(3).integers(0, 256, (4, 6, 3), np.uint8), (45, 31))
 

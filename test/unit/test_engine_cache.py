@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from restore_node.common.errors import EngineError
 from restore_node.engine.cache import EngineCache, cache_folder, key_of
-from restore_node.errors import EngineError
 
 FIELDS = {'graph': 'ab' * 32, 'tensorrt': '10.3.0.30', 'shapes': [[1, 64, 64]], 'gpu': 'Orin'}
 KEY = key_of(FIELDS)
@@ -27,7 +27,7 @@ import os, resource, sys, time
 from pathlib import Path
 from restore_node.engine import cache as cache_module, private_files
 from restore_node.engine.cache import EngineCache, key_of
-from restore_node.errors import EngineError
+from restore_node.common.errors import EngineError
 fields = {FIELDS!r}
 cache = EngineCache(Path(sys.argv[1]))
 """

@@ -18,6 +18,7 @@ from cuda_double import (
     RecordingRuntime,
 )
 
+from restore_node.common.errors import EngineError
 from restore_node.engine import cuda as cuda_module
 from restore_node.engine import cuda_calls
 from restore_node.engine.cuda import (
@@ -31,7 +32,6 @@ from restore_node.engine.cuda import (
     open_cuda,
 )
 from restore_node.engine.cuda_runtime import Outcome
-from restore_node.errors import EngineError
 
 
 @pytest.fixture(autouse=True)

@@ -7,8 +7,8 @@ import json
 
 import pytest
 
+from restore_node.common.errors import EngineError
 from restore_node.engine.spec import EngineSpec
-from restore_node.errors import EngineError
 from restore_node.model import load_model
 
 

@@ -7,8 +7,8 @@ import pickle
 
 import pytest
 
-from restore_node import errors
-from restore_node.errors import BackendError, EngineError, RestoreError
+from restore_node.common import errors
+from restore_node.common.errors import BackendError, EngineError, RestoreError
 
 KINDS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, RestoreError)]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from restore_node.gate import BLOCK, Gate, change_score
+from restore_node.runtime.restore import BLOCK, Gate, change_score
 
 GREY = np.full((20 * BLOCK, 20 * BLOCK, 3), 128, np.uint8)  # 400 blocks
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from restore_node.errors import ModelError
+from restore_node.common.errors import ModelError
 from restore_node.tools.graph_check import faults_of_graph, main
 
 onnx = pytest.importorskip('onnx', reason='onnx is not installed')

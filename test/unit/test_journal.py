@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from restore_node.errors import InputError
-from restore_node.journal import Journal
-from restore_node.ledger import REASONS, Fate, FrameLedger, Reason, Settlement
+from restore_node.common.errors import InputError
+from restore_node.runtime.counters import REASONS, Fate, FrameLedger, Reason, Settlement
+from restore_node.runtime.journal import Journal
 
 FULL_DISK = Path('/dev/full')
 SETTLEMENT = Settlement(

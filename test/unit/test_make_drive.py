@@ -15,11 +15,11 @@ pytest.importorskip(
     'skimage', reason='scikit-image, whose photographs the drive shows, is not installed here'
 )
 
-from restore_node import codec
-from restore_node.bag import BagReader
-from restore_node.cdr import CAMERA_INFO_TYPE
-from restore_node.metrics import psnr
-from training import make_drive
+from restore_node.common.metrics import psnr
+from restore_node.messages import codec
+from restore_node.messages.bag import BagReader
+from restore_node.messages.cdr import CAMERA_INFO_TYPE
+from training.commands import make_drive
 from training.drive.scenes import fit, load_photographs
 
 SIZE = 640, 360

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from restore_node.errors import InputError
-from restore_node.metrics import psnr, ssim
+from restore_node.common.errors import InputError
+from restore_node.common.metrics import psnr, ssim
 
 
 def flat(value: int, height: int = 16, width: int = 16) -> np.ndarray:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from model_files import write_card
 
-from restore_node.errors import ModelError
+from restore_node.common.errors import ModelError
 from restore_node.model import ModelCard, Tensor, find_model, load_model
 
 GRAPH = b'the bytes of a graph'

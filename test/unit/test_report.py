@@ -13,14 +13,14 @@ import pytest
 
 pytest.importorskip('matplotlib', reason='matplotlib is not installed: no report')
 
-from restore_node.errors import BagError, InputError, ReplayError
-from restore_node.ledger import Fate
-from restore_node.tools.report.accounting import Score, make_report
-from restore_node.tools.report.html import page
-from restore_node.tools.report.pictures import before_after, detail
-from restore_node.tools.report.records import Drive, Replay, Segment, Settled, open_drive, read_replay
-from restore_node.tools.report.scoring import Sight, choose_sights
-from restore_node.tools.report.timeline import timeline
+from restore_node.common.errors import BagError, InputError, ReplayError
+from restore_node.runtime.counters import Fate
+from restore_node.tools.replay_test.accounting import Score, make_report
+from restore_node.tools.replay_test.html import page
+from restore_node.tools.replay_test.pictures import before_after, detail
+from restore_node.tools.replay_test.records import Drive, Replay, Segment, Settled, open_drive, read_replay
+from restore_node.tools.replay_test.scoring import Sight, choose_sights
+from restore_node.tools.replay_test.timeline import timeline
 
 FACTS = {
     'backend': 'onnxruntime',

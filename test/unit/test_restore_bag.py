@@ -15,10 +15,10 @@ import pytest
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
-from restore_node import cdr, codec
-from restore_node.bag import BagReader, BagWriter, Message, Topic, qos
-from restore_node.cdr import COMPRESSED_IMAGE_TYPE, IMAGE_TYPE
-from restore_node.frame import Header
+from restore_node.messages import cdr, codec
+from restore_node.messages.bag import BagReader, BagWriter, Message, Topic, qos
+from restore_node.messages.cdr import COMPRESSED_IMAGE_TYPE, IMAGE_TYPE
+from restore_node.messages.frame import Header
 from restore_node.tools import restore_bag
 
 STORE = get_typestore(Stores.ROS2_JAZZY)

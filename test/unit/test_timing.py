@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from restore_node.timing import Percentiles, StageTimer
+from restore_node.common.timing import Percentiles, StageTimer
 
 
 def test_stages_are_timed_one_by_one_and_though_they_fail() -> None:

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from restore_node.watchdog import Watchdog
+from restore_node.runtime.watchdog import Watchdog
 
 SOON = 5.0
 

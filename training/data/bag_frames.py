@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from restore_node.bag import BagReader, Message
-from restore_node.cdr import COMPRESSED_IMAGE_TYPE
-from restore_node.codec import decode, decode_compressed, to_rgb
-from restore_node.errors import InputError
+from restore_node.common.errors import InputError
+from restore_node.messages.bag import BagReader, Message
+from restore_node.messages.cdr import COMPRESSED_IMAGE_TYPE
+from restore_node.messages.codec import decode, decode_compressed, to_rgb
 
 BAG_SUFFIXES = {'.mcap', '.db3'}
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import skimage.data
 
-from restore_node.atomic import Unfinished
-from training.config import TrainConfig
+from restore_node.common.atomic import Unfinished
+from training.config.run import TrainConfig
 from training.data.images import write_rgb
 
 EXAMPLES = Path('out', 'photographs')

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from training.config import TrainConfig
-from training.data.config import PairsConfig
+from training.config.data import PairsConfig
+from training.config.run import TrainConfig
 from training.data.layouts.named_pairs import NamedPair
 from training.data.pair_source import PairSource
 from training.data.paired_set import open_pairs, pair_list

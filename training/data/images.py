@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from restore_node.compressed import read_size
-from restore_node.errors import InputError
+from restore_node.common.errors import InputError
+from restore_node.messages.compressed import read_size
 
 SUFFIXES = {'.jpg', '.jpeg', '.png', '.webp', '.bmp', '.tif', '.tiff'}
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from restore_node.errors import ConfigError, RestoreError
+from restore_node.common.errors import ConfigError, RestoreError
 from training.data.samples import Pair, Source, StackingSource
 
 Batch = tuple[Tensor, Tensor]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.config import PairsConfig
+from training.config.data import PairsConfig
 from training.data.layouts.named_pairs import NamedPair
 from training.data.samples import Pair, crop_pair, lanes, padded
 

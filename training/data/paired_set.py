@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from training.data.config import PairsConfig
+from training.config.data import PairsConfig
 from training.data.layouts.named_pairs import NamedPair
 from training.data.layouts.registry import find_pairs, title_of
 from training.data.photographs import hold_out

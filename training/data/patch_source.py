@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.config import DataConfig
+from training.config.data import DataConfig
 from training.data.cutting import draw_cut
 from training.data.photographs import CameraFrame, Photograph
 from training.data.pool import PATCHES_PER_READ, PatchPool

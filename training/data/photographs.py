@@ -10,9 +10,9 @@ from typing import Protocol, TypeVar, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from restore_node.errors import ConfigError, InputError
+from restore_node.common.errors import ConfigError, InputError
+from training.config.data import DataConfig, DataSet
 from training.data.bag_frames import bag_frames, is_bag
-from training.data.config import DataConfig, DataSet
 from training.data.images import SUFFIXES, decode_rgb, images_under, is_image, read_rgb
 from training.data.video_frames import VIDEO_SUFFIXES, video_frames
 

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from training.data.config import DataConfig
+from training.config.data import DataConfig
 from training.data.photographs import Photograph, set_of
 from training.data.samples import lanes
 

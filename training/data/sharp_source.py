@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from training.data.config import DataConfig
+from training.config.data import DataConfig
 from training.data.cutting import draw_cut
 from training.data.patch_source import MARGIN_PX
 from training.data.photographs import Photograph

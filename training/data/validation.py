@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from training.config import TrainConfig
+from training.config.run import TrainConfig
 from training.data.layouts.named_pairs import NamedPair
 from training.data.patch_source import make_pair
 from training.data.photographs import Photograph

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from restore_node.errors import InputError
+from restore_node.common.errors import InputError
 
 VIDEO_SUFFIXES = {'.mp4', '.m4v', '.mov', '.mkv', '.avi', '.webm', '.mpg', '.mpeg'}
 

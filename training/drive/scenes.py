@@ -14,7 +14,7 @@ import numpy as np
 import skimage.data
 from numpy.typing import NDArray
 
-from restore_node.errors import InputError
+from restore_node.common.errors import InputError
 from training.degradation.motion_blur import Trajectory
 
 Floats = NDArray[np.float64]

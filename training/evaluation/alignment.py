@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from restore_node.errors import InputError
+from restore_node.common.errors import InputError
 from training.evaluation.similarity import inside, similarity_map
 
 ITERATIONS = 100

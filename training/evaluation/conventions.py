@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from restore_node import metrics
-from restore_node.errors import InputError
+from restore_node.common import metrics
+from restore_node.common.errors import InputError
 from training.evaluation.alignment import align
 from training.evaluation.luma import full_luma, matlab_luma
 from training.evaluation.similarity import inside, plane_mean, similarity_map, volume_mean

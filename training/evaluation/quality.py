@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from restore_node.metrics import psnr, ssim
+from restore_node.common.metrics import psnr, ssim
 from training.data.samples import Pair
 from training.evaluation.conventions import PSNR_CAP_DB
 from training.evaluation.restoring import Restore

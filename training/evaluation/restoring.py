@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from restore_node.backends.base import Backend
-from restore_node.errors import InputError
+from restore_node.common.errors import InputError
 from training.evaluation.tiling import Tiles, in_tiles
 from training.networks.padding import pad_by_reflection
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from restore_node.errors import InputError, RestoreError
+from restore_node.common.errors import InputError, RestoreError
 from training.data.layouts.named_pairs import NamedPair
 from training.evaluation.alignment import AlignmentError
 from training.evaluation.conventions import CONVENTIONS, Score

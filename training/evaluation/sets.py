@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from restore_node.errors import InputError
-from training.data.config import PairsConfig
+from restore_node.common.errors import InputError
+from training.config.data import PairsConfig
 from training.data.layouts.named_pairs import NamedPair, by_name, check_sizes, match
 from training.data.layouts.registry import LAYOUTS, find_pairs, title_of
 from training.data.spread import spread

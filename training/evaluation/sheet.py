@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from restore_node.errors import InputError
-from restore_node.metrics import psnr
-from training.atomic import replacing
+from restore_node.common.atomic import replacing
+from restore_node.common.errors import InputError
+from restore_node.common.metrics import psnr
 
 Image = NDArray[np.uint8]
 """uint8 [H, W, 3] RGB."""

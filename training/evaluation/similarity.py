@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from restore_node.metrics import SSIM_K1, SSIM_K2, SSIM_SIGMA, SSIM_WINDOW
+from restore_node.common.metrics import SSIM_K1, SSIM_K2, SSIM_SIGMA, SSIM_WINDOW
 
 Array = NDArray[np.floating]
 MARGIN_PX = SSIM_WINDOW // 2

@@ -12,11 +12,11 @@ import torch
 from numpy.typing import NDArray
 
 from restore_node.backends.onnxruntime import OnnxRuntimeBackend
-from restore_node.errors import ConfigError, InputError
-from restore_node.frame import Frame, Header
+from restore_node.common.errors import ConfigError, InputError
+from restore_node.messages.frame import Frame, Header
 from restore_node.model import load_model
-from restore_node.pipeline import Pipeline
-from training.config import parse_config
+from restore_node.runtime.restore import Pipeline
+from training.config.run import parse_config
 from training.data.images import read_rgb
 from training.data.layouts.named_pairs import FilePair, NamedPair, by_name
 from training.evaluation.restoring import restore_with

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from restore_node.errors import ConfigError
+from restore_node.common.errors import ConfigError
 from training.networks.reach import reach_px
 
 GRID_PX = 32

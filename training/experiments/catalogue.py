@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from restore_node.errors import ConfigError
+from restore_node.common.errors import ConfigError
 from training.degradation.ranges import RAIN100H, RainRanges
 from training.experiments.plans import Ablation, TestSet, Variant
 

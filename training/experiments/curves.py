@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from restore_node.errors import InputError
+from restore_node.common.errors import InputError
 from training.loop.records import read_qualities
 from training.runs.folder import RunFolder
 

@@ -1,7 +1,7 @@
 """What a finished run is worth on photographs or pairs that it has not seen."""
 
-from restore_node.errors import InputError
-from training.config import TrainConfig
+from restore_node.common.errors import InputError
+from training.config.run import TrainConfig
 from training.data.feed import open_feed
 from training.evaluation.quality import Quality, measure
 from training.evaluation.scoring import UNRESTORED, mean, score_pairs
@@ -25,7 +25,7 @@ def measure_run_on_set(run: Run, data: str) -> Quality:
 
     Args:
         run: finished.
-        data: `LAYOUT=FOLDER`, as of training.evaluate.
+        data: `LAYOUT=FOLDER`, as of training.commands.evaluate.
     """
     chosen = open_published(data, 'blur')
     with open_system(str(run.folder.checkpoint)) as system:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from restore_node.errors import ConfigError
-from training.config import TrainConfig, load_config
+from restore_node.common.errors import ConfigError
+from training.config.run import TrainConfig, load_config
 from training.experiments.runs import Run
 
 

@@ -13,11 +13,11 @@ from threading import Event
 import torch
 import yaml
 
-from restore_node.errors import ConfigError
-from training.atomic import replacing
-from training.config import TrainConfig, config_values, parse_config
-from training.errors import TrainingError
+from restore_node.common.atomic import replacing
+from restore_node.common.errors import ConfigError
+from training.config.run import TrainConfig, config_values, parse_config
 from training.runs import checkpoint
+from training.runs.errors import TrainingError
 from training.runs.folder import RunFolder
 
 
@@ -43,7 +43,7 @@ class Run:
     def command(self) -> list[str]:
         """The training command, for `write_config` to be called before."""
         return [
-            *(sys.executable, '-m', 'training.train', str(self._config_file)),
+            *(sys.executable, '-m', 'training.commands.train', str(self._config_file)),
             *('--folder', str(self.folder.path)),
         ]
 

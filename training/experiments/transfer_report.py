@@ -12,7 +12,7 @@ matplotlib.use('Agg')
 import numpy as np
 from matplotlib import pyplot
 
-from training.config import TrainConfig
+from training.config.run import TrainConfig
 from training.evaluation import report
 from training.evaluation.quality import Quality
 from training.evaluation.tables import Table

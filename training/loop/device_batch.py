@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from training.data.config import DataConfig
+from training.config.data import DataConfig
 from training.data.loader import Batch
 from training.data.sharp_source import degrade_planned
 

@@ -1,7 +1,7 @@
 """Where a run computes: its devices, precision and processes, all by Lightning Fabric.
 
-`python -m training.train` starts a process for each device of one machine. Started by `torchrun`, on one
-machine or many, each process is in place already, and torchrun says how many there are.
+`python -m training.commands.train` starts a process for each device of one machine. Started by `torchrun`,
+on one machine or many, each process is in place already, and torchrun says how many there are.
 """
 
 import os
@@ -11,8 +11,8 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins.environments import TorchElasticEnvironment
 
-from restore_node.errors import ConfigError
-from training.config import TrainConfig
+from restore_node.common.errors import ConfigError
+from training.config.run import TrainConfig
 
 
 def make_fabric(config: TrainConfig) -> Fabric:

@@ -6,8 +6,8 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from restore_node.errors import InputError
-from training.config import OptimizerConfig, TrainConfig
+from restore_node.common.errors import InputError
+from training.config.run import OptimizerConfig, TrainConfig
 from training.loop.optimizers import make_optimizers, set_rate
 from training.networks.registry import build
 from training.runs.checkpoint import fill

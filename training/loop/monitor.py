@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from training.config import TrainConfig
+from training.config.run import TrainConfig
 from training.data.samples import Pair
 from training.evaluation.quality import measure, table
 from training.evaluation.restoring import restore_with

@@ -12,10 +12,10 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from training.config import OptimizerConfig
+from training.config.losses import AdversarialConfig, LossConfig
+from training.config.run import OptimizerConfig
 from training.loop.learner import Learner
 from training.losses.adversarial import clip_weights, critic_loss, generator_loss, gradient_penalty
-from training.losses.config import AdversarialConfig, LossConfig
 from training.losses.content import ContentLoss
 from training.networks.discriminator import Discriminator
 

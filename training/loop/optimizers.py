@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from training.config import OptimizerConfig
+from training.config.run import OptimizerConfig
 
 
 class KernelMuon(torch.optim.Muon):

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.tensorboard import SummaryWriter
 
-from restore_node.errors import InputError
-from training.atomic import replacing
+from restore_node.common.atomic import replacing
+from restore_node.common.errors import InputError
 from training.evaluation.quality import Quality
 from training.runs.folder import RunFolder
 

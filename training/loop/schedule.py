@@ -3,7 +3,7 @@
 import math
 from itertools import accumulate
 
-from training.config import ScheduleConfig
+from training.config.run import ScheduleConfig
 
 
 def progress(schedule: ScheduleConfig, step: int, elapsed_s: float) -> float:

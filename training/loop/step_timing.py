@@ -11,7 +11,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from training.config import TrainConfig
+from training.config.run import TrainConfig
 from training.loop.device_batch import on_device, to_unit
 from training.loop.learner import Learner
 from training.loop.objectives import make_objective

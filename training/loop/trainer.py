@@ -20,11 +20,10 @@ from lightning_fabric import Fabric
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from restore_node.errors import InputError
-from training.config import TrainConfig, config_values
+from restore_node.common.errors import InputError
+from training.config.run import TrainConfig, config_values
 from training.data.loader import Batch
 from training.data.sharp_source import PlannedBatch
-from training.errors import TrainingError
 from training.loop.device_batch import on_device, to_unit
 from training.loop.learner import Learner, NotFiniteError
 from training.loop.monitor import Monitor, Timing
@@ -33,6 +32,7 @@ from training.loop.randomness import NETWORKS, STEPS, seed_torch
 from training.loop.schedule import learning_rate, progress, stage_of, stage_starts
 from training.loop.stopping import StopRequest
 from training.runs.checkpoint import Checkpoint, as_values, fill, save
+from training.runs.errors import TrainingError
 
 Batches = Callable[[int], Iterator[Batch | PlannedBatch]]
 """From a step on, this rank's share of every batch; planned where `data.degrade_on` is the device."""

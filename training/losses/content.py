@@ -3,7 +3,7 @@
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from training.losses.config import LossConfig
+from training.config.losses import LossConfig
 from training.losses.perceptual import PerceptualLoss
 from training.losses.pixel import pixel_loss
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from restore_node.errors import ConfigError, InputError
+from restore_node.common.errors import ConfigError, InputError
 
 URL = 'https://download.pytorch.org/models/vgg19-dcbb9e9d.pth'
 """The ImageNet weights as torchvision publishes them, 574 MB; torch.hub keeps them under this name."""

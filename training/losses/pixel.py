@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from training.losses.config import LossConfig
+from training.config.losses import LossConfig
 
 _CHARBONNIER_EPSILON = 1e-3
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from torch import nn
 
-from restore_node.metrics import CONVENTIONS
+from restore_node.common.metrics import CONVENTIONS
 from restore_node.model import FORMAT, ModelCard
-from training.config import TrainConfig
+from training.config.run import TrainConfig
 from training.evaluation.quality import Quality
 from training.networks.costs import macs_per_pixel, parameters
 from training.runs.checkpoint import Checkpoint

@@ -16,8 +16,8 @@ from onnx import TensorProto
 from torch import Tensor, nn
 
 from restore_node.backends.base import Backend
-from restore_node.errors import ModelError
-from restore_node.metrics import psnr
+from restore_node.common.errors import ModelError
+from restore_node.common.metrics import psnr
 from restore_node.model import INPUT_NAME, OUTPUT_NAME
 from training.evaluation.restoring import restore_batch
 

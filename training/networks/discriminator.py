@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from restore_node.errors import ConfigError
+from restore_node.common.errors import ConfigError
 from training.networks.residual import LEAKY_SLOPE
 
 SIDE = 256

@@ -5,7 +5,7 @@ import copy
 import torch
 from torch import nn
 
-from restore_node.errors import ConfigError
+from restore_node.common.errors import ConfigError
 
 _ROWS_PX = 32
 _FARTHEST_PX = 256

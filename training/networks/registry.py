@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 from torch import nn
 
-from restore_node.errors import ConfigError
+from restore_node.common.errors import ConfigError
 from training.networks.generator import Generator
 from training.networks.lite import Lite
 

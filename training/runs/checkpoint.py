@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from restore_node.errors import InputError
-from training.atomic import replacing
-from training.errors import TrainingError
+from restore_node.common.atomic import replacing
+from restore_node.common.errors import InputError
+from training.runs.errors import TrainingError
 
 FORMAT = 1
 
@@ -76,11 +76,11 @@ def load(path: Path) -> Checkpoint:
         values = torch.load(path, map_location='cpu', weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         raise InputError(
-            f'cannot read the checkpoint {path}', seen=error, wanted='a file of training.train'
+            f'cannot read the checkpoint {path}', seen=error, wanted='a file of training.commands.train'
         ) from error
     if not isinstance(values, dict) or 'step' not in values:
         seen = sorted(values) if isinstance(values, dict) else type(values).__name__
-        raise InputError(f'{path} is not a checkpoint', seen=seen, wanted='a file of training.train')
+        raise InputError(f'{path} is not a checkpoint', seen=seen, wanted='a file of training.commands.train')
     wanted = {entry.name for entry in fields(Checkpoint)}
     if values.get('format') != FORMAT or set(values) != wanted:
         raise InputError(

@@ -20,9 +20,9 @@ from typing import Any
 import torch
 import yaml
 
-from restore_node.errors import ConfigError, InputError
-from training.atomic import replacing
-from training.config import TrainConfig, config_values
+from restore_node.common.atomic import replacing
+from restore_node.common.errors import ConfigError, InputError
+from training.config.run import TrainConfig, config_values
 
 _PACKAGES = ('torch', 'lightning-fabric', 'numpy', 'opencv-python-headless', 'pydantic')
 

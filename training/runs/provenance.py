@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from training.config import TrainConfig
+from training.config.run import TrainConfig
 from training.data.feed import Feed
 from training.runs.checkpoint import Checkpoint
 

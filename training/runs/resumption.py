@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from restore_node.errors import ConfigError
-from training.config import TrainConfig, config_values, parse_config
+from restore_node.common.errors import ConfigError
+from training.config.run import TrainConfig, config_values, parse_config
 from training.runs import checkpoint
 from training.runs.checkpoint import Checkpoint
 from training.runs.folder import RunFolder

@@ -15,13 +15,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from restore_node.atomic import Unfinished
-from restore_node.errors import InputError
+from restore_node.common.atomic import Unfinished
+from restore_node.common.errors import InputError
 from restore_node.model import load_model
 from restore_node.tools.benchmark.contest import CHANNELS, FLOOR, Size, run_contest
 from restore_node.tools.benchmark.result import entries_as_dicts, table_of
-from restore_node.tools.cli import DEFAULT_MODEL, parse_size, progress_bar, run_command, table_console
-from restore_node.tools.host import describe_host, host_line
+from restore_node.tools.shared.cli import DEFAULT_MODEL, parse_size, progress_bar, run_command, table_console
+from restore_node.tools.shared.host import describe_host, host_line
 
 EXIT_NO_MODEL_RAN = 1
 SIZES = ('640x360', '1280x720')

@@ -12,13 +12,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from restore_node import cdr, codec
 from restore_node.backends.base import Backend
-from restore_node.backends.ladder import LadderOptions, make_ladder
-from restore_node.errors import RestoreError
-from restore_node.frame import Header
-from restore_node.keeper import Rung
-from restore_node.pipeline import Pipeline
+from restore_node.backends.fallback import LadderOptions, Rung, make_ladder
+from restore_node.common.errors import RestoreError
+from restore_node.messages import cdr, codec
+from restore_node.messages.frame import Header
+from restore_node.runtime.restore import Pipeline
 
 #: The floor: everything but the model.
 FLOOR = 'passthrough cpu'

@@ -8,7 +8,7 @@ from typing import Any
 from rich.table import Table
 
 from restore_node.tools.benchmark.contest import FLOOR, Entry, Size
-from restore_node.tools.measuring import percentiles
+from restore_node.tools.shared.measuring import percentiles
 
 TOTAL = 'total'
 

@@ -9,12 +9,12 @@ import tempfile
 from pathlib import Path
 
 import restore_node
+from restore_node.common.errors import RestoreError
 from restore_node.engine.cache import EngineCache, cache_folder
-from restore_node.errors import RestoreError
 from restore_node.model import Model, load_model
 from restore_node.tools.doctor.child import ask
 from restore_node.tools.doctor.findings import ABSENT, BROKEN, OK, Answer, Finding
-from restore_node.tools.host import describe_host, host_line
+from restore_node.tools.shared.host import describe_host, host_line
 
 #: An engine takes some MiB; its build, and those of other sizes, should not fill the disk.
 LEAST_FREE_MIB = 256

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from restore_node.tools.cli import DEFAULT_MODEL, parse_size, run_command
 from restore_node.tools.doctor.examination import Examination
 from restore_node.tools.doctor.report import print_finding, print_verdict
+from restore_node.tools.shared.cli import DEFAULT_MODEL, parse_size, run_command
 
 EXIT_NO_GPU_PATH = 1
 

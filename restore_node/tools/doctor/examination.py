@@ -10,7 +10,7 @@ from restore_node.model import Model
 from restore_node.tools.doctor import checks, gpu_checks
 from restore_node.tools.doctor.child import ask
 from restore_node.tools.doctor.findings import ABSENT, BROKEN, OK, Finding
-from restore_node.tools.host import host_line
+from restore_node.tools.shared.host import host_line
 
 RUNS, WARM_UP = 60, 10
 RUNG_TIMEOUT_S = 600.0

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from ctypes.util import find_library
 from pathlib import Path
 
+from restore_node.common.errors import RestoreError
 from restore_node.engine.build_process import BuildProcess, build_arguments
 from restore_node.engine.spec import EngineSpec
-from restore_node.errors import RestoreError
 from restore_node.model import Model
 from restore_node.tools.doctor.child import ask
 from restore_node.tools.doctor.findings import ABSENT, BROKEN, OK, Finding

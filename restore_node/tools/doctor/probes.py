@@ -13,7 +13,7 @@ from dataclasses import asdict
 from importlib import import_module, metadata
 from typing import Any
 
-from restore_node.errors import RestoreError, UnavailableError
+from restore_node.common.errors import RestoreError, UnavailableError
 from restore_node.tools.doctor.findings import ABSENT, BROKEN, OK, Answer
 
 Facts = dict[str, Any]
@@ -96,14 +96,14 @@ def onnxruntime_packages() -> tuple[str, ...]:
 
 def probe_ladder() -> Facts:
     """Names of the ways of running a model that the node tries, best first."""
-    ladder = import_module('restore_node.backends.ladder')
+    ladder = import_module('restore_node.backends.fallback')
     return {'rungs': [rung.name for rung in ladder.make_ladder(ladder.LadderOptions())]}
 
 
 def probe_rung(name: str, model: str, width: int, height: int, runs: int, warm_up: int) -> Facts:
     """Milliseconds of one way of running a model, the copies to and from a GPU included."""
-    numpy, measuring = import_module('numpy'), import_module('restore_node.tools.measuring')
-    ladder = import_module('restore_node.backends.ladder')
+    numpy, measuring = import_module('numpy'), import_module('restore_node.tools.shared.measuring')
+    ladder = import_module('restore_node.backends.fallback')
     rung = next(rung for rung in ladder.make_ladder(ladder.LadderOptions()) if rung.name == name)
     with_model = rung.open(model)
     try:

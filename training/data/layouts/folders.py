@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from training.data.config import PairsConfig
+from training.config.data import PairsConfig
 from training.data.layouts.named_pairs import NamedPair, by_name, match
 
 TREE = 'the folders {degraded} and {sharp} with equal names inside'

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from restore_node.errors import ConfigError, InputError
+from restore_node.common.errors import ConfigError, InputError
 from training.data.images import images_under, is_image, read_rgb, size_of
 from training.data.samples import Pair
 

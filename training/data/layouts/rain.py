@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from restore_node.errors import ConfigError
-from training.data.config import PairsConfig
+from restore_node.common.errors import ConfigError
+from training.config.data import PairsConfig
 from training.data.images import images_under, is_image
 from training.data.layouts.named_pairs import HalvesPair, NamedPair, by_name, match
 from training.data.spread import spread

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from restore_node.errors import ConfigError
-from training.data.config import PairsConfig
+from restore_node.common.errors import ConfigError
+from training.config.data import PairsConfig
 from training.data.layouts.named_pairs import FilePair, NamedPair
 
 TREE = 'RealBlur_{kind}_{split}_list.txt, each line `GT BLUR` with paths from that folder'

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from restore_node.errors import ConfigError
-from training.data.config import LayoutName, PairsConfig
+from restore_node.common.errors import ConfigError
+from training.config.data import LayoutName, PairsConfig
 from training.data.layouts import folders, gopro, rain, realblur
 from training.data.layouts.named_pairs import NamedPair, check_sizes, contents
 

@@ -1,0 +1,96 @@
+"""Files and folders that appear under their final name only when they are complete."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+
+from restore_node.common.errors import InputError, RestoreError
+
+
+class Unfinished:
+    """A file or folder in the making, in a hidden folder beside its final place.
+
+    As a context manager it hands out the path to write to, keeps the result when the block ends well, and
+    removes it when the block raises.
+
+    Attributes:
+        path: where to write; its last part is already the final name, for formats that record their own name.
+
+    Raises:
+        RestoreError: of the kind `error`: the final name is taken, or the disk refuses.
+    """
+
+    def __init__(self, final: str | os.PathLike[str], error: type[RestoreError] = InputError) -> None:
+        self._final, self._error = Path(final).absolute(), error
+        if self._final.exists():
+            raise error(f'{self._final} exists already', fix='remove it or choose another name')
+        try:
+            self._final.parent.mkdir(parents=True, exist_ok=True)
+            nursery = Path(
+                tempfile.mkdtemp(prefix=f'.{self._final.name}.', suffix='.part', dir=self._final.parent)
+            )
+        except OSError as err:
+            raise self._unwritable(err) from err
+        # Also at the interpreter's exit: a signal may come before anyone holds this object.
+        self._remove = weakref.finalize(self, shutil.rmtree, nursery, ignore_errors=True)
+        self.path = nursery / self._final.name
+
+    def keep(self) -> None:
+        """Give the result its final name, once all of it has reached the disk."""
+        try:
+            for path in (self.path, *self.path.rglob('*')):
+                _sync(path)
+            self.path.rename(self._final)
+            _sync(self._final.parent)
+        except OSError as err:
+            raise self._unwritable(err) from err
+        finally:
+            self.discard()
+
+    def discard(self) -> None:
+        """Remove what has not been kept."""
+        self._remove()
+
+    def __enter__(self) -> Path:
+        return self.path
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.keep()
+        else:
+            self.discard()
+
+    def _unwritable(self, err: OSError) -> RestoreError:
+        return self._error(f'cannot write {self._final}', seen=err, fix='check permissions and free space')
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a path to write to; what lies there is moved to `path` at the end, unless there was an error.
+
+    A process that is killed in between leaves its unfinished file, which the next attempt writes over.
+    """
+    unfinished = path.with_name(f'.{path.name}.part')
+    try:
+        yield unfinished
+        os.replace(unfinished, path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,1 @@
+"""Bytes of messages and bags to pixels, and back."""

@@ -1,0 +1,68 @@
+"""The journal: each settled frame as a line of JSON in a file (docs/contracts.md, section 2)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from restore_node.common.errors import InputError
+from restore_node.runtime.counters import Account, Settlement
+
+
+class Journal:
+    """Appends settlements to a file, flushed line by line, so that a killed process leaves what it knew.
+
+    Args:
+        path: file to write; what it held is replaced.
+
+    Attributes:
+        error: why a line could not be written later on; empty while all is well.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.error = ''
+        try:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            self._file = Path(path).open('w', encoding='utf-8')  # noqa: SIM115 - closed by close()
+        except OSError as error:
+            raise InputError(
+                f'journal {path} cannot be written', seen=error, fix='give a path in a writable folder'
+            ) from error
+
+    def record(self, settlement: Settlement) -> None:
+        """Write one frame's line."""
+        latency = settlement.latency_ms
+        self._write(
+            {
+                'topic': settlement.topic,
+                'stamp_ns': settlement.stamp_ns,
+                'fate': settlement.fate.value,
+                'reason': settlement.reason.value,
+                'latency_ms': None if latency is None else round(latency, 3),
+            }
+        )
+
+    def summarise(self, account: Account, **facts: str) -> None:
+        """Write the line that stands at the end: the account, and facts such as backend and model."""
+        self._write({'summary': account.as_dict(), **facts})
+
+    def close(self) -> None:
+        """Close the file."""
+        try:
+            self._file.close()
+        except OSError as error:
+            self._note(error)
+
+    def _write(self, entry: dict[str, object]) -> None:
+        try:
+            self._file.write(json.dumps(entry) + '\n')
+            self._file.flush()
+        except (OSError, ValueError) as error:
+            self._note(error)
+
+    def _note(self, error: Exception) -> None:
+        # Not raised: a full disk must not cost the vehicle its sight.
+        self.error = self.error or f'journal cannot be written: {error}'

@@ -1,0 +1,168 @@
+"""`replay_test BAG OUT`: play a bag through the real node, then report what became of every frame of it.
+
+Exit code 0 when every frame is accounted for and, where the truth is known, restored frames are better than
+degraded ones; 1 when not, after the report is written; 2 for what the user can mend.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import cv2
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from restore_node.common.atomic import Unfinished
+from restore_node.common.errors import ConfigError, InputError
+from restore_node.tools.replay_test.accounting import Score, make_report
+from restore_node.tools.replay_test.html import page
+from restore_node.tools.replay_test.launching import run_replay
+from restore_node.tools.replay_test.pictures import before_after
+from restore_node.tools.replay_test.records import Drive, open_drive, read_replay
+from restore_node.tools.replay_test.scoring import choose_sights, load_sights, score_frames, stamps_in
+from restore_node.tools.replay_test.timeline import timeline
+from restore_node.tools.shared.cli import run_command
+
+RECORDS = ('restored', 'journal.jsonl', 'player.json', 'replay.log')
+REPORTS = ('report.json', 'report.html', 'before_after.png')
+
+
+def replay_and_report(
+    drive: Drive, output: Path, model: str, rate: float, console: Console
+) -> dict[str, Any]:
+    """Play the drive, write the report into `output`, and return the content of `report.json`.
+
+    Raises:
+        RestoreError: the replay failed, or something cannot be read or written.
+    """
+    _clear(output)
+    with _progress(console) as progress:
+        playing = progress.add_task('replay', total=drive.frames)
+        run_replay(drive, output, model, rate, lambda frames: progress.update(playing, completed=frames))
+        progress.update(playing, completed=drive.frames)
+        replay = read_replay(output)
+        recorded = stamps_in(output / 'restored', drive.restored_topic)
+        scores: dict[int, Score] = {}
+        if drive.truth:
+            found = score_frames(drive, output / 'restored', drive.restored_topic)
+            scores.update(progress.track(found, total=len(recorded), description='score'))
+    sights = load_sights(
+        drive,
+        output / 'restored',
+        drive.restored_topic,
+        choose_sights(drive, replay.settled, recorded, scores),
+        scores,
+    )
+    size = sights[0].restored.shape[1::-1] if sights else None
+    report = {
+        'source': drive.source,
+        'rate': rate,
+        **make_report(replay, recorded, scores, drive.segments, size),
+    }
+    _write(output / 'report.html', page(report, sights, timeline(drive, replay, scores)).encode())
+    if sights:
+        _write(output / 'before_after.png', before_after(sights))
+    _write(output / 'report.json', (json.dumps(report, indent=2) + '\n').encode())
+    return report
+
+
+def _clear(output: Path) -> None:
+    """Make room for a new replay; touches nothing that an earlier one did not make."""
+    # A replay that failed has left its log, if nothing else.
+    made_here = any((output / name).exists() for name in ('journal.jsonl', 'replay.log'))
+    if (output / 'restored').exists() and not made_here:
+        raise InputError(
+            f'{output / "restored"} exists and is not of a replay', fix='choose another output folder'
+        )
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        for path in (output / name for name in RECORDS + REPORTS):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(
+            f'cannot write into {output}', seen=error, fix='check permissions and free space'
+        ) from error
+
+
+def _write(path: Path, data: bytes) -> None:
+    with Unfinished(path) as unfinished:
+        unfinished.write_bytes(data)
+
+
+def _progress(console: Console) -> Progress:
+    columns = (TextColumn('{task.description:8}'), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=console)
+
+
+def show(report: dict[str, Any], page_file: Path, console: Console) -> None:
+    """Print a short table, what is wrong, and where the rest is."""
+    table = Table(box=None, pad_edge=False, header_style='dim')
+    for title in ('', 'frames', 'restored', 'passed', 'dropped', 'lost', 'PSNR dB', 'SSIM'):
+        table.add_column(title, justify='left' if not title else 'right')
+    for segment in report['segments']:
+        fates = ('frames', 'restored', 'passed_through', 'dropped', 'lost_in_transport')
+        table.add_row(segment['name'], *(str(segment[key]) for key in fates), *_scores(segment))
+    fates = ('played', 'restored', 'passed_through', 'dropped', 'lost_in_transport')
+    table.add_row('total', *(str(report[f'frames_{key}']) for key in fates), *_scores(report), style='bold')
+    console.print(table)
+    latency = ', '.join(f'{name} {value or 0:.0f}' for name, value in report['latency_ms'].items())
+    rates = f'{report["fps_out"] or 0:.1f} of {report["fps_in"] or 0:.1f} frames/s'
+    for line in (
+        f'latency ms {latency}; {rates}; {report["model"]} on {report["provider"]}',
+        *(f'[red]failed:[/red] {problem}' for problem in report['problems']),
+        f'report: {page_file}',
+    ):
+        console.print(line, highlight=False, soft_wrap=True)
+
+
+def _scores(values: dict[str, Any]) -> tuple[str, str]:
+    if values['psnr_degraded_db'] is None:
+        return '–', '–'
+    return (
+        f'{values["psnr_degraded_db"]:.2f} > {values["psnr_restored_db"]:.2f}',
+        f'{values["ssim_degraded"]:.3f} > {values["ssim_restored"]:.3f}',
+    )
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code.
+
+    Raises:
+        RestoreError: what the user can mend.
+    """
+    parser = argparse.ArgumentParser(
+        prog='replay_test', description='Play a bag through the node and report.'
+    )
+    parser.add_argument('bag', type=Path, help='drive folder, or a rosbag2 folder or file')
+    parser.add_argument('output', type=Path, help='folder for the restored bag and the report')
+    parser.add_argument('--model', default='', help="name or .onnx file of the model (the node's default)")
+    parser.add_argument('--rate', type=float, default=1.0, help='bag seconds per wall second (%(default)s)')
+    parser.add_argument('--topic', default='', help='image topic (the only one of the bag)')
+    given = parser.parse_args(arguments)
+    if not 0.01 <= given.rate <= 100:
+        raise ConfigError('impossible rate', seen=given.rate, wanted='0.01 to 100')
+    cv2.setNumThreads(1)
+    console = Console()
+    report = replay_and_report(
+        open_drive(given.bag, given.topic), given.output, given.model, given.rate, console
+    )
+    show(report, given.output / 'report.html', console)
+    return 1 if report['problems'] else 0
+
+
+def main() -> NoReturn:
+    """Entry point of the executable."""
+    run_command(run)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,119 @@
+"""What the offline commands share: how they end, the model they run, tables, and the progress bar."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NoReturn
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from restore_node.common.errors import InputError, RestoreError
+
+if TYPE_CHECKING:
+    from restore_node.runtime.restore import Pipeline
+
+EXIT_BAD_INPUT = 2
+DEFAULT_MODEL = 'restore-lite'
+_WIDTH = 140
+
+
+def run_command(command: Callable[[], int | None]) -> NoReturn:
+    """Run a command and leave the process with its exit code.
+
+    That is 0 or what the command returns; 2, after one `error:` line on stderr, for what the user can mend;
+    130 or 143 when interrupted or terminated, after what was unfinished has been removed.
+    """
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    try:
+        sys.exit(command() or 0)
+    except RestoreError as err:
+        print(f'error: {err}', file=sys.stderr)
+        sys.exit(EXIT_BAD_INPUT)
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
+    except BrokenPipeError:
+        # The reader of our output went away; Python would complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """(width, height) of a text such as `1280x720`; raises InputError."""
+    match = re.fullmatch(r'([1-9]\d{0,4})x([1-9]\d{0,4})', text)
+    if not match:
+        raise InputError('image size', seen=repr(text), wanted='WxH such as 1280x720')
+    return int(match[1]), int(match[2])
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add `--model` and `--device` to a command."""
+    parser.add_argument(
+        '--model', default=DEFAULT_MODEL, help=f'name or .onnx path of a model (default {DEFAULT_MODEL})'
+    )
+    parser.add_argument(
+        '--device', default='auto', choices=('auto', 'cpu', 'cuda'), help='where it runs (default auto)'
+    )
+
+
+@contextmanager
+def open_pipeline(given: argparse.Namespace) -> Iterator[Pipeline]:
+    """Open the pipeline that the arguments of `add_model_arguments` ask for.
+
+    Raises:
+        ModelError: the model is missing, corrupt or disagrees with its card.
+        BackendError: it cannot be opened on this device.
+    """
+    # Not before: doctor must start where numpy or OpenCV do not.
+    from restore_node.backends.registry import create_backend
+    from restore_node.model import load_model
+    from restore_node.runtime.restore import Pipeline
+
+    with create_backend('onnxruntime', load_model(given.model), given.device) as backend:
+        yield Pipeline(backend)
+
+
+def runs_on(pipeline: Pipeline) -> str:
+    """Return `MODEL on PROVIDER`, for a command's closing line."""
+    return f'{pipeline.backend.model.card.name} on {pipeline.backend.device}'
+
+
+def table_console() -> Console:
+    """Where tables go: stdout, in a file or a pipe as wide as the widest of them."""
+    console = Console()
+    return console if console.is_terminal else Console(width=_WIDTH)
+
+
+def progress_bar() -> Progress:
+    """Return a bar on stderr with count, rate and time left."""
+    return Progress(
+        TextColumn('{task.description}'),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _RateColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+
+
+class _RateColumn(ProgressColumn):
+    """Images per second: the mean while running, of the whole once done."""
+
+    def render(self, task: Task) -> Text:
+        rate = task.finished_speed or task.speed
+        return Text(f'{rate:.1f} images/s' if rate else '- images/s')

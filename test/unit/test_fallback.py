@@ -1,0 +1,54 @@
+"""Which ways of running a model are tried, in which order."""
+
+from __future__ import annotations
+
+import pytest
+
+from restore_node.backends.fallback import LadderOptions, make_ladder
+from restore_node.common.errors import BackendError
+
+
+@pytest.mark.parametrize(
+    ('backend', 'device', 'rungs'),
+    [
+        ('auto', 'auto', ['tensorrt cuda', 'onnxruntime cuda', 'onnxruntime cpu']),
+        ('auto', 'cuda', ['tensorrt cuda', 'onnxruntime cuda']),
+        ('auto', 'cpu', ['onnxruntime cpu']),
+        ('tensorrt', 'auto', ['tensorrt cuda']),
+        ('onnxruntime', 'auto', ['onnxruntime cuda', 'onnxruntime cpu']),
+        ('onnxruntime', 'cuda', ['onnxruntime cuda']),
+        ('passthrough', 'auto', ['passthrough cpu']),
+        ('passthrough', 'cuda', ['passthrough cpu']),
+    ],
+)
+def test_order(backend, device, rungs):
+    ladder = make_ladder(LadderOptions(backend, device))
+    assert [rung.name for rung in ladder] == rungs
+    assert [rung.on_gpu for rung in ladder] == ['cuda' in name for name in rungs]
+
+
+@pytest.mark.parametrize(
+    ('backend', 'device', 'complaint'),
+    [
+        ('openvino', 'auto', "got 'openvino', want one of auto, tensorrt, onnxruntime"),
+        ('auto', 'gpu', "got 'gpu', want one of auto, cuda, cpu"),
+        ('tensorrt', 'cpu', 'tensorrt does not run on device cpu'),
+    ],
+)
+def test_what_cannot_be(backend, device, complaint):
+    with pytest.raises(BackendError, match=complaint):
+        make_ladder(LadderOptions(backend, device))
+
+
+def test_rung_opens_a_warm_backend(make_model):
+    (rung,) = make_ladder(LadderOptions('onnxruntime', 'cpu'))
+    backend = rung.open(str(make_model()))
+    assert backend.device == 'CPUExecutionProvider'
+    assert backend.staging(1, 64, 64).shape == (1, 64, 64, 3)
+    backend.close()
+
+
+def test_rung_that_does_not_warm_up_is_closed(make_model):
+    (rung,) = make_ladder(LadderOptions('onnxruntime', 'cpu'))
+    with pytest.raises(BackendError):
+        rung.open(str(make_model(only=(24, 32))))

@@ -1,0 +1,198 @@
+"""The paper's choices, one by one: `python -m training.commands.ablations [key=value ...]`.
+
+Trains the variants of catalogue.py that are not trained yet and compares them. By default at a size that a
+CPU trains in minutes, on synthetic data; with `--full --data ROOT` as config/train says, on the published
+sets that lie in ROOT. The folder of --out gets the runs, and a table of each ablation, NAME.json and NAME.md.
+"""
+
+import argparse
+import json
+import shlex
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from restore_node.common.atomic import replacing
+from restore_node.common.errors import ConfigError, RestoreError
+from training.commands.cli import report_errors, table_console
+from training.data.example_photographs import provide_photographs
+from training.evaluation.quality import Quality
+from training.evaluation.report import markdown, show
+from training.evaluation.tables import Table
+from training.experiments.catalogue import choose, full_ablations, small_ablations
+from training.experiments.comparison import RULE, Row, compare, verdict
+from training.experiments.measuring import CONVENTION_WORDS, measure_run, measure_run_on_set
+from training.experiments.plans import Ablation, Planner, TestSet, Variant
+from training.experiments.runs import default_jobs, train_all
+from training.runs.provenance import commit
+
+
+def measure(ablation: Ablation, planner: Planner, seeds: Sequence[int]) -> list[Row]:
+    """Measure the finished runs of an ablation."""
+
+    def quality(variant: Variant, test: TestSet, seed: int) -> Quality:
+        run = planner.run(variant, seed)
+        if test.data:
+            return measure_run_on_set(run, planner.test_set(test))
+        return measure_run(run, planner.test_config(test))
+
+    measured = {
+        (variant.name, test.name): {seed: quality(variant, test, seed) for seed in seeds}
+        for test in ablation.tests
+        for variant in ablation.variants
+    }
+    steps = {
+        variant.name: planner.run(variant, seeds[0]).config.schedule.total_steps
+        for variant in ablation.variants
+    }
+    return compare(measured, steps)
+
+
+def make_table(ablation: Ablation, rows: Sequence[Row], planner: Planner, seeds: Sequence[int]) -> Table:
+    """An ablation as a table."""
+    config = planner.run(ablation.variants[0], seeds[0]).config
+    images = sorted({quality.images for row in rows for quality in row.qualities.values()})
+    counts, trained = ' or '.join(map(str, images)), ', '.join(map(str, seeds))
+    before = [
+        f'{variant.name}: {planner.run(variant, seeds[0]).config.schedule.total_steps} steps, from which '
+        'others start.'
+        for variant in ablation.before
+    ]
+    return Table(
+        ablation.title,
+        ('variant', 'test', 'input dB', 'steps', 'PSNR dB / SSIM', 'difference dB', 'spread dB', 'verdict'),
+        [_cells(row) for row in rows],
+        [
+            f'The claim. {ablation.claim}.',
+            f'PSNR and SSIM: {CONVENTION_WORDS}; means over {counts} images and seeds {trained}.',
+            f'Network {config.network} with {config.network_options}; batch {config.schedule.batch}, crops '
+            f'of {config.data.crop_px} px; averaged weights are measured.',
+            *before,
+            RULE,
+        ],
+    )
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    degraded = next(iter(row.qualities.values())).psnr_degraded_db
+    return (
+        row.variant,
+        row.test,
+        f'{degraded:.2f}',
+        str(row.steps),
+        f'{row.psnr_db:.2f} / {row.ssim:.3f}',
+        '-' if row.difference_db is None else f'{row.difference_db:+.2f}',
+        '-' if row.spread_db is None else f'{row.spread_db:.2f}',
+        verdict(row.differences_db),
+    )
+
+
+def ablate(
+    ablations: Sequence[Ablation],
+    planner: Planner,
+    seeds: Sequence[int],
+    jobs: int,
+    out: Path,
+    console: Console,
+) -> None:
+    """Train what is not trained yet, compare, and write down what came of it, one ablation after the other.
+
+    Args:
+        ablations: which.
+        planner: makes their runs.
+        seeds: each variant is trained once with each.
+        jobs: trainings at a time.
+        out: folder for everything; unfinished ablations in it go on.
+        console: gets the tables, and a line for each run that is finished.
+
+    Raises:
+        ConfigError: before anything is trained, where the overrides do not go with an ablation.
+        RestoreError: whatever goes wrong in a run.
+    """
+    # All of them first: what cannot be trained must not come out after hours of training something else.
+    planned = [(ablation, planner.chains([ablation], seeds)) for ablation in ablations]
+    for ablation, chains in planned:
+        for chain in chains:
+            provide_photographs(chain[0].config)
+        train_all(chains, jobs, lambda run: console.print(f'finished: {run.name}', highlight=False))
+        rows = measure(ablation, planner, seeds)
+        table = make_table(ablation, rows, planner, seeds)
+        with replacing(out / f'{ablation.name}.json') as unfinished:
+            unfinished.write_text(json.dumps(summarise(ablation, rows), indent=1) + '\n', encoding='utf-8')
+        with replacing(out / f'{ablation.name}.md') as unfinished:
+            unfinished.write_text(markdown([table]), encoding='utf-8')
+        show([table], console)
+
+
+def summarise(ablation: Ablation, rows: Sequence[Row]) -> dict[str, Any]:
+    """All figures of an ablation, as plain values."""
+    return {
+        'name': ablation.name,
+        'claim': ablation.claim,
+        'commit': commit(),
+        'convention': CONVENTION_WORDS,
+        'rule': RULE,
+        'rows': [
+            asdict(row)
+            | {
+                'psnr_db': row.psnr_db,
+                'ssim': row.ssim,
+                'difference_db': row.difference_db,
+                'spread_db': row.spread_db,
+                'verdict': verdict(row.differences_db),
+            }
+            for row in rows
+        ],
+    }
+
+
+def print_commands(ablations: Sequence[Ablation], planner: Planner, seeds: Sequence[int]) -> None:
+    """Write the configurations of all runs, and print the commands that train them."""
+    for run in (run for chain in planner.chains(ablations, seeds) for run in chain):
+        run.write_config()
+        print(shlex.join(run.command()))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the ablations. Returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog='python -m training.commands.ablations', description=__doc__.split('\n')[0]
+    )
+    parser.add_argument(
+        'overrides', nargs='*', metavar='key=value', help='of every run, such as data.roots=[/photographs]'
+    )
+    names = ', '.join(ablation.name for ablation in small_ablations())
+    parser.add_argument('--only', nargs='+', default=[], metavar='NAME', help=f'some of {names}')
+    parser.add_argument('--full', action='store_true', help="at the paper's size; wants --data and a GPU")
+    parser.add_argument('--data', type=Path, help='folder of GOPRO_Large, Rain800, Rain100H, Rain100L')
+    parser.add_argument('--commands', action='store_true', help='only write the configs and print commands')
+    parser.add_argument('--seeds', type=int, nargs='+', metavar='N', help='default: 1 2 3; with --full 1')
+    parser.add_argument(
+        '--jobs', type=int, default=default_jobs(), metavar='N', help='trainings side by side'
+    )
+    parser.add_argument('--out', type=Path, help='default: out/ablations, with --full runs/ablations')
+    options = parser.parse_intermixed_args(arguments)
+    try:
+        if options.full != bool(options.data):
+            raise ConfigError(
+                '--full and --data', seen='one of them', wanted='both', fix='give --full --data ROOT'
+            )
+        ablations = choose(full_ablations() if options.full else small_ablations(), options.only)
+        seeds = options.seeds or ([1] if options.full else [1, 2, 3])
+        out = options.out or Path('runs' if options.full else 'out', 'ablations')
+        planner = Planner(out / 'runs', options.overrides, options.data)
+        if options.commands:
+            print_commands(ablations, planner, seeds)
+            return 0
+        ablate(ablations, planner, seeds, max(1, options.jobs), out, table_console())
+    except RestoreError as error:
+        return report_errors(error)
+    print(f'{out}: {", ".join(f"{one.name}.md, {one.name}.json" for one in ablations)}, runs/')
+    return 0
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

@@ -1,0 +1,148 @@
+"""Find the node's gate threshold: `python -m training.commands.calibrate_gate CONFIG --model NAME`.
+
+The gate publishes the original where the model changes little (restore_node/runtime/restore.py). How little
+is a property of the model, so it is measured, on the photographs that the config holds out: the smallest
+threshold under which 95 % of clean frames go out untouched, and what that costs the others.
+"""
+
+import argparse
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.progress import track
+from rich.table import Table
+
+from restore_node.backends.base import Backend
+from restore_node.backends.onnxruntime import OnnxRuntimeBackend
+from restore_node.common.errors import ConfigError, RestoreError
+from restore_node.common.metrics import psnr
+from restore_node.model import load_model
+from restore_node.runtime.restore import change_score
+from training.commands.cli import report_errors, table_console
+from training.config.run import TrainConfig, load_config
+from training.data.photographs import Photograph, find_photographs, split
+from training.data.spread import spread
+from training.degradation.degrade import degrade, draw, truth
+from training.evaluation.conventions import PSNR_CAP_DB
+from training.evaluation.restoring import restore_batch
+
+CLEAN = 'clean'
+KINDS = (CLEAN, 'blur', 'streaks', 'drops', 'all')
+FRAME_PX = (360, 640)
+"""Height and width that larger photographs are cut to: drops have the size they have on a vehicle."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One frame: what the model changes, and the PSNR in dB (RGB, at most 60) before and after it."""
+
+    kind: str
+    score: float
+    degraded_db: float
+    restored_db: float
+
+
+def calibrate(scored: Sequence[Scored], left_alone: float) -> float:
+    """The smallest threshold, in tenths of a grey level, under which this share of clean frames falls.
+
+    Args:
+        scored: frames, some of them clean.
+        left_alone: share, 0..1.
+    """
+    scores = [frame.score for frame in scored if frame.kind == CLEAN]
+    return math.floor(10.0 * float(np.quantile(scores, left_alone)) + 1.0) / 10.0
+
+
+def score_frames(
+    backend: Backend, photographs: Sequence[Photograph], config: TrainConfig
+) -> Iterator[Scored]:
+    """Degrade each photograph in every way, restore it, and score the change."""
+    multiple = backend.size_multiple
+    for index, photograph in enumerate(photographs):
+        photo = _frame(photograph.read(), multiple)
+        height, width = photo.shape[:2]
+        for kind in KINDS:
+            rng = np.random.default_rng([config.seed, index])
+            drawn = draw(config.degradation, kind, height, width, rng)
+            degraded, sharp = degrade(photo, drawn), truth(photo, drawn)
+            restored = restore_batch(backend, degraded[None])[0]
+            yield Scored(
+                kind,
+                change_score(degraded, restored),
+                min(psnr(degraded, sharp), PSNR_CAP_DB),
+                min(psnr(restored, sharp), PSNR_CAP_DB),
+            )
+
+
+def _frame(image: NDArray[np.uint8], multiple: int) -> NDArray[np.uint8]:
+    """The middle of a photograph, at most `FRAME_PX`, in multiples of what the model takes."""
+    sides = [
+        min(side, most) // multiple * multiple for side, most in zip(image.shape[:2], FRAME_PX, strict=True)
+    ]
+    top, left = ((whole - side) // 2 for whole, side in zip(image.shape[:2], sides, strict=True))
+    return np.ascontiguousarray(image[top : top + sides[0], left : left + sides[1]])
+
+
+def table(scored: Sequence[Scored], threshold: float) -> Table:
+    """Mean PSNR by kind: degraded, restored, and with frames that score below the threshold left alone.
+
+    Args:
+        scored: frames of every kind.
+        threshold: grey levels, 0..255.
+    """
+    rows = Table('kind', 'frames', 'left alone', 'degraded, dB', 'restored, dB', 'with the gate, dB')
+    for kind in KINDS:
+        frames = [frame for frame in scored if frame.kind == kind]
+        alone = np.array([frame.score < threshold for frame in frames])
+        before = np.array([frame.degraded_db for frame in frames])
+        after = np.array([frame.restored_db for frame in frames])
+        gated = np.where(alone, before, after)
+        rows.add_row(
+            kind,
+            str(len(frames)),
+            f'{100.0 * alone.mean():.0f} %',
+            *(f'{value.mean():.2f}' for value in (before, after, gated)),
+        )
+    return rows
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Calibrate as the command line says. Returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog='python -m training.commands.calibrate_gate', description=__doc__.split('\n')[0]
+    )
+    parser.add_argument('config', help='whose held-out photographs and degradations are used')
+    parser.add_argument('overrides', nargs='*', metavar='key=value', help='such as data.roots=[/photographs]')
+    parser.add_argument('--model', required=True, help='a shipped model, or the path of a .onnx file')
+    parser.add_argument('--frames', type=int, default=60, help='photographs to take, spread over the sets')
+    parser.add_argument('--left-alone', type=float, default=0.95, help='share of clean frames, 0..1')
+    options = parser.parse_intermixed_args(arguments)
+    if options.frames < 1:
+        parser.error('--frames: want 1 or more')
+    if not 0.0 <= options.left_alone <= 1.0:
+        parser.error(f'--left-alone: got {options.left_alone}, want 0 to 1')
+    try:
+        config = load_config(options.config, options.overrides)
+        if config.data.pairs:
+            raise ConfigError(
+                'data.pairs', seen=config.data.pairs.layout, wanted='data.roots: photographs to degrade'
+            )
+        _, held_out = split(find_photographs(config.data.roots, config.data.frame_stride), config.data)
+        chosen = spread(min(options.frames, len(held_out)), len(held_out))
+        photographs = [held_out[position] for position in chosen]
+        with OnnxRuntimeBackend(load_model(options.model), device='cpu') as backend:
+            frames = score_frames(backend, photographs, config)
+            scored = list(track(frames, 'restoring', total=len(photographs) * len(KINDS)))
+    except RestoreError as error:
+        return report_errors(error)
+    threshold = calibrate(scored, options.left_alone)
+    table_console().print(table(scored, threshold))
+    print(f'gate_threshold: {threshold:.1f}')
+    return 0
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

@@ -1,0 +1,117 @@
+"""Look at what a configuration trains on and what came of it: `python -m training.commands.contact_sheet`.
+
+One row for each kind of degradation: degraded beside sharp, several times, each with its PSNR. With `--model`
+the images are those held out, and what the model makes of each stands in between; several models stand beside
+each other.
+"""
+
+import argparse
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+
+from restore_node.common.errors import RestoreError
+from restore_node.common.metrics import psnr
+from training.commands.cli import report_errors
+from training.config.run import TrainConfig, load_config
+from training.data.feed import open_feed
+from training.data.pair_source import PairSource
+from training.data.paired_set import open_pairs
+from training.data.patch_source import make_patch, read_frames
+from training.data.photographs import find_photographs, split
+from training.data.samples import Pair
+from training.evaluation.sheet import Strip, compare, draw_sheet, save_sheet
+from training.evaluation.systems import System, open_system
+
+
+def training_pairs(config: TrainConfig, columns: int) -> dict[str, list[Pair]]:
+    """Training pairs by kind, uint8 [side, side, 3] RGB each; a paired set has one kind, its layout.
+
+    Raises:
+        RestoreError: the data is not where the configuration says, or broken.
+    """
+    data = config.data
+    if data.pairs:
+        named, _ = open_pairs(data.pairs, data.held_out)
+        source = PairSource(named, data.pairs, data.crop_px, config.seed, config.schedule.batch)
+        return {data.pairs.layout: [source.sample(index) for index in range(columns)]}
+    photographs, _ = split(find_photographs(data.roots, data.frame_stride), data)
+    kinds = [kind for kind, weight in config.degradation.kinds.items() if weight > 0.0]
+    pairs: dict[str, list[Pair]] = {kind: [] for kind in kinds}
+    for column in range(columns):
+        # One photograph a column: the eye compares kinds on the same picture.
+        chosen = int(np.random.default_rng([config.seed, column]).integers(len(photographs)))
+        frames = read_frames(photographs[chosen], data)
+        for number, kind in enumerate(kinds):
+            rng = np.random.default_rng([config.seed, column, number])
+            pairs[kind].append(make_patch(frames, kind, data, config.degradation, rng))
+    return pairs
+
+
+def restored_strips(config: TrainConfig, systems: Sequence[System], columns: int) -> dict[str, list[Strip]]:
+    """Degraded, restored (by one system after the other) and sharp patches of what a configuration holds out.
+
+    Raises:
+        RestoreError: the data is not where the configuration says, or broken.
+    """
+    held_out = open_feed(config).held_out()
+    return {
+        kind: [
+            compare(sharp, degraded, *(system.restore('', degraded) for system in systems))
+            for degraded, sharp in pairs[:: max(1, len(pairs) // columns)][:columns]
+        ]
+        for kind, pairs in held_out.items()
+    }
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Make a sheet as the command line says. Returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog='python -m training.commands.contact_sheet', description=__doc__.split('\n')[0]
+    )
+    parser.add_argument('config', help='a YAML file such as config/train/synthetic.yaml')
+    parser.add_argument(
+        'overrides', nargs='*', metavar='key=value', help='such as data.roots=[/my/photographs]'
+    )
+    parser.add_argument(
+        '--out', type=Path, default=Path('contact_sheet.png'), help='the sheet (default: %(default)s)'
+    )
+    parser.add_argument('--columns', type=int, default=4, help='pairs of each kind (default: %(default)s)')
+    parser.add_argument(
+        '--model',
+        action='append',
+        default=[],
+        help='show what a shipped model, an .onnx file or a checkpoint restores; may be given again',
+    )
+    options = parser.parse_intermixed_args(arguments)
+    if options.columns < 1:
+        parser.error('--columns: want 1 or more')
+    try:
+        config = load_config(options.config, options.overrides)
+        if options.model:
+            with ExitStack() as opened:
+                systems = [opened.enter_context(open_system(model)) for model in options.model]
+                strips = restored_strips(config, systems, options.columns)
+        else:
+            pairs = training_pairs(config, options.columns)
+            strips = {
+                kind: [compare(sharp, degraded) for degraded, sharp in row] for kind, row in pairs.items()
+            }
+        save_sheet(draw_sheet(strips), options.out)
+    except RestoreError as error:
+        return report_errors(error)
+    for kind, row in strips.items():
+        means = np.mean(
+            [[psnr(image, strip.images[-1]) for image in strip.images[:-1]] for strip in row], axis=0
+        )
+        degraded, *restored = (f'{mean:.2f}' for mean in means)
+        made = f' -> {" | ".join(restored)}' if restored else ''
+        print(f'{kind:<14} {degraded}{made} dB mean PSNR to the truth')
+    print(options.out)
+    return 0
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

@@ -1,0 +1,90 @@
+"""A short training from photographs to a model: `python -m training.commands.demo`, or `make train-demo`.
+
+Trains as config/train/demo.yaml says on photographs that come with scikit-image, exports the checkpoint and
+restores photographs that were held out with the exported model. Ends with an error if they are no better.
+"""
+
+import argparse
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from restore_node.common.errors import RestoreError
+from training.commands.cli import report_errors, set_up_log
+from training.commands.contact_sheet import restored_strips
+from training.commands.export import export
+from training.commands.train import train
+from training.config.run import load_config
+from training.data.example_photographs import write_photographs
+from training.evaluation.quality import Quality, table
+from training.evaluation.sheet import draw_sheet, save_sheet
+from training.evaluation.systems import open_system
+from training.runs.errors import TrainingError
+from training.runs.folder import RunFolder
+
+ROOT = Path(__file__).parents[2]
+CONFIG = ROOT / 'config' / 'train' / 'demo.yaml'
+NAME = 'demo'
+_COLUMNS = 3
+
+
+def demo(out: Path, overrides: Sequence[str] = ()) -> dict[str, Quality]:
+    """Train, export and look.
+
+    Args:
+        out: folder for everything; an earlier demo in it is replaced.
+        overrides: of the configuration, `key=value`.
+
+    Returns:
+        Quality by kind of degradation, measured with the exported model on photographs held out.
+
+    Raises:
+        TrainingError: they are no better than they were degraded.
+        RestoreError: whatever goes wrong in training or export.
+    """
+    photographs, run, model = out / 'photographs', out / 'run', out / 'model'
+    for folder in (photographs, run, model):
+        shutil.rmtree(folder, ignore_errors=True)
+    write_photographs(photographs)
+    config = load_config(CONFIG, [f'data.roots=[{photographs}]', *overrides])
+    train(config, str(CONFIG.relative_to(ROOT)), run)
+    qualities = export(RunFolder(run).checkpoint, NAME, model).qualities
+    with open_system(str(model / f'{NAME}.onnx'), device='cpu') as system:
+        save_sheet(draw_sheet(restored_strips(config, [system], _COLUMNS)), out / 'before_after.png')
+    check_better(qualities)
+    return qualities
+
+
+def check_better(qualities: Mapping[str, Quality]) -> None:
+    """Raise TrainingError where restored photographs have a lower PSNR than degraded ones."""
+    for kind, quality in qualities.items():
+        if quality.psnr_restored_db <= quality.psnr_degraded_db:
+            raise TrainingError(
+                f'the model does not improve {kind}',
+                seen=f'PSNR {quality.psnr_restored_db:.2f} dB',
+                wanted=f'above {quality.psnr_degraded_db:.2f} dB',
+                fix='give it more time: make train-demo ARGS=schedule.max_minutes=10',
+            )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the demo. Returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog='python -m training.commands.demo', description=__doc__.split('\n')[0]
+    )
+    parser.add_argument('overrides', nargs='*', metavar='key=value', help='such as schedule.max_minutes=10')
+    parser.add_argument('--out', type=Path, default=Path('out', 'train-demo'), help='default: out/train-demo')
+    options = parser.parse_intermixed_args(arguments)
+    set_up_log()
+    try:
+        qualities = demo(options.out, options.overrides)
+    except RestoreError as error:
+        return report_errors(error)
+    print(f'photographs held out, through the exported model:\n{table(qualities)}')
+    print(f'pictures: {options.out}/before_after.png (degraded, restored, sharp)')
+    print(f'model: {options.out}/model/{NAME}.onnx; checkpoint: {options.out}/run/checkpoint.pt')
+    return 0
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

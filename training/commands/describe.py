@@ -1,0 +1,95 @@
+"""What networks cost: `python -m training.commands.describe [NAME [OPTION=VALUE ...]]`.
+
+Without a name, all of them; with one, its layers, such as `paper block=nah` or `discriminator`.
+"""
+
+import argparse
+from typing import Any
+
+import torch
+import yaml
+from rich.table import Column, Table
+from torch import nn
+
+from restore_node.common.errors import ConfigError, RestoreError
+from training.commands.cli import report_errors, table_console
+from training.networks.costs import layers, macs_per_pixel, parameters
+from training.networks.discriminator import SIDE, Discriminator
+from training.networks.registry import NETWORKS, build
+
+DISCRIMINATOR = 'discriminator'
+
+
+def _make(name: str, **options: Any) -> nn.Module:
+    with torch.device('meta'):
+        if name != DISCRIMINATOR:
+            return build(name, **options)
+        if options:
+            raise ConfigError('the discriminator has no options', seen=', '.join(options))
+        return Discriminator()
+
+
+def _costs(network: nn.Module) -> str:
+    return f'{parameters(network):,} parameters, {macs_per_pixel(network):,} MAC per pixel'
+
+
+def _networks_table() -> Table:
+    table = Table('network', *_right('parameters', 'MAC per pixel', 'size multiple'), box=None)
+    for name in sorted(NETWORKS):
+        network = _make(name)
+        table.add_row(
+            name, f'{parameters(network):,}', f'{macs_per_pixel(network):,}', str(network.size_multiple)
+        )
+    critic = _make(DISCRIMINATOR)
+    table.add_row(
+        DISCRIMINATOR, f'{parameters(critic):,}', f'{macs_per_pixel(critic):,}', f'{SIDE}, no other size'
+    )
+    return table
+
+
+def _layers_table(network: nn.Module) -> Table:
+    table = Table('layer', 'kind', *_right(f'output for {SIDE} x {SIDE}', 'parameters'), box=None)
+    for layer in layers(network):
+        shape = ' x '.join(map(str, layer.shape))
+        table.add_row(layer.name, type(layer.module).__name__, shape, f'{layer.parameters:,}')
+    return table
+
+
+def _right(*headers: str) -> list[Any]:
+    return [Column(header, justify='right') for header in headers]
+
+
+def _options(pairs: list[str]) -> dict[str, Any]:
+    options = {}
+    for pair in pairs:
+        name, equals, text = pair.partition('=')
+        if not (name and equals):
+            raise ConfigError('cannot understand the option', seen=pair, wanted='OPTION=VALUE')
+        try:
+            options[name] = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise ConfigError(f'option {pair}', seen=error, wanted='a YAML value after =') from error
+    return options
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print what networks cost. Returns the exit code."""
+    parser = argparse.ArgumentParser(prog='python -m training.commands.describe', description=__doc__)
+    parser.add_argument('network', nargs='?', help=f'{", ".join(sorted(NETWORKS))} or {DISCRIMINATOR}')
+    parser.add_argument('options', nargs='*', metavar='OPTION=VALUE', help='of the network')
+    asked = parser.parse_args(arguments)
+    console = table_console()
+    try:
+        if asked.network is None:
+            console.print(_networks_table())
+            return 0
+        network = _make(asked.network, **_options(asked.options))
+    except RestoreError as error:
+        return report_errors(error)
+    console.print(_layers_table(network))
+    console.print(f'{asked.network}: {_costs(network)}', highlight=False)
+    return 0
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

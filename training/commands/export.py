@@ -1,0 +1,149 @@
+"""Make a model file of a checkpoint: `python -m training.commands.export runs/RUN/checkpoint.pt`.
+
+Writes NAME.onnx, NAME.fp16.onnx and their card NAME.json, in place of older ones, after the graphs were
+compared with the network and its quality was measured on the photographs that the run held out.
+"""
+
+import argparse
+import copy
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from restore_node.backends.onnxruntime import OnnxRuntimeBackend
+from restore_node.common.errors import ConfigError, InputError, RestoreError
+from restore_node.model import load_model
+from training.commands.cli import report_errors
+from training.config.run import TrainConfig, parse_config
+from training.data.feed import open_feed
+from training.evaluation.quality import Quality, measure, table
+from training.evaluation.restoring import restore_batch
+from training.model_file.card import make_card, quality_entry, write_card
+from training.model_file.graph import check_alike, check_equal, write_graph
+from training.networks.registry import build
+from training.runs import checkpoint
+from training.runs.checkpoint import Checkpoint
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export wrote and found.
+
+    Attributes:
+        graph: the fp32 graph; the others lie beside it.
+        qualities: by kind of degradation, measured with the fp32 graph on what the run held out.
+        half_db: PSNR in dB of the fp16 graph's output to the fp32 graph's, on noise, a smooth picture or what
+            the run held out, where they differ the most.
+    """
+
+    graph: Path
+    qualities: dict[str, Quality]
+    half_db: float
+
+
+def export(source: Path, name: str | None, out: Path, roots: Sequence[str] = ()) -> Exported:
+    """Export the averaged weights of a checkpoint.
+
+    Args:
+        source: the checkpoint.
+        name: stem of the model's files, of a run's name's letters; that of the run if None.
+        out: folder they go to.
+        roots: where the photographs lie on this machine, or its paired set, which is one folder; where the
+            run found them if empty.
+
+    Raises:
+        RestoreError: unreadable checkpoint or photographs, an impossible name, or a graph that differs from
+            the network.
+    """
+    saved = checkpoint.load(source)
+    values = saved.config | ({'name': name} if name else {})
+    if roots:
+        values |= {'data': _moved(values['data'], roots)}
+    config = parse_config(values, str(source))
+    network = build(config.network, **config.network_options)
+    checkpoint.fill(network, saved.average)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=out, prefix=f'.{config.name}.') as unfinished:
+            qualities, half_db = _make(network, saved, config, Path(unfinished))
+            # The card last: until it arrives, a reader sees a graph that does not match and says so.
+            for suffix in ('.onnx', '.fp16.onnx', '.json'):
+                os.replace(Path(unfinished, config.name + suffix), out / (config.name + suffix))
+    except OSError as error:
+        raise InputError(
+            f'cannot write the model to {out}', seen=error, fix='check permissions and space'
+        ) from error
+    return Exported(out / f'{config.name}.onnx', qualities, half_db)
+
+
+def _moved(data: dict[str, Any], roots: Sequence[str]) -> dict[str, Any]:
+    """The `data` part of a run's configuration with its photographs, or its paired set, at another place."""
+    pairs = data.get('pairs')
+    if not pairs:
+        return data | {'roots': list(roots)}
+    if len(roots) > 1:
+        raise ConfigError(
+            '--roots', seen=', '.join(roots), wanted=f'one folder, that of the paired set {pairs["layout"]}'
+        )
+    return data | {'pairs': pairs | {'root': roots[0]}}
+
+
+def _make(
+    network: nn.Module, saved: Checkpoint, config: TrainConfig, folder: Path
+) -> tuple[dict[str, Quality], float]:
+    """Write graph and card to a folder, checked and measured through the node's own loader and backend."""
+    held_out = open_feed(config).held_out()
+    graph, half = folder / f'{config.name}.onnx', folder / f'{config.name}.fp16.onnx'
+    write_graph(network, network.size_multiple, graph)
+    write_graph(copy.deepcopy(network).half(), network.size_multiple, half)
+    pictures = (degraded for pairs in held_out.values() for degraded, _ in pairs)
+    half_db = check_alike(half, graph, network.size_multiple, pictures)
+    card = make_card(network, saved, config, {'fp32': graph, 'fp16': half})
+    write_card(card, folder)
+    with OnnxRuntimeBackend(load_model(str(graph)), device='cpu') as backend:
+        check_equal(network, network.size_multiple, backend)
+        qualities = {
+            kind: measure(lambda degraded: restore_batch(backend, degraded[None])[0], pairs)
+            for kind, pairs in held_out.items()
+        }
+    card['quality'] = [
+        quality_entry(f'held-out pairs of {config.data.pairs.layout}', quality)
+        if config.data.pairs
+        else quality_entry(f'held-out photographs, degraded: {kind}', quality)
+        for kind, quality in qualities.items()
+    ]
+    write_card(card, folder)
+    return qualities, half_db
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Export one checkpoint. Returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog='python -m training.commands.export', description=__doc__.split('\n')[0]
+    )
+    parser.add_argument('checkpoint', type=Path)
+    parser.add_argument('--name', help="stem of the model files (default: the run's name)")
+    parser.add_argument('--out', type=Path, default=Path('models'), help='folder (default: models)')
+    parser.add_argument(
+        '--roots',
+        nargs='+',
+        default=(),
+        help='folders or tars of photographs, or the folder of the paired set, if not where the run found it',
+    )
+    options = parser.parse_args(arguments)
+    try:
+        exported = export(options.checkpoint, options.name, options.out, options.roots)
+    except RestoreError as error:
+        return report_errors(error)
+    print(f'{exported.graph}, on what the run held out:\n{table(exported.qualities)}')
+    print(f'The fp16 graph beside it: {exported.half_db:.1f} dB or more to this one, there and on noise.')
+    return 0
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

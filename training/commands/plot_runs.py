@@ -1,0 +1,87 @@
+"""Plot what runs gained on photographs held out: `python -m training.commands.plot_runs RUN [RUN ...]`.
+
+Runs are drawn one after the other, in the order given: the stages of one training. Each stage measures on
+patches of its own, so what is comparable from one to the next is the gain over the degraded patches.
+"""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use('Agg')
+
+from matplotlib import pyplot
+
+from restore_node.common.atomic import replacing
+from restore_node.common.errors import InputError, RestoreError
+from training.commands.cli import report_errors
+from training.evaluation.quality import Quality
+from training.loop.records import read_qualities
+from training.runs.folder import RunFolder
+
+Measured = Mapping[int, Mapping[str, Quality]]
+"""By step and kind of degradation."""
+
+
+def draw(runs: Sequence[Measured], path: Path) -> None:
+    """Plot the gain in PSNR against steps as a PNG, a line for each kind, a break where a run ends.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    figure, axes = pyplot.subplots(figsize=(7.5, 4.5), dpi=110, layout='constrained')
+    kinds = list(dict.fromkeys(kind for run in runs for seen in run.values() for kind in seen))
+    colours = {kind: f'C{number}' for number, kind in enumerate(kinds)}
+    start = 0
+    for run in runs:
+        for kind, colour in colours.items():
+            points = {start + step: seen[kind] for step, seen in run.items() if kind in seen}
+            gains = [quality.psnr_restored_db - quality.psnr_degraded_db for quality in points.values()]
+            axes.plot([*points], gains, 'o-', markersize=4, color=colour)
+        start += max(run)
+        axes.axvline(start, color='0.8', linewidth=0.8)
+    axes.axhline(0.0, color='0.6', linewidth=0.8)
+    axes.set_xlabel('steps, all runs one after the other')
+    axes.set_ylabel('gain in PSNR on photographs held out, RGB, dB')
+    axes.grid(alpha=0.3)
+    lines = [pyplot.Line2D([], [], color=colour) for colour in colours.values()]
+    figure.legend(lines, kinds, loc='outside right center')
+    try:
+        with replacing(path) as unfinished:
+            figure.savefig(unfinished, format='png')
+    except OSError as error:
+        raise InputError(
+            f'cannot write {path}', seen=error, fix='name a file in a folder that exists'
+        ) from error
+    finally:
+        pyplot.close(figure)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Plot as the command line says. Returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog='python -m training.commands.plot_runs', description=__doc__.split('\n')[0]
+    )
+    parser.add_argument('runs', nargs='+', metavar='RUN', type=Path, help='folder of a run')
+    parser.add_argument('--out', type=Path, default=Path('runs.png'), help='the plot (default: %(default)s)')
+    options = parser.parse_args(arguments)
+    try:
+        measured = [_measured(RunFolder(run)) for run in options.runs]
+        draw(measured, options.out)
+    except RestoreError as error:
+        return report_errors(error)
+    print(options.out)
+    return 0
+
+
+def _measured(folder: RunFolder) -> Measured:
+    qualities = read_qualities(folder)
+    if not qualities:
+        raise InputError(f'{folder.path} has measured nothing yet', fix='see validation in its config')
+    return qualities
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

@@ -1,0 +1,162 @@
+"""Train a network: `python -m training.commands.train config/train/restore_lite.yaml key=value ...`.
+
+On several GPUs or machines: `devices=4`, or `torchrun ... -m training.commands.train CONFIG`. The run folder
+gets all that made the run (runs/folder.py) and `checkpoint.pt`, of which `training.commands.export` makes a
+model.
+"""
+
+import argparse
+import logging
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch.multiprocessing import ProcessRaisedException
+
+from restore_node.common.errors import ConfigError, RestoreError
+from training.commands.cli import report_errors, set_up_log
+from training.config.run import TrainConfig, load_config
+from training.data.feed import Feed, open_feed
+from training.data.loader import batches
+from training.loop.devices import is_first_process, make_fabric, set_up_device
+from training.loop.monitor import Monitor
+from training.loop.stopping import ForwardedStop
+from training.loop.trainer import Trainer
+from training.losses.perceptual import find_weights
+from training.networks.registry import build
+from training.runs import checkpoint
+from training.runs.checkpoint import Checkpoint
+from training.runs.errors import TrainingError
+from training.runs.folder import RunFolder
+from training.runs.provenance import provenance
+from training.runs.resumption import last_checkpoint
+
+log = logging.getLogger('training')
+
+
+def train(config: TrainConfig, source: str, run: Path, *, resume: bool = False) -> None:
+    """Train as configured, in a run folder.
+
+    Args:
+        config: what to do.
+        source: path of the configuration file, for the model card.
+        run: folder for everything the run writes; new, unless `resume`. On several machines, one they share.
+        resume: go on from the checkpoint in `run`, or from the beginning where it has none yet.
+
+    Raises:
+        ConfigError: impossible configuration, a run folder that is in the way, or one that holds another run.
+        InputError: unreadable photographs or checkpoint.
+        TrainingError: the run broke down; what it had reached is in its folder.
+    """
+    folder = RunFolder(run)
+    if is_first_process() and not resume:
+        folder.refuse_if_taken()
+    check_network(config)
+    fabric = make_fabric(config)
+    resumed = last_checkpoint(folder, config) if resume else None
+    started_from = checkpoint.load(Path(config.start_from)) if config.start_from and not resumed else None
+    feed = open_feed(config)
+    made = provenance(config, source, feed, resumed=resumed, started_from=started_from)
+    # Bound beforehand: Fabric walks through arguments that it passes on, and refuses frozen dataclasses.
+    rank = partial(
+        _train_rank,
+        config=config,
+        provenance=made,
+        folder=folder,
+        feed=feed,
+        resumed=resumed,
+        started_from=started_from,
+    )
+    try:
+        with ForwardedStop():
+            fabric.launch(rank)
+    except ProcessRaisedException as error:
+        raise _as_ours(error) from error
+
+
+def check_network(config: TrainConfig) -> None:
+    """Raise ConfigError for a network that cannot be made, or that its crops or losses do not fit."""
+    with torch.device('meta'):
+        network = build(config.network, **config.network_options)
+    multiple = int(getattr(network, 'size_multiple', 1))
+    if config.data.crop_px % multiple:
+        raise ConfigError(
+            'data.crop_px', seen=config.data.crop_px, wanted=f'a multiple of {multiple} for {config.network}'
+        )
+    if config.loss.perceptual:
+        find_weights(config.loss.perceptual.weights, config.loss.perceptual.download)
+
+
+def _train_rank(
+    fabric: Fabric,
+    *,
+    config: TrainConfig,
+    provenance: dict[str, Any],
+    folder: RunFolder,
+    feed: Feed,
+    resumed: Checkpoint | None,
+    started_from: Checkpoint | None,
+) -> None:
+    """What every process of a run does."""
+    set_up_log()
+    set_up_device(fabric)
+    trainer = Trainer(fabric, config, provenance, folder.path)
+    if resumed:
+        trainer.resume(resumed)
+    elif started_from:
+        trainer.start_from(started_from.average)
+
+    def from_step(step: int) -> Any:
+        return batches(
+            feed.source,
+            config.schedule.batch,
+            step,
+            fabric.global_rank,
+            fabric.world_size,
+            config.data.workers,
+        )
+
+    if fabric.is_global_zero:
+        folder.describe(config, provenance, feed.files)
+        images = sum(origin['images'] for origin in feed.data)
+        log.info('%s: %d images to train on, in %s', config.name, images, folder.path)
+        step = resumed.step if resumed else 0
+        with Monitor(config, folder, step, feed.held_out(), fabric.device) as monitor:
+            trainer.fit(from_step, monitor)
+    else:
+        trainer.fit(from_step)
+
+
+def _as_ours(error: ProcessRaisedException) -> Exception:
+    """A user's error of a spawned process, which arrives as the text of its traceback."""
+    kind, _, line = error.msg.strip().rsplit('\n', 1)[-1].partition(': ')
+    return (
+        TrainingError(line)
+        if kind.startswith(('restore_node.common.errors.', 'training.runs.errors.'))
+        else error
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Train as the command line says. Returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog='python -m training.commands.train', description=__doc__.split('\n')[0]
+    )
+    parser.add_argument('config', help='a YAML file such as config/train/restore_lite.yaml')
+    parser.add_argument('overrides', nargs='*', metavar='key=value', help='such as schedule.batch=4')
+    parser.add_argument('--folder', type=Path, help='for all that the run writes (default: runs/NAME)')
+    parser.add_argument('--resume', action='store_true', help='go on where the run in its folder was stopped')
+    options = parser.parse_intermixed_args(arguments)
+    set_up_log()
+    try:
+        config = load_config(options.config, options.overrides)
+        train(config, options.config, options.folder or Path('runs', config.name), resume=options.resume)
+    except RestoreError as error:
+        return report_errors(error)
+    return 0
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

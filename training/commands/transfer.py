@@ -1,0 +1,164 @@
+"""Does deblurring help deraining? `python -m training.commands.transfer [key=value ...]`, `make transfer`.
+
+The paper's transfer learning (section 4.4) in small: a generator learns to derain, once from scratch and once
+from the weights of one that has learnt to deblur; network, photographs, order of the samples, schedule and
+seed are the same. Two questions are asked:
+
+- At equal PSNR, how many steps does the second save along its way?
+- With a fifth of the steps, and a schedule of its own that ends there, does it come where the first ended?
+  (The paper claims that over 80 % is saved.) The same fifth from scratch is the control.
+
+Runs, curves, transfer.json, summary.md and transfer.png are in the folder of --out.
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from restore_node.common.atomic import replacing
+from restore_node.common.errors import RestoreError
+from training.commands.cli import report_errors, table_console
+from training.config.run import TrainConfig, load_config
+from training.data.example_photographs import provide_photographs
+from training.evaluation.quality import Quality
+from training.evaluation.report import show
+from training.experiments.catalogue import SMALL
+from training.experiments.curves import read_curve
+from training.experiments.measuring import measure_run
+from training.experiments.runs import Run, default_jobs, train_all
+from training.experiments.transfer_report import Outcome, draw, markdown, summarise, tables
+
+SHORT_SHARE = 0.2
+"""Of the steps, for the direct test: what the paper's "more than 80 %" leaves."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The runs of one seed; those of the short trainings have a schedule of their own."""
+
+    seed: int
+    deblur: Run
+    scratch: Run
+    transfer: Run
+    short_scratch: Run
+    short_transfer: Run
+
+    def chains(self) -> list[list[Run]]:
+        """Runs in the order in which they need each other."""
+        return [[self.deblur, self.transfer, self.short_transfer], [self.scratch, self.short_scratch]]
+
+
+def make_plan(overrides: Sequence[str], seed: int, runs: Path) -> Plan:
+    """The runs of one seed, not started; raises ConfigError for impossible overrides."""
+
+    def run(name: str, task: str, *own: str) -> Run:
+        config = load_config(SMALL / f'{task}.yaml', [*overrides, f'seed={seed}', *own])
+        return Run(f'{name}-{seed}', config, runs)
+
+    deblur = run('deblur', 'deblur')
+    transferred = f'start_from={deblur.folder.checkpoint}'
+    scratch = run('scratch', 'derain')
+    short = f'schedule.steps={round(SHORT_SHARE * scratch.config.schedule.total_steps)}'
+    return Plan(
+        seed,
+        deblur,
+        scratch,
+        run('transfer', 'derain', transferred),
+        run('short-scratch', 'derain', short),
+        run('short-transfer', 'derain', short, transferred),
+    )
+
+
+def outcome(plan: Plan) -> Outcome:
+    """What came of the finished runs of one seed; all are measured on the same patches."""
+    config = plan.scratch.config
+    kind = config.validation.kinds[0]
+
+    def final(run: Run) -> Quality:
+        return measure_run(run, config)
+
+    from_scratch, deblurring = final(plan.scratch), final(plan.deblur)
+    # An untrained generator returns its input.
+    untrained_db, deblurring_db = from_scratch.psnr_degraded_db, deblurring.psnr_restored_db
+    return Outcome(
+        seed=plan.seed,
+        scratch=read_curve(plan.scratch.folder, kind, untrained_db),
+        transfer=read_curve(plan.transfer.folder, kind, deblurring_db),
+        short_scratch=read_curve(plan.short_scratch.folder, kind, untrained_db),
+        short_transfer=read_curve(plan.short_transfer.folder, kind, deblurring_db),
+        pretraining_steps=plan.deblur.config.schedule.total_steps,
+        final={
+            'from scratch': from_scratch,
+            'from deblurring': final(plan.transfer),
+            'from scratch, a fifth of the steps': final(plan.short_scratch),
+            'from deblurring, a fifth of the steps': final(plan.short_transfer),
+        },
+    )
+
+
+def transfer(overrides: Sequence[str], seeds: Sequence[int], jobs: int, out: Path, console: Console) -> None:
+    """Train what is not trained yet, and write down what came of it.
+
+    Args:
+        overrides: of both configurations, `key=value`.
+        seeds: one set of runs for each.
+        jobs: trainings at a time.
+        out: folder for everything; an unfinished experiment in it goes on.
+        console: gets the tables, and a line for each run that is finished.
+
+    Raises:
+        RestoreError: whatever goes wrong in a run.
+    """
+    plans = [make_plan(overrides, seed, out / 'runs') for seed in seeds]
+    config: TrainConfig = plans[0].scratch.config
+    provide_photographs(config)
+    train_all(
+        [chain for plan in plans for chain in plan.chains()],
+        jobs,
+        lambda run: console.print(f'finished: {run.name}', highlight=False),
+    )
+    outcomes = [outcome(plan) for plan in plans]
+    made = tables(outcomes, config)
+    with replacing(out / 'transfer.png') as unfinished:
+        draw(outcomes, config, unfinished)
+    with replacing(out / 'transfer.json') as unfinished:
+        unfinished.write_text(json.dumps(summarise(outcomes, config), indent=1) + '\n', encoding='utf-8')
+    with replacing(out / 'summary.md') as unfinished:
+        unfinished.write_text(markdown(made), encoding='utf-8')
+    show(made, console)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the experiment. Returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog='python -m training.commands.transfer', description=__doc__.split('\n')[0]
+    )
+    parser.add_argument(
+        'overrides', nargs='*', metavar='key=value', help='of both configs, such as data.roots=[/photographs]'
+    )
+    parser.add_argument('--out', type=Path, default=Path('out', 'transfer'), help='default: out/transfer')
+    parser.add_argument('--seeds', type=int, nargs='+', default=[1, 2], metavar='N', help='default: 1 2')
+    parser.add_argument(
+        '--jobs', type=int, default=default_jobs(), metavar='N', help='trainings side by side'
+    )
+    options = parser.parse_intermixed_args(arguments)
+    try:
+        transfer(
+            options.overrides,
+            options.seeds,
+            max(1, options.jobs),
+            options.out,
+            table_console(),
+        )
+    except RestoreError as error:
+        return report_errors(error)
+    print(f'{options.out}: transfer.png, transfer.json, summary.md, runs/')
+    return 0
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

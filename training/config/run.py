@@ -1,0 +1,231 @@
+"""The trainer's configuration: YAML plus `key=value`, checked as a whole before anything starts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+from restore_node.common.errors import ConfigError
+from training.config.bounded import BelowOne, Count, NotNegative, Positive
+from training.config.data import DataConfig
+from training.config.losses import LossConfig
+from training.degradation.ranges import KINDS, DegradationConfig
+
+CRITIC_PX = 256
+"""Side of the crops that the discriminator takes (paper, table 1)."""
+
+
+@dataclass(frozen=True)
+class ScheduleConfig:
+    """How long and how fast.
+
+    Attributes:
+        batch: crops a step, over all devices.
+        steps: length of a run of one stage.
+        stages: instead, lengths of several: each begins with a fresh critic and fresh optimizers and keeps
+            the generator (the incremental training strategy of the paper, section 4.1).
+        max_minutes: ends the run earlier when set, and the learning rate follows whichever is farther on;
+            such a run depends on the machine's speed, no two end alike.
+        warmup_steps: the learning rate rises linearly over these, in every stage.
+        learning_rate, final_learning_rate: learning rate at first and at the end.
+        hold: share of the decay's time that passes at the first rate.
+        decay, decay_over: how it falls, and whether every stage begins at the first rate again.
+        ema_decay: of the moving average of the weights, which is what is validated and exported.
+        clip_norm: gradients of the generator are scaled down to this norm; null leaves them as they are.
+    """
+
+    batch: Count = 8
+    steps: Count | None = None
+    stages: tuple[Count, ...] = ()
+    max_minutes: Positive | None = None
+    warmup_steps: Annotated[int, Field(ge=0)] = 500
+    learning_rate: Positive = 1e-3
+    final_learning_rate: Positive = 1e-6
+    hold: BelowOne = 0.0
+    decay: Literal['cosine', 'linear'] = 'cosine'
+    decay_over: Literal['run', 'stage'] = 'run'
+    ema_decay: BelowOne = 0.999
+    clip_norm: Positive | None = 1.0
+
+    @property
+    def total_steps(self) -> int:
+        """Length of the run."""
+        return sum(self.stages) or self.steps or 0
+
+    def __post_init__(self) -> None:
+        if (self.steps is None) != bool(self.stages):
+            raise ValueError('want either steps or stages')
+        if self.max_minutes and self.stages:
+            raise ValueError('max_minutes does not go with stages, whose lengths are steps')
+        if self.final_learning_rate > self.learning_rate:
+            raise ValueError(
+                f'final_learning_rate is {self.final_learning_rate:g}, above learning_rate, '
+                f'{self.learning_rate:g}'
+            )
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """Which optimizer, see loop/optimizers.py, and its constants.
+
+    Attributes:
+        name: `adam`, or `muon` for the kernels and Adam for the rest.
+        betas: Adam's.
+        momentum: Muon's.
+        muon_factor: Muon's learning rate over Adam's; its steps are as long whatever the gradient.
+        muon_decay: weight decay of the kernels, which bounds what steps of one length add up to.
+    """
+
+    name: Literal['adam', 'muon'] = 'adam'
+    betas: tuple[BelowOne, BelowOne] = (0.9, 0.999)
+    momentum: BelowOne = 0.95
+    muon_factor: Positive = 20.0
+    muon_decay: NotNegative = 0.1
+
+
+@dataclass(frozen=True)
+class ValidationConfig:
+    """When and on what a run is measured.
+
+    Attributes:
+        kinds, patches: patches of the photographs held out, degraded once for all, so many of each kind.
+        minutes, steps: how often, whichever comes first.
+    """
+
+    kinds: tuple[str, ...] = ('clean', 'blur', 'streaks', 'drops', 'all')
+    patches: Count = 16
+    minutes: Positive | None = 5.0
+    steps: Count | None = None
+
+    def __post_init__(self) -> None:
+        if not self.kinds or not set(self.kinds) <= set(KINDS):
+            raise ValueError(f'kinds is {list(self.kinds)}, want some of {", ".join(KINDS)}')
+
+
+@dataclass(frozen=True)
+class CheckpointConfig:
+    """How often the state of a run is saved: whichever comes first; at its end in any case."""
+
+    minutes: Positive | None = 5.0
+    steps: Count | None = None
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One training run.
+
+    Attributes:
+        network: name of the generator, with options of its own in `network_options`.
+        start_from: checkpoint of another run, whose averaged generator this one begins with (transfer).
+        devices: GPUs that train together; a batch is divided between them. Where torchrun started the
+            processes, it says how many there are.
+        cpu_processes: the same where there is no GPU: processes that share the cores.
+        precision: bf16-mixed computes the generator in bfloat16; weights, losses and penalties stay float32.
+        compile: run the generator through torch.compile.
+        log_seconds: how often losses are recorded.
+    """
+
+    # Also holds for the dataclasses inside.
+    __pydantic_config__ = ConfigDict(extra='forbid', allow_inf_nan=False)
+
+    name: Annotated[str, Field(pattern=r'^[a-z0-9][a-z0-9._-]*$')]
+    task: Literal['deblur', 'derain', 'restore']
+    network: str
+    data: DataConfig
+    schedule: ScheduleConfig
+    network_options: dict[str, Any] = field(default_factory=dict)
+    start_from: str | None = None
+    seed: Annotated[int, Field(ge=0)] = 1
+    accelerator: Literal['auto', 'cpu', 'cuda'] = 'auto'
+    devices: Count = 1
+    cpu_processes: Count = 1
+    precision: Literal['32-true', 'bf16-mixed'] = '32-true'
+    compile: bool = False
+    degradation: DegradationConfig = field(default_factory=DegradationConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    validation: ValidationConfig = field(default_factory=ValidationConfig)
+    checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
+    log_seconds: Positive = 30.0
+
+    def __post_init__(self) -> None:
+        for name in ('devices', 'cpu_processes'):
+            if self.schedule.batch % getattr(self, name):
+                raise ValueError(
+                    f'schedule.batch is {self.schedule.batch}, not a multiple of {name} {getattr(self, name)}'
+                )
+        if self.loss.adversarial and self.data.crop_px != CRITIC_PX:
+            raise ValueError(
+                f'data.crop_px is {self.data.crop_px}, and the critic of loss.adversarial wants {CRITIC_PX}'
+            )
+
+
+_ADAPTER = TypeAdapter(TrainConfig)
+
+
+def load_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:
+    """Read and check a configuration.
+
+    Args:
+        path: a YAML file with the keys of TrainConfig.
+        overrides: `key=value` with dotted keys and YAML values, such as `schedule.batch=4`.
+
+    Raises:
+        ConfigError: unreadable file, malformed override, unknown keys or impossible values, all at once.
+    """
+    try:
+        values = yaml.safe_load(Path(path).read_text(encoding='utf-8'))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(
+            f'cannot read the configuration {path}', seen=error, wanted='a YAML file'
+        ) from error
+    if not isinstance(values, dict):
+        raise ConfigError(f'configuration {path}', seen=type(values).__name__, wanted='a mapping of keys')
+    for override in overrides:
+        _override(values, override)
+    return parse_config(values, str(path))
+
+
+def parse_config(values: dict[str, Any], source: str) -> TrainConfig:
+    """Check a configuration's values; `source` names it in messages. Raises ConfigError with every fault."""
+    try:
+        return _ADAPTER.validate_python(values)
+    except ValidationError as error:
+        faults = ' | '.join(map(_fault, error.errors()))
+        raise ConfigError(f'configuration {source}', seen=faults, fix='see training/config/run.py') from error
+
+
+def config_values(config: TrainConfig) -> dict[str, Any]:
+    """The configuration as plain values that YAML and JSON can hold."""
+    return _ADAPTER.dump_python(config, mode='json')
+
+
+def _override(values: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition('=')
+    if not (key and equals):
+        raise ConfigError(
+            'cannot understand the override', seen=override, wanted='key=value, such as schedule.batch=4'
+        )
+    *parents, last = key.split('.')
+    for parent in parents:
+        values = values.setdefault(parent, {})
+        if not isinstance(values, dict):
+            raise ConfigError(
+                f'override {override}', seen=f'{parent} is a single value', wanted='a group of keys'
+            )
+    try:
+        values[last] = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f'override {override}', seen=error, wanted='a YAML value after =') from error
+
+
+def _fault(fault: Any) -> str:
+    named = {'unexpected_keyword_argument': 'unknown key', 'missing': 'missing'}
+    reason = named.get(fault['type']) or fault['msg'].removeprefix('Value error, ')
+    # A whole group of keys would hide the reason; checks of a group name the values themselves.
+    if fault['type'] not in named and not isinstance(fault['input'], dict):
+        reason += f', got {fault["input"]!r}'
+    return ': '.join(filter(None, ('.'.join(map(str, fault['loc'])), reason)))
