@@ -1,0 +1,234 @@
+"""Motion blur from a camera's own video: one exposure over consecutive frames, along their optical flow.
+
+What carries over to real blur is as in J. Rim et al., "Realistic Blur Synthesis for Learning Image
+Deblurring", ECCV 2022: sub-frames interpolated until no step is longer than about a pixel, what was clipped
+to white raised again before it is averaged, and the average taken in light. The published GOPRO set
+(S. Nah et al., CVPR 2017) averages by a gamma of 2.2 in one form and pixel values in the other; a camera has
+a curve of its own. All three are drawn. Rain, drops and the sensor come after.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Annotated
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from training.degradation.camera_shake import draw_shake
+from training.degradation.motion_blur import Trajectory, homographies, integrate, resample
+from training.degradation.optical_flow import Interval
+from training.degradation.ranges import NotNegative, Positive, Share, Shares, Within, _Ranges
+from training.degradation.sharpness import softness
+from training.degradation.tone_curve import ToneCurve
+
+SMALLEST_PX = 32
+_SUB_FRAMES = 7, 39
+"""At least and at most, both odd: one of them is the middle of the exposure."""
+
+# Beyond these the flow of two frames is not their motion.
+_MOST_LOST, _MOST_ERROR, _FARTHEST_PX = 0.3, 9.0, 64.0
+_SOFTEST = 0.34
+_WIDE_PX, _WIDE_SHARE = 15, 0.01
+
+
+_USUAL = ToneCurve()
+
+
+class BadMotionError(ValueError):
+    """These frames make no exposure with a sharp truth; others of the same sequence may."""
+
+
+@dataclass(frozen=True)
+class MotionRanges(_Ranges):
+    """Blur from real motion. `exposure`, `shake_px` and `highlights` are drawn log-uniformly.
+
+    Attributes:
+        exposure: how long the shutter is open, in times between two frames.
+        most_px: exposures in which the fastest pixels would move farther are shortened.
+        shake_share: share of the exposures in which the camera shakes as well, 0..1.
+        shake_px: length of the path of that, in pixels.
+        anxiety, roll_rad: of it, see `draw_shake`.
+        display_share: share of the exposures that average pixel values, 0..1.
+        camera_share: share of those that average light by a curve of their own, 0..1; the rest go by the
+            usual gamma of 2.2.
+        gamma, contrast: of such curves, see `ToneCurve`.
+        highlight_share: share of the exposures in which white is raised, 0..1.
+        highlights: light of small white places; wide ones, like the sky, get its square root.
+    """
+
+    exposure: Annotated[tuple[float, float], Within(above=0.0, highest=6.0)] = (0.2, 3.0)
+    most_px: Annotated[float, Within(above=0.0)] = 48.0
+    shake_share: Share = 0.4
+    shake_px: Positive = (1.0, 16.0)
+    anxiety: Shares = (0.05, 0.8)
+    roll_rad: NotNegative = (0.0, 0.02)
+    display_share: Share = 0.25
+    camera_share: Share = 0.35
+    gamma: Positive = (1.8, 2.6)
+    contrast: Shares = (0.0, 0.6)
+    highlight_share: Share = 0.5
+    highlights: Positive = (1.2, 8.0)
+
+
+@dataclass(frozen=True, eq=False)
+class MotionDraw:
+    """One exposure over consecutive frames.
+
+    Attributes:
+        exposure: how long, in times between two frames.
+        most_px: where the fastest pixels would move farther it is shortened.
+        curve: between pixel values and what is averaged.
+        highlights: light of small white places, 1 or more.
+        shake: the camera's own path on top.
+    """
+
+    exposure: float
+    most_px: float = 48.0
+    curve: ToneCurve = _USUAL
+    highlights: float = 1.0
+    shake: Trajectory | None = None
+
+    @property
+    def frames(self) -> int:
+        """How many frames it takes, an odd number."""
+        return 2 * int(np.ceil(self.exposure / 2.0)) + 1
+
+    @property
+    def margin_px(self) -> int:
+        """How far from the border what moves in from outside may be seen, an even number."""
+        shake = 0.0 if self.shake is None else float(np.abs(self.shake.shift_px).max())
+        return 2 * int(np.ceil(self.most_px / 4.0 + shake / 2.0)) + 2
+
+
+def draw_motion(ranges: MotionRanges, rng: np.random.Generator) -> MotionDraw:
+    """One exposure; what is drawn does not depend on what comes of it, so that any number draws alike."""
+    exposure = _log_uniform(rng, ranges.exposure)
+    kind, highlighted, shaken = rng.random(3)
+    own = ToneCurve(rng.uniform(*ranges.gamma), rng.uniform(*ranges.contrast))
+    curve = ToneCurve(1.0) if kind < ranges.display_share else _USUAL
+    if ranges.display_share <= kind < ranges.display_share + ranges.camera_share:
+        curve = own
+    highlights = _log_uniform(rng, ranges.highlights)
+    shake = None
+    if shaken < ranges.shake_share:
+        shake = draw_shake(
+            rng,
+            extent_px=_log_uniform(rng, ranges.shake_px),
+            anxiety=rng.uniform(*ranges.anxiety),
+            roll_rad=rng.uniform(*ranges.roll_rad),
+            reach_px=150.0,
+        )
+    return MotionDraw(
+        exposure=exposure,
+        most_px=ranges.most_px,
+        curve=curve,
+        highlights=highlights if highlighted < ranges.highlight_share else 1.0,
+        shake=shake,
+    )
+
+
+def expose(
+    frames: Sequence[NDArray[np.uint8]], drawn: MotionDraw, margin_px: int = 0
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """One long exposure over consecutive frames (paper eq. 2-4), and its truth.
+
+    See `Clip`, which takes several exposures of the same frames for little more than the price of one.
+    """
+    return Clip(frames, margin_px).expose(drawn)
+
+
+class Clip:
+    """Consecutive frames of a camera, and what moves between them.
+
+    Args:
+        frames: an odd number of consecutive frames, three or more, uint8 [H, W, 3] RGB, 0..255, of one shape
+            of even sides of at least 32; the middle one is the truth, and is not changed.
+        margin_px: even; this much around the frames gives them their flow, and what moves in, and is cut off
+            in the end. `MotionDraw.margin_px` says how much that takes.
+
+    Raises:
+        BadMotionError: the middle frame is not sharp.
+        ValueError: frames of another number, or of different or too small shapes.
+    """
+
+    def __init__(self, frames: Sequence[NDArray[np.uint8]], margin_px: int = 0) -> None:
+        shapes = [list(frame.shape) for frame in frames]
+        if len(frames) < 3 or len(frames) % 2 == 0:
+            raise ValueError(f'there are {len(frames)} frames, want an odd number of three or more')
+        if any(shape != shapes[0] for shape in shapes):
+            raise ValueError(f'frames have the shapes {shapes}, want one shape')
+        height, width = shapes[0][:2]
+        if margin_px % 2 or height % 2 or width % 2 or min(height, width) - 2 * margin_px < SMALLEST_PX:
+            raise ValueError(
+                f'frames have the shape {shapes[0]} and a margin of {margin_px}, want even numbers, '
+                f'and {SMALLEST_PX} or more rows and columns within the margin'
+            )
+        self._frames, self._middle, self._margin_px = list(frames), len(frames) // 2, margin_px
+        self._within = np.s_[margin_px : height - margin_px, margin_px : width - margin_px]
+        self._greys = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames]
+        self._intervals: dict[int, Interval] = {}
+        if (found := softness(self._greys[self._middle][self._within])) > _SOFTEST:
+            raise BadMotionError(f'the middle frame has a softness of {found:.2f}, want {_SOFTEST} or less')
+
+    @property
+    def truth(self) -> NDArray[np.uint8]:
+        """What the camera saw in the middle: uint8 [H, W, 3] RGB, 0..255."""
+        return np.ascontiguousarray(self._frames[self._middle][self._within])
+
+    def expose(self, drawn: MotionDraw) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """An exposure around the middle frame, and that frame: uint8 [H, W, 3] RGB each, 0..255.
+
+        Raises:
+            BadMotionError: two of its frames have nothing to do with each other, or too much moves too far.
+            ValueError: it takes more frames than there are.
+        """
+        if drawn.frames > len(self._frames):
+            raise ValueError(f'an exposure of {drawn.exposure:g} takes {drawn.frames} frames, not fewer')
+        reach = drawn.frames // 2
+        used = range(self._middle - reach, self._middle + reach)
+        fastest_px = max(self._interval(index).fastest_px for index in used)
+        exposure = min(drawn.exposure, drawn.most_px / max(fastest_px, 1e-6))
+        path_px = exposure * fastest_px + (0.0 if drawn.shake is None else len(drawn.shake))
+        least, most = _SUB_FRAMES
+        count = min(max(2 * int(path_px / 2.0) + 1, least), most)
+        moments = self._middle + exposure * ((np.arange(count) + 0.5) / count - 0.5)
+        return drawn.curve.to_display(integrate(self._sub_frames(drawn, moments))), self.truth
+
+    def _interval(self, index: int) -> Interval:
+        if index not in self._intervals:
+            found = Interval(self._greys[index], self._greys[index + 1], self._margin_px)
+            if found.lost > _MOST_LOST or found.error > _MOST_ERROR or found.fastest_px > _FARTHEST_PX:
+                raise BadMotionError(
+                    f'between two frames {found.lost:.0%} of the pixels are not found again, '
+                    f'the others differ by {found.error:.1f} grey levels, the fastest move '
+                    f'by {found.fastest_px:.0f} px, '
+                    f'want at most {_MOST_LOST:.0%}, {_MOST_ERROR:g} and {_FARTHEST_PX:g} px'
+                )
+            self._intervals[index] = found
+        return self._intervals[index]
+
+    def _sub_frames(self, drawn: MotionDraw, moments: NDArray[np.float64]) -> Iterator[NDArray[np.float32]]:
+        first, last = int(moments[0]), int(np.ceil(moments[-1]))
+        frames = self._frames[first : last + 1]
+        wide = _is_wide(self._greys[self._middle])
+        highlights = np.sqrt(drawn.highlights) if wide else drawn.highlights
+        lights = list(pairwise(drawn.curve.to_light(frame, float(highlights)) for frame in frames))
+        poses: Sequence[NDArray[np.float64] | None] = [None] * len(moments)
+        if drawn.shake is not None:
+            height, width = self.truth.shape[:2]
+            poses = list(homographies(resample(drawn.shake, len(moments)), height, width))
+        for moment, pose in zip(moments.tolist(), poses, strict=True):
+            index = int(moment)
+            yield self._interval(index).at(moment - index, lights[index - first], pose)
+
+
+def _is_wide(grey: NDArray[np.uint8]) -> bool:
+    """Whether much of an image is white, as under the sky; lamps and reflections are small."""
+    white = cv2.erode((grey >= 250).astype(np.uint8), np.ones((_WIDE_PX, _WIDE_PX), np.uint8))
+    return float(white.mean()) > _WIDE_SHARE
+
+
+def _log_uniform(rng: np.random.Generator, bounds: tuple[float, float]) -> float:
+    return float(np.exp(rng.uniform(np.log(bounds[0]), np.log(bounds[1]))))

@@ -1,0 +1,55 @@
+"""Between pixel values and light by other curves than the usual one, and light above white.
+
+`linear_light` holds the one curve that this package degrades by. Real cameras have others, GOPRO's published
+blur averages pixel values themselves, and what is white in a picture was brighter than white before the
+sensor clipped it.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from training.degradation.linear_light import GAMMA, STEPS
+from training.degradation.smoothstep import smoothstep
+
+_VALUES = np.arange(256) / 255.0
+# Above this the light of a pixel is raised, to the whole factor at white.
+_CLIPPED_FROM = 240
+
+
+@dataclass(frozen=True)
+class ToneCurve:
+    """How a camera turns light into pixel values: a power, bent to an S.
+
+    Attributes:
+        gamma: the power; with 1, and no contrast, pixel values are light itself.
+        contrast: 0 is the bare power, 1 a curve that is level in black and white.
+    """
+
+    gamma: float = GAMMA
+    contrast: float = 0.0
+
+    def light_of(self, highlights: float = 1.0) -> NDArray[np.float32]:
+        """Light by pixel value, float32 [256], 0..1; white has `highlights` times as much."""
+        stops = np.linspace(0.0, 1.0, 4097)
+        bent = stops + self.contrast * (smoothstep(stops) - stops)
+        light = np.interp(_VALUES, bent, stops) ** self.gamma
+        raised = smoothstep((np.arange(256) - _CLIPPED_FROM) / (255.0 - _CLIPPED_FROM))
+        return (light * (1.0 + (highlights - 1.0) * raised)).astype(np.float32)
+
+    def to_light(self, image: NDArray[np.uint8], highlights: float = 1.0) -> NDArray[np.float32]:
+        """Light of an image: uint8 [H, W, 3], 0..255, to float32 of the same shape, 0..`highlights`."""
+        return cv2.LUT(image, self.light_of(highlights))
+
+    def to_display(self, light: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Pixel values of light: float32 of any shape, clipped to 0..1, to uint8, 0..255.
+
+        Without highlights `to_display(to_light(x))` is x, bit for bit.
+        """
+        values = np.interp((np.arange(STEPS + 1) / STEPS) ** 2, self.light_of(), np.arange(256))
+        index = np.sqrt(np.clip(light, 0.0, 1.0))
+        index *= STEPS
+        index += 0.5
+        return np.rint(values).astype(np.uint8)[index.astype(np.uint16)]
