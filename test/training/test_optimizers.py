@@ -39,6 +39,25 @@ def test_a_step_of_muon_is_orthogonal_whatever_the_gradient():
     assert (step * gradient[:, :, 0, 0]).sum() > 0.0, 'downhill'
 
 
+@pytest.mark.parametrize('shape', [(16, 8, 3, 3), (96, 16, 1, 1)])
+def test_steps_are_those_of_pytorchs_muon(shape):
+    ours = laid_out(nn.Conv2d(shape[1], shape[0], shape[2], bias=False))
+    theirs = nn.Parameter(ours.weight.detach().permute(0, 2, 3, 1).flatten(1).clone())
+    optimizers = (
+        KernelMuon([ours.weight], lr=0.02, momentum=0.95, decay=0.1),
+        torch.optim.Muon([theirs], lr=0.02, momentum=0.95, weight_decay=0.1),
+    )
+    draw = torch.Generator().manual_seed(1)
+    for _ in range(3):
+        ours.weight.grad = laid_out(torch.randn(shape, generator=draw))
+        theirs.grad = ours.weight.grad.permute(0, 2, 3, 1).flatten(1).clone()
+        for optimizer in optimizers:
+            optimizer.step()
+    stepped = ours.weight.detach().permute(0, 2, 3, 1).flatten(1)
+    # PyTorch's iterates in bfloat16, whose numbers have three digits.
+    assert torch.allclose(stepped, theirs.detach(), atol=2e-3)
+
+
 def test_rates_keep_their_factor():
     optimizers = make_optimizers(laid_out(build('lite')), OptimizerConfig(name='muon', muon_factor=20.0))
     set_rate(optimizers, 1e-3)

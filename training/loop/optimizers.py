@@ -14,31 +14,71 @@ from torch.optim import Optimizer
 
 from training.config.run import OptimizerConfig
 
+_NEWTON_SCHULZ = 3.4445, -4.7750, 2.0315
+_NEWTON_SCHULZ_STEPS = 5
 
-class KernelMuon(torch.optim.Muon):
-    """PyTorch's Muon, which knows matrices only, on the kernels of convolutions.
+
+class KernelMuon(Optimizer):
+    """Muon with Nesterov's momentum, on the kernels of convolutions, each taken as one matrix.
+
+    PyTorch's own Muon iterates in bfloat16 wherever it runs. A CPU that does not compute in bfloat16 emulates
+    it, four times slower than float32 (measured on an Ice Lake Xeon), and Muon then takes half of every
+    step. So this one iterates in bfloat16 on GPUs only.
 
     It works on views [features out, height * width * features in] of the kernels, so these must stay where
     they are: move the network to its device and memory format first.
     """
 
     def __init__(self, kernels: Iterable[nn.Parameter], lr: float, momentum: float, decay: float) -> None:
-        self._kernels = list(kernels)
-        if any(_matrix(kernel).data_ptr() != kernel.data_ptr() for kernel in self._kernels):
+        kernels = list(kernels)
+        if any(_matrix(kernel).data_ptr() != kernel.data_ptr() for kernel in kernels):
             raise ValueError('the kernels are not in channels_last memory format, where a matrix is a view')
-        super().__init__(map(_matrix, self._kernels), lr=lr, momentum=momentum, weight_decay=decay)
+        super().__init__(kernels, {'lr': lr, 'momentum': momentum, 'weight_decay': decay})
 
+    @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:
         """Take one step along the gradients of the kernels."""
-        for kernel, matrix in zip(self._kernels, self.param_groups[0]['params'], strict=True):
-            matrix.grad = None if kernel.grad is None else _matrix(kernel.grad)
-        return super().step(closure)
+        loss = closure() if closure else None
+        for group in self.param_groups:
+            for kernel in group['params']:
+                if kernel.grad is not None:
+                    self._step(kernel, group['lr'], group['momentum'], group['weight_decay'])
+        return loss
 
-    def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget the gradients of the kernels."""
-        super().zero_grad(set_to_none)
-        for kernel in self._kernels:
-            kernel.grad = None
+    def _step(self, kernel: nn.Parameter, rate: float, inertia: float, decay: float) -> None:
+        matrix, gradient = _matrix(kernel), _matrix(kernel.grad)
+        state = self.state[kernel]
+        if not state:
+            state['momentum_buffer'] = torch.zeros_like(gradient)
+        momentum = state['momentum_buffer'].lerp_(gradient, 1.0 - inertia)
+        direction = orthogonal(
+            gradient.lerp(momentum, inertia), torch.bfloat16 if matrix.is_cuda else torch.float32
+        )
+        matrix.mul_(1.0 - rate * decay)
+        # A matrix that makes more features than it sees takes longer steps (Jordan et al. 2024).
+        matrix.add_(direction, alpha=-rate * max(1.0, matrix.shape[0] / matrix.shape[1]) ** 0.5)
+
+
+def orthogonal(matrix: Tensor, dtype: torch.dtype) -> Tensor:
+    """Nearly the orthogonal matrix nearest to a matrix, by Newton-Schulz iterations in `dtype`.
+
+    Args:
+        matrix: float32 [rows, columns].
+        dtype: to compute in.
+
+    Returns:
+        float32 [rows, columns], its singular values between 0.5 and 1.5 unless they were nearly 0.
+    """
+    is_tall = matrix.shape[0] > matrix.shape[1]
+    result = matrix.T if is_tall else matrix
+    result = (result / result.norm().clamp(min=1e-7)).to(dtype)
+    linear, cubic, quintic = _NEWTON_SCHULZ
+    for _ in range(_NEWTON_SCHULZ_STEPS):
+        gram = result @ result.T
+        gram = torch.addmm(gram, gram, gram, beta=cubic, alpha=quintic)
+        result = torch.addmm(result, gram, result, beta=linear)
+    result = result.to(matrix.dtype)
+    return result.T if is_tall else result
 
 
 def make_optimizers(network: nn.Module, config: OptimizerConfig) -> list[Optimizer]:
