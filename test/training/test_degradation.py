@@ -7,7 +7,6 @@ from training.degradation.degrade import degrade, draw, draw_kind
 from training.degradation.lens_drops import Drop, add_drops, draw_drops, render_drops
 from training.degradation.linear_light import to_display, to_linear
 from training.degradation.motion_blur import blur, draw_trajectory, homographies, integrate
-from training.degradation.rain import add_rain, draw_rain, streaks
 from training.degradation.ranges import KINDS, BlurRanges, DegradationConfig, DropRanges
 from training.degradation.sensor import Sensor, expose
 
@@ -61,34 +60,6 @@ def test_a_point_becomes_a_line_as_long_as_the_path(rng):
     assert smeared.sum() == pytest.approx(3.0, rel=0.01)
     rows, columns = np.nonzero(smeared[..., 0] > 1e-4)
     assert np.hypot(np.ptp(rows), np.ptp(columns)) == pytest.approx(20.0, abs=3.0)
-
-
-def test_rain_adds_light_and_its_seed_is_its_moment(rng):
-    rain = draw_rain(rng, density=200.0, angle_deg=10.0, length_px=20.0, brightness=0.3)
-    light = to_linear(picture())
-    rainy = add_rain(light, rain)
-    assert (rainy >= light).all()
-    assert (rainy > light + 0.02).any()
-    assert np.array_equal(rainy, add_rain(light, rain))
-    later = dataclasses.replace(rain, seed=rain.seed + 1)
-    assert not np.array_equal(streaks(rain, 96, 128), streaks(later, 96, 128))
-
-
-def test_streaks_lean_by_their_angle(rng):
-    rain = draw_rain(rng, density=20.0, angle_deg=0.0, length_px=30.0, brightness=0.5, layers=1)
-    light = streaks(rain, 300, 300)
-    along, across = np.abs(np.diff(light, axis=0)).sum(), np.abs(np.diff(light, axis=1)).sum()
-    assert across > 3.0 * along
-
-
-def test_a_veil_pulls_towards_grey(rng):
-    rain = dataclasses.replace(
-        draw_rain(rng, density=1.0, angle_deg=0, length_px=9, brightness=0.1, veil=0.5), layers=()
-    )
-    veiled = add_rain(np.array([[[0.0, 1.0, rain.veil_light]]], np.float32), rain)
-    assert veiled[0, 0].tolist() == pytest.approx(
-        [0.5 * rain.veil_light, 0.5 + 0.5 * rain.veil_light, rain.veil_light]
-    )
 
 
 def test_a_drop_shows_the_scene_upside_down_and_nothing_changes_beside_it():

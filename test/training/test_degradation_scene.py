@@ -1,4 +1,4 @@
-"""Shaken cameras, things that move by themselves, exposures between video frames, rain like Rain100H's."""
+"""Shaken cameras, things that move by themselves, exposures between video frames."""
 
 from dataclasses import replace
 
@@ -15,11 +15,9 @@ from training.degradation.foreground import Foreground, blur_scene, cover, draw_
 from training.degradation.linear_light import to_display, to_linear
 from training.degradation.motion_blur import Trajectory, homographies, integrate, warp
 from training.degradation.ranges import (
-    RAIN100H,
     BlurRanges,
     DegradationConfig,
     ForegroundRanges,
-    RainRanges,
     SensorRanges,
 )
 from training.degradation.video_blur import blur_between, splat
@@ -220,21 +218,6 @@ def test_frames_of_two_sizes_and_tiny_ones_are_refused():
         blur_between([photograph(size=16)] * 2)
 
 
-def test_the_densest_rain_is_that_of_rain100h():
-    """Its degraded inputs average about 12 dB to their truth (RGB)."""
-    rng = np.random.default_rng(2)
-    config = DegradationConfig(rain=RAIN100H)
-    qualities = []
-    for name in ('astronaut', 'coffee', 'chelsea', 'rocket'):
-        sharp = photograph(name, 256)
-        qualities += [psnr(degrade(sharp, draw(config, 'streaks', 256, 256, rng)), sharp) for _ in range(6)]
-    assert 11.0 < np.mean(qualities) < 13.5
-    drizzle = DegradationConfig(
-        rain=RainRanges(density=(30.0, 30.0), brightness=(0.08, 0.08), veil=(0.0, 0.0))
-    )
-    assert psnr(degrade(sharp, draw(drizzle, 'streaks', 256, 256, rng)), sharp) > 30.0
-
-
 @pytest.mark.parametrize(
     ('make', 'named'),
     [
@@ -242,7 +225,6 @@ def test_the_densest_rain_is_that_of_rain100h():
         (lambda: BlurRanges(shutter=(0.0, 0.5)), 'shutter'),
         (lambda: ForegroundRanges(share=-0.1), 'share'),
         (lambda: ForegroundRanges(count=(0, 2)), 'count'),
-        (lambda: RainRanges(layers=(3, 1)), 'layers'),
         (lambda: SensorRanges(jpeg_share=2.0), 'jpeg_share'),
     ],
 )

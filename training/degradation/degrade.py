@@ -9,20 +9,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from training.degradation.bounds import choose, happens, log_uniform
 from training.degradation.camera_shake import draw_shake
 from training.degradation.foreground import Foreground, blur_scene, draw_foreground, with_foregrounds
 from training.degradation.lens_drops import Drop, add_drops, draw_drops, render_drops
 from training.degradation.linear_light import to_display, to_linear
 from training.degradation.motion_blur import Trajectory, draw_trajectory
-from training.degradation.rain import Rain, add_rain, draw_rain
+from training.degradation.rain.falling import Rain, add_rain, draw_rain
 from training.degradation.ranges import (
     KINDS,
     BlurRanges,
     DegradationConfig,
     DropRanges,
     ForegroundRanges,
-    RainRanges,
-    Range,
     SensorRanges,
 )
 from training.degradation.sensor import Sensor, expose
@@ -57,20 +56,35 @@ class Degradation:
 
 def draw_kind(config: DegradationConfig, rng: np.random.Generator) -> str:
     """A kind of `KINDS`, by the weights of the config."""
-    names = list(config.kinds)
-    weights = np.array([config.kinds[name] for name in names])
-    return names[rng.choice(len(names), p=weights / weights.sum())]
+    return choose(rng, config.kinds)
 
 
 def draw(
-    config: DegradationConfig, kind: str, height: int, width: int, rng: np.random.Generator
+    config: DegradationConfig,
+    kind: str,
+    height: int,
+    width: int,
+    rng: np.random.Generator,
+    *,
+    frame_height: float | None = None,
 ) -> Degradation:
-    """Parameters of one degradation of a kind, for an image of the given size."""
+    """Parameters of one degradation of a kind.
+
+    Args:
+        config: what they are drawn from.
+        kind: a key of `KINDS`.
+        height: of the image to degrade, in pixels.
+        width: of the image to degrade, in pixels.
+        rng: decides.
+        frame_height: rows of the frame that the image is, or is a part of; drawn where it is None.
+    """
     effects = KINDS[kind]
+    rows = frame_height if frame_height is not None else log_uniform(rng, config.frame_height)
+    scale = rows / config.reference_height
     drops, defocus = _draw_drops(config.drops, height, width, rng) if 'drops' in effects else ((), 0.0)
     return Degradation(
         trajectory=_draw_blur(config.blur, height, width, rng) if 'blur' in effects else None,
-        rain=_draw_rain(config.rain, rng) if 'streaks' in effects else None,
+        rain=draw_rain(config.rain, rng, scale=scale) if 'streaks' in effects else None,
         drops=drops,
         defocus_px=defocus,
         sensor=_draw_sensor(config.sensor, rng),
@@ -104,21 +118,12 @@ def truth(sharp: NDArray[np.uint8], degradation: Degradation) -> NDArray[np.uint
     return to_display(with_foregrounds(to_linear(sharp), degradation.foregrounds))
 
 
-def _log_uniform(rng: np.random.Generator, bounds: Range) -> float:
-    return float(np.exp(rng.uniform(np.log(bounds[0]), np.log(bounds[1]))))
-
-
-def _happens(rng: np.random.Generator, share: float) -> bool:
-    # Nothing is drawn for what never happens: an option that is off leaves all other draws as they were.
-    return share > 0.0 and rng.random() < share
-
-
 def _draw_blur(ranges: BlurRanges, height: int, width: int, rng: np.random.Generator) -> Trajectory:
     reach_px = float(np.hypot(height, width) / 2.0)
-    if _happens(rng, ranges.shake_share):
+    if happens(rng, ranges.shake_share):
         return draw_shake(
             rng,
-            extent_px=_log_uniform(rng, ranges.extent_px),
+            extent_px=log_uniform(rng, ranges.extent_px),
             anxiety=rng.uniform(*ranges.anxiety),
             roll_rad=rng.uniform(*ranges.roll_rad),
             zoom=rng.uniform(*ranges.zoom),
@@ -126,7 +131,7 @@ def _draw_blur(ranges: BlurRanges, height: int, width: int, rng: np.random.Gener
         )
     return draw_trajectory(
         rng,
-        extent_px=_log_uniform(rng, ranges.extent_px),
+        extent_px=log_uniform(rng, ranges.extent_px),
         curvature=rng.uniform(*ranges.curvature),
         roll_rad=rng.uniform(*ranges.roll_rad),
         zoom=rng.uniform(*ranges.zoom),
@@ -137,7 +142,7 @@ def _draw_blur(ranges: BlurRanges, height: int, width: int, rng: np.random.Gener
 def _draw_foregrounds(
     ranges: ForegroundRanges, height: int, width: int, rng: np.random.Generator
 ) -> tuple[Foreground, ...]:
-    if not _happens(rng, ranges.share):
+    if not happens(rng, ranges.share):
         return ()
     return tuple(
         draw_foreground(
@@ -145,22 +150,10 @@ def _draw_foregrounds(
             height,
             width,
             radius_px=rng.uniform(*ranges.radius_part) * min(height, width),
-            extent_px=_log_uniform(rng, ranges.extent_px),
+            extent_px=log_uniform(rng, ranges.extent_px),
             softness_px=rng.uniform(*ranges.softness_px),
         )
         for _ in range(rng.integers(ranges.count[0], ranges.count[1] + 1))
-    )
-
-
-def _draw_rain(ranges: RainRanges, rng: np.random.Generator) -> Rain:
-    return draw_rain(
-        rng,
-        density=_log_uniform(rng, ranges.density),
-        angle_deg=rng.uniform(*ranges.angle_deg),
-        length_px=rng.uniform(*ranges.length_px),
-        brightness=rng.uniform(*ranges.brightness),
-        veil=rng.uniform(*ranges.veil),
-        layers=int(rng.integers(ranges.layers[0], ranges.layers[1] + 1)),
     )
 
 
@@ -170,7 +163,7 @@ def _draw_drops(
     count = max(1, round(rng.uniform(*ranges.per_megapixel) * height * width / 1e6))
     largest = rng.uniform(*ranges.radius_px)
     radius = (ranges.radius_px[0], max(largest, 1.5 * ranges.radius_px[0]))
-    sky = rng.uniform(*ranges.sky) if _happens(rng, ranges.sky_share) else None
+    sky = rng.uniform(*ranges.sky) if happens(rng, ranges.sky_share) else None
     drops = draw_drops(rng, height, width, count=count, radius_px=radius, opacity=ranges.opacity, sky=sky)
     return drops, rng.uniform(*ranges.defocus_px)
 

@@ -1,8 +1,20 @@
 """How training frames are degraded: the ranges that degradations are drawn from."""
 
-import math
 from dataclasses import dataclass, field
-from typing import Annotated, get_args, get_type_hints
+from typing import Annotated
+
+from training.degradation.bounds import (
+    Counts,
+    NotNegative,
+    Positive,
+    Range,
+    Ranges,
+    Share,
+    Shares,
+    Within,
+    check_weights,
+)
+from training.degradation.rain.ranges import RainRanges, TaperedRanges
 
 KINDS: dict[str, frozenset[str]] = {
     'clean': frozenset(),
@@ -18,47 +30,7 @@ KINDS: dict[str, frozenset[str]] = {
 
 
 @dataclass(frozen=True)
-class Within:
-    """Bounds of a number, or of both ends of a range, as an annotation; nothing infinite is within any."""
-
-    lowest: float = -math.inf
-    highest: float = math.inf
-    above: float | None = None
-
-    def __contains__(self, value: float) -> bool:
-        is_above = self.above is None or value > self.above
-        return math.isfinite(value) and is_above and self.lowest <= value <= self.highest
-
-    def __str__(self) -> str:
-        if self.above is not None:
-            return f'above {self.above:g}' + (f' to {self.highest:g}' if self.highest < math.inf else '')
-        return f'{self.lowest:g} ' + (f'to {self.highest:g}' if self.highest < math.inf else 'or more')
-
-
-Range = tuple[float, float]
-NotNegative = Annotated[Range, Within(0.0)]
-Positive = Annotated[Range, Within(above=0.0)]
-Shares = Annotated[Range, Within(0.0, 1.0)]
-Share = Annotated[float, Within(0.0, 1.0)]
-Counts = Annotated[tuple[int, int], Within(1)]
-
-
-class _Ranges:
-    """Refuses ranges that cannot be drawn from: ends the wrong way round, or outside their field's bounds."""
-
-    def __post_init__(self) -> None:
-        for name, hint in get_type_hints(type(self), include_extras=True).items():
-            value, within = getattr(self, name), get_args(hint)[1]
-            ends = value if isinstance(value, tuple) else (value,)
-            shown = list(ends) if isinstance(value, tuple) else value
-            if not ends[0] <= ends[-1]:
-                raise ValueError(f'{name} is {shown}, want [lowest, highest]')
-            if not all(end in within for end in ends):
-                raise ValueError(f'{name} is {shown}, want {within}')
-
-
-@dataclass(frozen=True)
-class BlurRanges(_Ranges):
+class BlurRanges(Ranges):
     """Motion blur by the camera. `extent_px` is drawn log-uniformly, the others uniformly.
 
     Attributes:
@@ -82,7 +54,7 @@ class BlurRanges(_Ranges):
 
 
 @dataclass(frozen=True)
-class ForegroundRanges(_Ranges):
+class ForegroundRanges(Ranges):
     """Things that move by themselves before a blurred scene. `extent_px` is drawn log-uniformly.
 
     Attributes:
@@ -101,28 +73,7 @@ class ForegroundRanges(_Ranges):
 
 
 @dataclass(frozen=True)
-class RainRanges(_Ranges):
-    """Rain: see `draw_rain`. `density` is drawn log-uniformly, the others uniformly.
-
-    Attributes:
-        density: streaks per 100 000 pixels.
-        angle_deg: lean from the vertical, in degrees.
-        length_px: mean length of the streaks of the middle layer, in pixels.
-        brightness: light of the brightest streaks, linear, 0..1.
-        veil: share of the light replaced by far rain, 0..1.
-        layers: number of distances, whole numbers.
-    """
-
-    density: Positive = (30.0, 500.0)
-    angle_deg: Annotated[Range, Within(-90.0, 90.0)] = (-40.0, 40.0)
-    length_px: Positive = (8.0, 55.0)
-    brightness: Shares = (0.08, 0.5)
-    veil: Shares = (0.0, 0.15)
-    layers: Counts = (1, 4)
-
-
-@dataclass(frozen=True)
-class DropRanges(_Ranges):
+class DropRanges(Ranges):
     """Drops on the lens.
 
     Attributes:
@@ -143,7 +94,7 @@ class DropRanges(_Ranges):
 
 
 @dataclass(frozen=True)
-class SensorRanges(_Ranges):
+class SensorRanges(Ranges):
     """Sensor noise in grey levels; a share of frames is JPEG compressed."""
 
     read_noise: NotNegative = (0.5, 2.0)
@@ -153,8 +104,15 @@ class SensorRanges(_Ranges):
 
 
 @dataclass(frozen=True)
-class DegradationConfig:
-    """How training frames are degraded. `kinds` are relative weights of the kinds in `KINDS`."""
+class DegradationConfig(Ranges):
+    """How training frames are degraded.
+
+    Attributes:
+        kinds: relative weights of the kinds in `KINDS`.
+        reference_height: rows of the frames that the pixels of rain are meant for; of a frame twice as high
+            they are twice as many.
+        frame_height: rows of the frames that patches are taken for a part of, drawn log-uniformly.
+    """
 
     kinds: dict[str, float] = field(
         default_factory=lambda: {
@@ -170,19 +128,44 @@ class DegradationConfig:
     )
     blur: BlurRanges = BlurRanges()
     foreground: ForegroundRanges = ForegroundRanges()
-    rain: RainRanges = RainRanges()
+    rain: RainRanges = field(default_factory=RainRanges)
     drops: DropRanges = DropRanges()
     sensor: SensorRanges = SensorRanges()
+    reference_height: Annotated[int, Within(1)] = 360
+    frame_height: Positive = (360.0, 720.0)
 
     def __post_init__(self) -> None:
-        if unknown := sorted(set(self.kinds) - set(KINDS)):
-            raise ValueError(f'kinds has {", ".join(unknown)}, want only {", ".join(KINDS)}')
-        weights = list(self.kinds.values())
-        if not (all(weight in Within(0.0) for weight in weights) and sum(weights) > 0.0):
-            raise ValueError(f'kinds has the weights {weights}, want each 0 or more, and one above 0')
+        super().__post_init__()
+        check_weights('kinds', self.kinds, tuple(KINDS))
 
+
+RAIN100L = RainRanges(
+    families={'tapered': 1.0},
+    second_share=0.0,
+    tapered=TaperedRanges(
+        coverage=(0.03, 0.12),
+        length_px=(15.0, 45.0),
+        width_px=(1.0, 2.0),
+        brightness=(0.4, 0.8),
+        layers=(1, 1),
+    ),
+    display_share=1.0,
+    veil_share=0.0,
+)
+"""One direction of streaks and no veil, as in Rain100L, whose inputs are about 26 dB from the truth."""
 
 RAIN100H = RainRanges(
-    density=(550.0, 1200.0), length_px=(20.0, 50.0), brightness=(0.5, 0.9), veil=(0.0, 0.1), layers=(2, 4)
+    families={'tapered': 1.0},
+    second_share=0.0,
+    tapered=TaperedRanges(
+        coverage=(0.5, 1.0),
+        length_px=(20.0, 60.0),
+        width_px=(1.0, 3.0),
+        brightness=(0.7, 1.0),
+        layers=(2, 5),
+        fan_deg=(0.0, 60.0),
+    ),
+    display_share=1.0,
+    veil_share=0.0,
 )
-"""Rain as dense as that of Rain100H, whose inputs are about 12 dB from the truth."""
+"""Rain in several directions, as dense as that of Rain100H, whose inputs are about 12 dB from the truth."""

@@ -16,10 +16,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from training.degradation.bounds import NotNegative, Positive, Ranges, Share, Shares, Within
 from training.degradation.camera_shake import draw_shake
 from training.degradation.motion_blur import Trajectory, homographies, integrate, resample
 from training.degradation.optical_flow import Interval
-from training.degradation.ranges import NotNegative, Positive, Share, Shares, Within, _Ranges
 from training.degradation.sharpness import softness
 from training.degradation.tone_curve import ToneCurve
 
@@ -41,7 +41,7 @@ class BadMotionError(ValueError):
 
 
 @dataclass(frozen=True)
-class MotionRanges(_Ranges):
+class MotionRanges(Ranges):
     """Blur from real motion. `exposure`, `shake_px` and `highlights` are drawn log-uniformly.
 
     Attributes:

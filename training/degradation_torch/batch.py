@@ -28,7 +28,7 @@ def plan_batch(degradations: Sequence[Degradation], height: int, width: int) -> 
     """Poses, streaks, drops and noise levels of a batch of images of one size, as tensors on the CPU."""
     return Plan(
         movement=plan_movement(degradations, height, width),
-        rainfall=plan_rain(degradations, height, width),
+        rainfall=plan_rain(degradations),
         lenses=plan_drops(degradations),
         sensors=plan_sensors(degradations),
     )

@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 from training.degradation.lens_drops import add_drops, draw_drops, render_drops
 from training.degradation.linear_light import to_display, to_linear
 from training.degradation.motion_blur import blur
-from training.degradation.rain import Rain, add_rain, draw_rain
+from training.degradation.rain.accumulation import draw_veil
+from training.degradation.rain.falling import Rain, add_rain
+from training.degradation.rain.families import draw_family
+from training.degradation.rain.ranges import PhotographicRanges, RainRanges, TaperedRanges
 from training.degradation.sensor import Sensor, expose
 from training.drive.scenes import REFERENCE_HEIGHT, Size, View
 
@@ -33,14 +36,33 @@ READ_NOISE, SHOT_NOISE = 1.2, 1.8
 class Weather:
     """Strength of rain and drops at 640x360; where a segment has everything at once, each is weaker."""
 
-    streaks: float
-    streak_light: float
+    rain: RainRanges
     drops: int
     drop_px: tuple[float, float]
 
 
-ALONE = Weather(streaks=200.0, streak_light=0.3, drops=38, drop_px=(5.0, 24.0))
-TOGETHER = Weather(streaks=50.0, streak_light=0.16, drops=10, drop_px=(5.0, 14.0))
+def _rain(coverage: float, brightness: float) -> RainRanges:
+    """Far rain in thin rippled streaks, and a third as much near rain in tapered ones."""
+    far = PhotographicRanges(
+        coverage=(coverage,) * 2,
+        length_px=(12.0, 36.0),
+        width_px=(1.0, 1.8),
+        brightness=(brightness,) * 2,
+        layers=(2, 2),
+    )
+    near = TaperedRanges(
+        coverage=(coverage / 3.0,) * 2,
+        length_px=(25.0, 80.0),
+        width_px=(1.5, 3.5),
+        brightness=(brightness,) * 2,
+        layers=(2, 2),
+        fan_deg=(0.0, 4.0),
+    )
+    return RainRanges(photographic=far, tapered=near)
+
+
+ALONE = Weather(rain=_rain(0.25, 0.6), drops=38, drop_px=(5.0, 24.0))
+TOGETHER = Weather(rain=_rain(0.1, 0.5), drops=10, drop_px=(5.0, 14.0))
 
 
 class Degrader:
@@ -59,13 +81,16 @@ class Degrader:
         self._rng, self._blurred = rng, 'blur' in effects
         self._rain: Rain | None = None
         if 'streaks' in effects:
-            self._rain = draw_rain(
-                rng,
-                density=weather.streaks / scale,
-                angle_deg=rng.uniform(6.0, 14.0) * rng.choice((-1.0, 1.0)),
-                length_px=30.0 * scale,
-                brightness=weather.streak_light,
-                veil=0.04,
+            angle = rng.uniform(6.0, 14.0) * rng.choice((-1.0, 1.0))
+            families = [
+                draw_family(name, weather.rain, angle, scale, rng) for name in ('photographic', 'tapered')
+            ]
+            self._rain = Rain(
+                streaks=families[0] + families[1],
+                in_display=False,
+                screened=True,
+                veil=draw_veil(rng, share=0.08, light=0.45, nearest=0.2, by_position=True),
+                seed=0,
             )
         self._drops = None
         if 'drops' in effects:

@@ -6,18 +6,15 @@ from dataclasses import asdict
 from pathlib import Path
 
 from restore_node.common.errors import ConfigError
-from training.degradation.ranges import RAIN100H, RainRanges
+from training.degradation.rain.ranges import RainRanges
+from training.degradation.ranges import RAIN100H, RAIN100L
 from training.experiments.plans import Ablation, TestSet, Variant
 
 _CONFIGS = Path(__file__).parents[2] / 'config'
 SMALL = _CONFIGS / 'experiments'
 FULL = _CONFIGS / 'train'
 
-# About 30 dB from the truth: one or two layers of streaks and no veil, as in Rain100L.
-_LIGHT = RainRanges(
-    density=(40.0, 150.0), length_px=(15.0, 45.0), brightness=(0.15, 0.4), veil=(0.0, 0.0), layers=(1, 2)
-)
-_RAINS = (('light', 'Rain100L', _LIGHT), ('heavy', 'Rain100H', RAIN100H))
+_RAINS = (('light', 'Rain100L', RAIN100L), ('heavy', 'Rain100H', RAIN100H))
 
 _CLAIMS = {
     'block': 'Section 3.1: dropout prevents overfitting and speeds training up, batch normalisation '
