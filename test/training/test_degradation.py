@@ -3,10 +3,11 @@ import dataclasses
 import numpy as np
 import pytest
 
+from training.degradation.blur.exposure import blur, integrate
+from training.degradation.blur.trajectory import draw_trajectory, homographies
 from training.degradation.degrade import degrade, draw, draw_kind
 from training.degradation.lens_drops import Drop, add_drops, draw_drops, render_drops
 from training.degradation.linear_light import to_display, to_linear
-from training.degradation.motion_blur import blur, draw_trajectory, homographies, integrate
 from training.degradation.ranges import KINDS, BlurRanges, DegradationConfig, DropRanges
 from training.degradation.sensor import Sensor, expose
 
@@ -126,7 +127,7 @@ def test_every_kind_degrades_any_size_the_same_way_twice(kind, size):
     assert degraded.dtype == np.uint8
     assert np.array_equal(degraded, degrade(sharp, drawn))
     assert np.array_equal(sharp, picture(*size))
-    assert [drawn.trajectory is not None, drawn.rain is not None, bool(drawn.drops)] == [
+    assert [drawn.blur is not None, drawn.rain is not None, bool(drawn.drops)] == [
         effect in KINDS[kind] for effect in ('blur', 'streaks', 'drops')
     ]
 

@@ -8,14 +8,13 @@ import pytest
 torch = pytest.importorskip('torch', reason='the training environment is not set up')
 data = pytest.importorskip('skimage.data', reason='scikit-image, whose photographs are used, is not there')
 
+from training.degradation.blur.ranges import BlurRanges, MovingObjectRanges
 from training.degradation.degrade import degrade, draw, truth
 from training.degradation.ranges import (
     KINDS,
     RAIN100H,
-    BlurRanges,
     DegradationConfig,
     DropRanges,
-    ForegroundRanges,
     SensorRanges,
 )
 from training.degradation.sensor import noise_of
@@ -23,9 +22,9 @@ from training.degradation_torch.batch import degrade_batch, plan_batch, truth_ba
 
 SIZE = 96, 128
 # Real noise, so that the sensor is compared too; JPEG has a test of its own.
+REFERENCE_ONLY = {'depth_share': 0.0, 'rolling_share': 0.0, 'highlight_share': 0.0}
 EVERYTHING = DegradationConfig(
-    blur=BlurRanges(shake_share=0.5),
-    foreground=ForegroundRanges(share=0.6),
+    blur=BlurRanges(shake_share=0.5, objects=MovingObjectRanges(share=0.6), **REFERENCE_ONLY),
     drops=DropRanges(sky_share=0.6),
     sensor=SensorRanges(jpeg_share=0.0),
 )
@@ -86,9 +85,10 @@ def test_a_mixed_batch_is_what_the_reference_makes_of_each_image(seed, device):
 
 
 def test_every_blurred_sample_may_have_its_own_things():
-    config = replace(EVERYTHING, foreground=ForegroundRanges(share=1.0, count=(1, 4)))
+    things = MovingObjectRanges(share=1.0, count=(1, 4))
+    config = replace(EVERYTHING, blur=BlurRanges(objects=things, **REFERENCE_ONLY))
     degradations = draw_batch(config, ['blur'] * 5, seed=7)
-    assert len({len(drawn.foregrounds) for drawn in degradations}) > 1
+    assert len({len(drawn.blur.objects) for drawn in degradations}) > 1
     sharp = crops(5)
     made = to_images(degrade_batch(to_batch(sharp), degradations, noise=noise_for(degradations)))
     assert_alike(made, [degrade(image, drawn) for image, drawn in zip(sharp, degradations, strict=True)])

@@ -24,7 +24,10 @@ def device_values(run_values):
     quiet = {'read_noise': [0.0, 0.0], 'shot_noise': [0.0, 0.0], 'jpeg_share': 0.0}
     return run_values | {
         'data': run_values['data'] | {'degrade_on': 'device'},
-        'degradation': {'sensor': quiet},
+        'degradation': {
+            'sensor': quiet,
+            'blur': {'depth_share': 0.0, 'rolling_share': 0.0, 'highlight_share': 0.0},
+        },
     }
 
 

@@ -9,19 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from training.degradation.blur import scene
+from training.degradation.blur.scene import Blur, draw_blur
 from training.degradation.bounds import choose, happens, log_uniform
-from training.degradation.camera_shake import draw_shake
-from training.degradation.foreground import Foreground, blur_scene, draw_foreground, with_foregrounds
 from training.degradation.lens_drops import Drop, add_drops, draw_drops, render_drops
 from training.degradation.linear_light import to_display, to_linear
-from training.degradation.motion_blur import Trajectory, draw_trajectory
 from training.degradation.rain.falling import Rain, add_rain, draw_rain
 from training.degradation.ranges import (
     KINDS,
-    BlurRanges,
     DegradationConfig,
     DropRanges,
-    ForegroundRanges,
     SensorRanges,
 )
 from training.degradation.sensor import Sensor, expose
@@ -32,26 +29,17 @@ class Degradation:
     """Everything that happens to one frame; what is None or empty does not happen.
 
     Attributes:
-        trajectory: the camera's path.
+        blur: what moves while the shutter is open.
         rain: falling rain.
         drops: on the lens, and defocus_px: how blurred the scene in them is.
         sensor: noise and compression.
-        foregrounds: things that move by themselves, from far to near; only with a trajectory.
-
-    Raises:
-        ValueError: there are foregrounds, but no trajectory.
     """
 
-    trajectory: Trajectory | None
+    blur: Blur | None
     rain: Rain | None
     drops: tuple[Drop, ...]
     defocus_px: float
     sensor: Sensor
-    foregrounds: tuple[Foreground, ...] = ()
-
-    def __post_init__(self) -> None:
-        if self.foregrounds and self.trajectory is None:
-            raise ValueError('foregrounds without a trajectory, want both or a frame at rest')
 
 
 def draw_kind(config: DegradationConfig, rng: np.random.Generator) -> str:
@@ -83,12 +71,11 @@ def draw(
     scale = rows / config.reference_height
     drops, defocus = _draw_drops(config.drops, height, width, rng) if 'drops' in effects else ((), 0.0)
     return Degradation(
-        trajectory=_draw_blur(config.blur, height, width, rng) if 'blur' in effects else None,
+        blur=draw_blur(config.blur, height, width, rng, scale=scale) if 'blur' in effects else None,
         rain=draw_rain(config.rain, rng, scale=scale) if 'streaks' in effects else None,
         drops=drops,
         defocus_px=defocus,
         sensor=_draw_sensor(config.sensor, rng),
-        foregrounds=_draw_foregrounds(config.foreground, height, width, rng) if 'blur' in effects else (),
     )
 
 
@@ -96,12 +83,10 @@ def degrade(sharp: NDArray[np.uint8], degradation: Degradation) -> NDArray[np.ui
     """Apply a degradation: uint8 [H, W, 3] RGB, 0..255, in and out; the same input gives the same output.
 
     What a restoration should make of it is `truth(sharp, degradation)`, which is `sharp` itself unless there
-    are foregrounds.
+    are moving objects.
     """
     height, width = sharp.shape[:2]
-    light = to_linear(sharp)
-    if degradation.trajectory is not None:
-        light = blur_scene(light, degradation.trajectory, degradation.foregrounds)
+    light = to_linear(sharp) if degradation.blur is None else scene.expose(sharp, degradation.blur)
     if degradation.rain is not None:
         light = add_rain(light, degradation.rain)
     if degradation.drops:
@@ -113,48 +98,7 @@ def degrade(sharp: NDArray[np.uint8], degradation: Degradation) -> NDArray[np.ui
 
 def truth(sharp: NDArray[np.uint8], degradation: Degradation) -> NDArray[np.uint8]:
     """The sharp, dry frame in the middle of a degradation's exposure: uint8 [H, W, 3] RGB, in and out."""
-    if not degradation.foregrounds:
-        return sharp
-    return to_display(with_foregrounds(to_linear(sharp), degradation.foregrounds))
-
-
-def _draw_blur(ranges: BlurRanges, height: int, width: int, rng: np.random.Generator) -> Trajectory:
-    reach_px = float(np.hypot(height, width) / 2.0)
-    if happens(rng, ranges.shake_share):
-        return draw_shake(
-            rng,
-            extent_px=log_uniform(rng, ranges.extent_px),
-            anxiety=rng.uniform(*ranges.anxiety),
-            roll_rad=rng.uniform(*ranges.roll_rad),
-            zoom=rng.uniform(*ranges.zoom),
-            reach_px=reach_px,
-        )
-    return draw_trajectory(
-        rng,
-        extent_px=log_uniform(rng, ranges.extent_px),
-        curvature=rng.uniform(*ranges.curvature),
-        roll_rad=rng.uniform(*ranges.roll_rad),
-        zoom=rng.uniform(*ranges.zoom),
-        reach_px=reach_px,
-    )
-
-
-def _draw_foregrounds(
-    ranges: ForegroundRanges, height: int, width: int, rng: np.random.Generator
-) -> tuple[Foreground, ...]:
-    if not happens(rng, ranges.share):
-        return ()
-    return tuple(
-        draw_foreground(
-            rng,
-            height,
-            width,
-            radius_px=rng.uniform(*ranges.radius_part) * min(height, width),
-            extent_px=log_uniform(rng, ranges.extent_px),
-            softness_px=rng.uniform(*ranges.softness_px),
-        )
-        for _ in range(rng.integers(ranges.count[0], ranges.count[1] + 1))
-    )
+    return sharp if degradation.blur is None else scene.truth(sharp, degradation.blur)
 
 
 def _draw_drops(

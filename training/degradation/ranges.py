@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Annotated
 
+from training.degradation.blur.ranges import BlurRanges
 from training.degradation.bounds import (
-    Counts,
     NotNegative,
     Positive,
     Range,
@@ -27,49 +27,6 @@ KINDS: dict[str, frozenset[str]] = {
     'all': frozenset({'blur', 'streaks', 'drops'}),
 }
 """Which effects a frame of each kind has; the sensor's noise is on all of them."""
-
-
-@dataclass(frozen=True)
-class BlurRanges(Ranges):
-    """Motion blur by the camera. `extent_px` is drawn log-uniformly, the others uniformly.
-
-    Attributes:
-        extent_px: length of the path, in pixels.
-        curvature: 0 is straight and steady, 1 strongly bent; of the smooth paths of `draw_trajectory`.
-        roll_rad: rotation over the exposure, in radians.
-        zoom: relative change of scale over the exposure.
-        shake_share: share of the paths that are a shaken camera's, `draw_shake`, 0..1.
-        anxiety: how restless those are, 0 straight to 1 a scribble.
-        shutter: where a source gives neighbouring frames, the share of the time between the first and the
-            last that the shutter is open, see `blur_between`.
-    """
-
-    extent_px: Positive = (2.0, 26.0)
-    curvature: Shares = (0.0, 0.8)
-    roll_rad: NotNegative = (0.0, 0.02)
-    zoom: Shares = (0.0, 0.02)
-    shake_share: Share = 0.0
-    anxiety: Shares = (0.05, 1.0)
-    shutter: Annotated[Range, Within(above=0.0, highest=1.0)] = (0.4, 1.0)
-
-
-@dataclass(frozen=True)
-class ForegroundRanges(Ranges):
-    """Things that move by themselves before a blurred scene. `extent_px` is drawn log-uniformly.
-
-    Attributes:
-        share: share of the blurred frames that have any, 0..1.
-        count: how many, whole numbers.
-        radius_part: mean radius as a part of the image's shorter side.
-        extent_px: length of their paths, in pixels.
-        softness_px: width of their edges, in pixels.
-    """
-
-    share: Share = 0.0
-    count: Counts = (1, 3)
-    radius_part: Positive = (0.08, 0.3)
-    extent_px: Positive = (2.0, 26.0)
-    softness_px: Positive = (0.7, 2.5)
 
 
 @dataclass(frozen=True)
@@ -126,8 +83,7 @@ class DegradationConfig(Ranges):
             'all': 0.18,
         }
     )
-    blur: BlurRanges = BlurRanges()
-    foreground: ForegroundRanges = ForegroundRanges()
+    blur: BlurRanges = field(default_factory=BlurRanges)
     rain: RainRanges = field(default_factory=RainRanges)
     drops: DropRanges = DropRanges()
     sensor: SensorRanges = SensorRanges()

@@ -16,12 +16,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from training.degradation.bounds import NotNegative, Positive, Ranges, Share, Shares, Within
-from training.degradation.camera_shake import draw_shake
-from training.degradation.motion_blur import Trajectory, homographies, integrate, resample
-from training.degradation.optical_flow import Interval
-from training.degradation.sharpness import softness
-from training.degradation.tone_curve import ToneCurve
+from training.degradation.blur.exposure import integrate
+from training.degradation.blur.optical_flow import Interval
+from training.degradation.blur.shake import draw_shake
+from training.degradation.blur.sharpness import softness
+from training.degradation.blur.trajectory import Trajectory, homographies, resample
+from training.degradation.bounds import NotNegative, Positive, Ranges, Share, Shares, Within, log_uniform
+from training.degradation.highlights import raised, white_of
+from training.degradation.tone_curve import USUAL, ToneCurve
 
 SMALLEST_PX = 32
 _SUB_FRAMES = 7, 39
@@ -30,10 +32,6 @@ _SUB_FRAMES = 7, 39
 # Beyond these the flow of two frames is not their motion.
 _MOST_LOST, _MOST_ERROR, _FARTHEST_PX = 0.3, 9.0, 64.0
 _SOFTEST = 0.34
-_WIDE_PX, _WIDE_SHARE = 15, 0.01
-
-
-_USUAL = ToneCurve()
 
 
 class BadMotionError(ValueError):
@@ -55,13 +53,13 @@ class MotionRanges(Ranges):
             usual gamma of 2.2.
         gamma, contrast: of such curves, see `ToneCurve`.
         highlight_share: share of the exposures in which white is raised, 0..1.
-        highlights: light of small white places; wide ones, like the sky, get its square root.
+        highlights: how bright lamps are, see `white_of`.
     """
 
-    exposure: Annotated[tuple[float, float], Within(above=0.0, highest=6.0)] = (0.2, 3.0)
+    exposure: Annotated[tuple[float, float], Within(above=0.0, highest=6.0)] = (0.3, 4.0)
     most_px: Annotated[float, Within(above=0.0)] = 48.0
     shake_share: Share = 0.4
-    shake_px: Positive = (1.0, 16.0)
+    shake_px: Positive = (1.5, 20.0)
     anxiety: Shares = (0.05, 0.8)
     roll_rad: NotNegative = (0.0, 0.02)
     display_share: Share = 0.25
@@ -80,13 +78,13 @@ class MotionDraw:
         exposure: how long, in times between two frames.
         most_px: where the fastest pixels would move farther it is shortened.
         curve: between pixel values and what is averaged.
-        highlights: light of small white places, 1 or more.
+        highlights: how bright lamps are, 1 or more, see `white_of`.
         shake: the camera's own path on top.
     """
 
     exposure: float
     most_px: float = 48.0
-    curve: ToneCurve = _USUAL
+    curve: ToneCurve = USUAL
     highlights: float = 1.0
     shake: Trajectory | None = None
 
@@ -104,18 +102,18 @@ class MotionDraw:
 
 def draw_motion(ranges: MotionRanges, rng: np.random.Generator) -> MotionDraw:
     """One exposure; what is drawn does not depend on what comes of it, so that any number draws alike."""
-    exposure = _log_uniform(rng, ranges.exposure)
+    exposure = log_uniform(rng, ranges.exposure)
     kind, highlighted, shaken = rng.random(3)
     own = ToneCurve(rng.uniform(*ranges.gamma), rng.uniform(*ranges.contrast))
-    curve = ToneCurve(1.0) if kind < ranges.display_share else _USUAL
+    curve = ToneCurve(1.0) if kind < ranges.display_share else USUAL
     if ranges.display_share <= kind < ranges.display_share + ranges.camera_share:
         curve = own
-    highlights = _log_uniform(rng, ranges.highlights)
+    highlights = log_uniform(rng, ranges.highlights)
     shake = None
     if shaken < ranges.shake_share:
         shake = draw_shake(
             rng,
-            extent_px=_log_uniform(rng, ranges.shake_px),
+            extent_px=log_uniform(rng, ranges.shake_px),
             anxiety=rng.uniform(*ranges.anxiety),
             roll_rad=rng.uniform(*ranges.roll_rad),
             reach_px=150.0,
@@ -212,9 +210,8 @@ class Clip:
     def _sub_frames(self, drawn: MotionDraw, moments: NDArray[np.float64]) -> Iterator[NDArray[np.float32]]:
         first, last = int(moments[0]), int(np.ceil(moments[-1]))
         frames = self._frames[first : last + 1]
-        wide = _is_wide(self._greys[self._middle])
-        highlights = np.sqrt(drawn.highlights) if wide else drawn.highlights
-        lights = list(pairwise(drawn.curve.to_light(frame, float(highlights)) for frame in frames))
+        white = white_of(self._frames[self._middle], drawn.highlights)
+        lights = list(pairwise(raised(frame, white, drawn.curve) for frame in frames))
         poses: Sequence[NDArray[np.float64] | None] = [None] * len(moments)
         if drawn.shake is not None:
             height, width = self.truth.shape[:2]
@@ -222,13 +219,3 @@ class Clip:
         for moment, pose in zip(moments.tolist(), poses, strict=True):
             index = int(moment)
             yield self._interval(index).at(moment - index, lights[index - first], pose)
-
-
-def _is_wide(grey: NDArray[np.uint8]) -> bool:
-    """Whether much of an image is white, as under the sky; lamps and reflections are small."""
-    white = cv2.erode((grey >= 250).astype(np.uint8), np.ones((_WIDE_PX, _WIDE_PX), np.uint8))
-    return float(white.mean()) > _WIDE_SHARE
-
-
-def _log_uniform(rng: np.random.Generator, bounds: tuple[float, float]) -> float:
-    return float(np.exp(rng.uniform(np.log(bounds[0]), np.log(bounds[1]))))

@@ -1,8 +1,7 @@
-"""Between pixel values and light by other curves than the usual one, and light above white.
+"""Between pixel values and light by other curves than that of `linear_light`.
 
-`linear_light` holds the one curve that this package degrades by. Real cameras have others, GOPRO's published
-blur averages pixel values themselves, and what is white in a picture was brighter than white before the
-sensor clipped it.
+That is the one which photographs are degraded by. Real cameras have others, and one form of GOPRO's published
+blur averages pixel values themselves.
 """
 
 from dataclasses import dataclass
@@ -15,8 +14,6 @@ from training.degradation.linear_light import GAMMA, STEPS
 from training.degradation.smoothstep import smoothstep
 
 _VALUES = np.arange(256) / 255.0
-# Above this the light of a pixel is raised, to the whole factor at white.
-_CLIPPED_FROM = 240
 
 
 @dataclass(frozen=True)
@@ -31,25 +28,28 @@ class ToneCurve:
     gamma: float = GAMMA
     contrast: float = 0.0
 
-    def light_of(self, highlights: float = 1.0) -> NDArray[np.float32]:
-        """Light by pixel value, float32 [256], 0..1; white has `highlights` times as much."""
+    @property
+    def light(self) -> NDArray[np.float32]:
+        """Light by pixel value, float32 [256], 0..1."""
         stops = np.linspace(0.0, 1.0, 4097)
         bent = stops + self.contrast * (smoothstep(stops) - stops)
-        light = np.interp(_VALUES, bent, stops) ** self.gamma
-        raised = smoothstep((np.arange(256) - _CLIPPED_FROM) / (255.0 - _CLIPPED_FROM))
-        return (light * (1.0 + (highlights - 1.0) * raised)).astype(np.float32)
+        return (np.interp(_VALUES, bent, stops) ** self.gamma).astype(np.float32)
 
-    def to_light(self, image: NDArray[np.uint8], highlights: float = 1.0) -> NDArray[np.float32]:
-        """Light of an image: uint8 [H, W, 3], 0..255, to float32 of the same shape, 0..`highlights`."""
-        return cv2.LUT(image, self.light_of(highlights))
+    def to_light(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Light of an image: uint8 [H, W, 3], 0..255, to float32 of the same shape, 0..1."""
+        return cv2.LUT(image, self.light)
 
     def to_display(self, light: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Pixel values of light: float32 of any shape, clipped to 0..1, to uint8, 0..255.
 
-        Without highlights `to_display(to_light(x))` is x, bit for bit.
+        `to_display(to_light(x))` is x, bit for bit.
         """
-        values = np.interp((np.arange(STEPS + 1) / STEPS) ** 2, self.light_of(), np.arange(256))
+        values = np.interp((np.arange(STEPS + 1) / STEPS) ** 2, self.light, np.arange(256))
         index = np.sqrt(np.clip(light, 0.0, 1.0))
         index *= STEPS
         index += 0.5
         return np.rint(values).astype(np.uint8)[index.astype(np.uint16)]
+
+
+USUAL = ToneCurve()
+"""That of `linear_light`."""

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from training.degradation.blur.exposure import integrate
 from training.degradation.linear_light import to_display, to_linear
-from training.degradation.motion_blur import integrate
 
 Flow = NDArray[np.float32]
 """float32 [H, W, 2]: how far each pixel moves, x and y, in pixels."""

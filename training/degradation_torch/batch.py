@@ -8,7 +8,7 @@ from lightning_fabric.utilities import move_data_to_device
 from torch import Tensor
 
 from training.degradation.degrade import Degradation
-from training.degradation_torch.exposure import Movement, blur, plan_movement, with_foregrounds
+from training.degradation_torch.exposure import Movement, blur, plan_movement, with_objects
 from training.degradation_torch.lens_drops import WetLenses, add_drops, plan_drops
 from training.degradation_torch.linear_light import to_display, to_linear
 from training.degradation_torch.rain import Rainfall, add_rain, plan_rain
@@ -76,7 +76,7 @@ def truth_batch(sharp: Tensor, degradations: Sequence[Degradation] | Plan) -> Te
     if plan.movement is None or not plan.movement.things:
         return sharp
     with torch.no_grad():
-        return to_display(with_foregrounds(to_linear(sharp), plan.movement))
+        return to_display(with_objects(to_linear(sharp), plan.movement))
 
 
 def _planned(sharp: Tensor, degradations: Sequence[Degradation] | Plan) -> Plan:

@@ -8,9 +8,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from training.degradation.blur.moving_object import HARMONICS, MovingObject
+from training.degradation.blur.scene import sub_frames_of
+from training.degradation.blur.trajectory import homographies, resample
 from training.degradation.degrade import Degradation
-from training.degradation.foreground import HARMONICS, Foreground
-from training.degradation.motion_blur import Trajectory, homographies, resample
 from training.degradation_torch.smoothstep import smoothstep
 from training.degradation_torch.warping import sampling, warp
 
@@ -52,11 +53,18 @@ class Movement(NamedTuple):
 
 
 def plan_movement(degradations: Sequence[Degradation], height: int, width: int) -> Movement | None:
-    """The movement in a batch of images of one size; None where nothing moves."""
+    """The movement in a batch of images of one size; None where nothing moves.
+
+    Raises:
+        ValueError: a blur with distances, a rolling shutter or highlights, which only the reference draws.
+    """
+    blurs = [drawn.blur for drawn in degradations if drawn.blur is not None]
+    if any(drawn.readout or drawn.nearness is not None or drawn.highlights > 1.0 for drawn in blurs):
+        raise ValueError('a blur has distances, a rolling shutter or highlights, want none in a batch')
     moving = [
-        (_sub_frames(drawn.trajectory, drawn.foregrounds), index, drawn.trajectory, drawn.foregrounds)
+        (sub_frames_of(drawn.blur), index, drawn.blur.trajectory, drawn.blur.objects)
         for index, drawn in enumerate(degradations)
-        if drawn.trajectory is not None
+        if drawn.blur is not None
     ]
     if not moving:
         return None
@@ -98,7 +106,7 @@ def blur(light: Tensor, movement: Movement) -> Tensor:
     return exposed
 
 
-def with_foregrounds(light: Tensor, movement: Movement) -> Tensor:
+def with_objects(light: Tensor, movement: Movement) -> Tensor:
     """The sharp scenes with the things before them, in mid-exposure: float32 [N, 3, H, W] of linear light."""
     composed = light.clone()
     for things in movement.things:
@@ -126,10 +134,6 @@ def _over(behind: Tensor, layer: Tensor) -> Tensor:
     return behind * (1.0 - layer[:, 3:]) + layer[:, :3]
 
 
-def _sub_frames(trajectory: Trajectory, things: Sequence[Foreground]) -> int:
-    return max(len(path) for path in (trajectory, *(thing.trajectory for thing in things)))
-
-
 def _rest(samples: int, sub_frames: int) -> NDArray[np.float64]:
     """Poses to be filled in; those behind the end of a shorter exposure stay as they are and are not used."""
     return np.tile(np.eye(3), (samples, sub_frames, 1, 1))
@@ -140,7 +144,7 @@ def _still_moving(counts: Sequence[int], sub_frames: int) -> tuple[int, ...]:
 
 
 def _plan_things(
-    things: Sequence[tuple[Foreground, ...]], counts: Sequence[int], depth: int, height: int, width: int
+    things: Sequence[tuple[MovingObject, ...]], counts: Sequence[int], depth: int, height: int, width: int
 ) -> Things:
     rows = [row for row, of_sample in enumerate(things) if len(of_sample) > depth]
     present = [things[row][depth] for row in rows]

@@ -15,7 +15,7 @@ import skimage.data
 from numpy.typing import NDArray
 
 from restore_node.common.errors import InputError
-from training.degradation.motion_blur import Trajectory
+from training.degradation.blur.trajectory import Trajectory
 
 Floats = NDArray[np.float64]
 Size = tuple[int, int]

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from training.degradation.blur.exposure import blur
 from training.degradation.lens_drops import add_drops, draw_drops, render_drops
 from training.degradation.linear_light import to_display, to_linear
-from training.degradation.motion_blur import blur
 from training.degradation.rain.accumulation import draw_veil
 from training.degradation.rain.falling import Rain, add_rain
 from training.degradation.rain.families import draw_family

@@ -9,7 +9,7 @@ the anxiety, scales all of it.
 import numpy as np
 from numpy.typing import NDArray
 
-from training.degradation.motion_blur import Trajectory
+from training.degradation.blur.trajectory import Trajectory
 
 _NODES = 65
 # For an anxiety of 1, at each node, against a velocity of 1.

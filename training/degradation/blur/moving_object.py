@@ -12,22 +12,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from training.degradation.motion_blur import (
-    Trajectory,
-    blur,
-    draw_trajectory,
-    homographies,
-    integrate,
-    resample,
-    warp,
-)
+from training.degradation.blur.exposure import warp
+from training.degradation.blur.trajectory import Trajectory, draw_trajectory, homographies, resample
 from training.degradation.smoothstep import smoothstep
 
 HARMONICS = (2, 3, 4, 5)
 
 
 @dataclass(frozen=True, eq=False)
-class Foreground:
+class MovingObject:
     """One thing.
 
     Attributes:
@@ -52,7 +45,7 @@ class Foreground:
     trajectory: Trajectory
 
 
-def draw_foreground(
+def draw_object(
     rng: np.random.Generator,
     height: int,
     width: int,
@@ -63,7 +56,7 @@ def draw_foreground(
     curvature: float = 0.3,
     roll_rad: float = 0.02,
     zoom: float = 0.02,
-) -> Foreground:
+) -> MovingObject:
     """A thing anywhere on the image, cut from another place of it.
 
     Args:
@@ -79,7 +72,7 @@ def draw_foreground(
     """
     away = rng.uniform(0.0, 2.0 * np.pi)
     distance = rng.uniform(2.0, 3.0) * radius_px
-    return Foreground(
+    return MovingObject(
         x=rng.uniform(0.0, width),
         y=rng.uniform(0.0, height),
         radius_px=radius_px,
@@ -99,19 +92,18 @@ def draw_foreground(
     )
 
 
-def cover(thing: Foreground, height: int, width: int) -> NDArray[np.float32]:
+def cover(thing: MovingObject, height: int, width: int) -> NDArray[np.float32]:
     """Share of the light that comes from the thing in the middle of the exposure: float32 [H, W], 0..1."""
-    dx = (np.arange(width) - thing.x)[None, :] / thing.radius_px
-    dy = (np.arange(height) - thing.y)[:, None] / (thing.radius_px * thing.stretch)
-    theta = np.arctan2(dy, dx)
-    outline = np.ones_like(theta)
+    across = ((np.arange(width) - thing.x) / thing.radius_px).astype(np.float32)
+    down = ((np.arange(height) - thing.y) / (thing.radius_px * thing.stretch)).astype(np.float32)
+    away, theta = cv2.cartToPolar(np.tile(across, (height, 1)), np.tile(down[:, None], (1, width)))
+    inside = 1.0 - away
     for harmonic, ripple, phase in zip(HARMONICS, thing.ripples, thing.phases, strict=True):
-        outline += ripple * np.cos(harmonic * theta + phase)
-    inside_px = (outline - np.hypot(dx, dy)) * thing.radius_px
-    return smoothstep(0.5 + inside_px / thing.softness_px).astype(np.float32)
+        inside += np.float32(ripple) * np.cos(harmonic * theta + np.float32(phase))
+    return smoothstep(0.5 + inside * np.float32(thing.radius_px / thing.softness_px))
 
 
-def cut_out(light: NDArray[np.float32], thing: Foreground) -> NDArray[np.float32]:
+def cut_out(light: NDArray[np.float32], thing: MovingObject) -> NDArray[np.float32]:
     """The thing as a layer of its own.
 
     Args:
@@ -123,11 +115,11 @@ def cut_out(light: NDArray[np.float32], thing: Foreground) -> NDArray[np.float32
     """
     height, width = light.shape[:2]
     there = np.array([[1.0, 0.0, -thing.texture_px[0]], [0.0, 1.0, -thing.texture_px[1]]])
-    share = cover(thing, height, width)[..., None]
-    return np.concatenate((warp(light, there) * share, share), axis=2)
+    share = cover(thing, height, width)
+    return cv2.merge([*cv2.split(warp(light, there) * share[..., None]), share])
 
 
-def with_foregrounds(light: NDArray[np.float32], things: Sequence[Foreground]) -> NDArray[np.float32]:
+def with_objects(light: NDArray[np.float32], things: Sequence[MovingObject]) -> NDArray[np.float32]:
     """The sharp scene with the things before it, in mid-exposure: float32 [H, W, 3], linear light."""
     composed = light
     for thing in things:
@@ -135,39 +127,10 @@ def with_foregrounds(light: NDArray[np.float32], things: Sequence[Foreground]) -
     return composed
 
 
-def blur_scene(
-    light: NDArray[np.float32], trajectory: Trajectory, things: Sequence[Foreground]
-) -> NDArray[np.float32]:
-    """The exposure of a scene with moving things before it, while the camera moves as well.
-
-    Args:
-        light: float32 [H, W, 3], linear light of the scene behind, 0..1; the things are cut from it.
-        trajectory: the camera's path, which moves the scene.
-        things: from far to near; without any this is `blur`.
-
-    Returns:
-        float32 [H, W, 3], linear light.
-    """
-    if not things:
-        return blur(light, trajectory)
-    height, width = light.shape[:2]
-    count = max(len(path) for path in (trajectory, *(thing.trajectory for thing in things)))
-    scene = homographies(resample(trajectory, count), height, width)
-    moving = [_Moving(light, thing, count) for thing in things]
-
-    def sub_frame(index: int) -> NDArray[np.float32]:
-        composed = warp(light, scene[index])
-        for thing in moving:
-            thing.put_on(composed, index)
-        return composed
-
-    return integrate(sub_frame(index) for index in range(count))
-
-
-class _Moving:
+class MovingLayer:
     """A thing's layer, cut to the part of the image that it crosses; the rest would be warped in vain."""
 
-    def __init__(self, light: NDArray[np.float32], thing: Foreground, count: int) -> None:
+    def __init__(self, light: NDArray[np.float32], thing: MovingObject, count: int) -> None:
         height, width = light.shape[:2]
         layer = cut_out(light, thing)
         poses = homographies(resample(thing.trajectory, count), height, width, centre=(thing.x, thing.y))

@@ -1,0 +1,64 @@
+"""One exposure: sub-frames along a path, integrated in linear light (paper eq. 2-4)."""
+
+from collections.abc import Iterable, Iterator
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from training.degradation.blur.trajectory import Trajectory, homographies
+
+
+def integrate(sub_frames: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """One exposure: the mean of sub-frames in linear light (paper eq. 2).
+
+    Args:
+        sub_frames: at least one float32 [H, W, 3] of linear light, 0..1, all of one shape; not changed.
+
+    Returns:
+        float32 [H, W, 3], linear light.
+
+    Raises:
+        ValueError: there are no sub-frames.
+    """
+    total: NDArray[np.float32] | None = None
+    count = 0
+    for sub_frame in sub_frames:
+        total = sub_frame.astype(np.float32) if total is None else cv2.add(total, sub_frame, dst=total)
+        count += 1
+    if total is None:
+        raise ValueError('an exposure needs at least one sub-frame')
+    total /= count
+    return total
+
+
+def blur(light: NDArray[np.float32], trajectory: Trajectory) -> NDArray[np.float32]:
+    """The exposure of a still scene while the camera moves along a path.
+
+    Args:
+        light: float32 [H, W, 3], linear light, 0..1. What moves in over the border is its reflection.
+        trajectory: the path.
+
+    Returns:
+        float32 [H, W, 3], linear light.
+    """
+    return integrate(_sub_frames(light, trajectory))
+
+
+def warp(
+    light: NDArray[np.float32], pose: NDArray[np.float64], *, border: int = cv2.BORDER_REFLECT_101
+) -> NDArray[np.float32]:
+    """An image moved by a pose: float32 [H, W, C] of up to 4 channels, bilinear, the same shape out.
+
+    Args:
+        light: the image.
+        pose: float64 [2 or 3, 3], maps a pixel (x, y, 1) of the image to where it is seen.
+        border: OpenCV's border mode, what moves in from outside.
+    """
+    height, width = light.shape[:2]
+    return cv2.warpAffine(light, pose[:2], (width, height), flags=cv2.INTER_LINEAR, borderMode=border)
+
+
+def _sub_frames(light: NDArray[np.float32], trajectory: Trajectory) -> Iterator[NDArray[np.float32]]:
+    for pose in homographies(trajectory, *light.shape[:2]):
+        yield warp(light, pose)

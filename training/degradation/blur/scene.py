@@ -1,0 +1,199 @@
+"""A photograph as a scene before a moving camera: distances, things in it, a rolling shutter."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from training.degradation.blur.exposure import integrate, warp
+from training.degradation.blur.moving_object import MovingLayer, MovingObject, draw_object, with_objects
+from training.degradation.blur.nearness import draw_nearness
+from training.degradation.blur.ranges import BlurRanges, MovingObjectRanges
+from training.degradation.blur.shake import draw_shake
+from training.degradation.blur.trajectory import Trajectory, draw_trajectory, homographies, resample
+from training.degradation.bounds import happens, log_uniform, uniform, whole
+from training.degradation.highlights import raised, white_of
+from training.degradation.linear_light import to_display, to_linear
+
+# Paths come in steps below one pixel at their fastest place; so far apart, sub-frames still leave no gaps.
+_STEP_PX = 1.5
+
+
+@dataclass(frozen=True, eq=False)
+class Blur:
+    """What moves during one exposure of a photograph.
+
+    Attributes:
+        trajectory: the camera's path, from the moment that the first row's exposure begins until the last
+            row's ends.
+        readout: time between the first row's exposure and the last row's, in exposures; 0 is a shutter that
+            is open for all rows at once. The photograph was taken by the same shutter: each row is sharp in
+            the middle of its own exposure.
+        nearness: float32 [h, w], above 0 to 1, stretched over the image: by how much of the path each part
+            moves; None moves all alike.
+        highlights: how bright lamps are, 1 or more, see `white_of`.
+        objects: things that move by themselves, from far to near.
+    """
+
+    trajectory: Trajectory
+    readout: float = 0.0
+    nearness: NDArray[np.float32] | None = None
+    highlights: float = 1.0
+    objects: tuple[MovingObject, ...] = ()
+
+
+def draw_blur(
+    ranges: BlurRanges, height: int, width: int, rng: np.random.Generator, *, scale: float = 1.0
+) -> Blur:
+    """Motion blur for an image of the given size.
+
+    Args:
+        ranges: what it is drawn from.
+        height: of the image, in pixels.
+        width: of the image, in pixels.
+        rng: decides.
+        scale: rows of the frame that the image is a part of, over those of the ranges' reference.
+    """
+    readout = uniform(rng, ranges.readout) if happens(rng, ranges.rolling_share) else 0.0
+    # The ranges are those of one exposure; a rolling shutter sees more of the path in all.
+    longer = 1.0 + readout
+    path_of: dict[str, float] = {
+        'extent_px': longer * scale * log_uniform(rng, ranges.extent_px),
+        'roll_rad': longer * uniform(rng, ranges.roll_rad),
+        'zoom': longer * uniform(rng, ranges.zoom),
+        'reach_px': float(np.hypot(height, width) / 2.0),
+    }
+    if happens(rng, ranges.shake_share):
+        path = draw_shake(rng, anxiety=uniform(rng, ranges.anxiety), **path_of)
+    else:
+        path = draw_trajectory(rng, curvature=uniform(rng, ranges.curvature), **path_of)
+    nearness = None
+    if happens(rng, ranges.depth_share):
+        nearness = draw_nearness(
+            rng, farthest=uniform(rng, ranges.farthest), depths=whole(rng, ranges.depths)
+        )
+    highlights = log_uniform(rng, ranges.highlights) if happens(rng, ranges.highlight_share) else 1.0
+    objects = _draw_objects(ranges.objects, path, readout, height, width, rng, scale)
+    return Blur(path, readout, nearness, highlights, objects)
+
+
+def sub_frames_of(blur: Blur) -> int:
+    """How many sub-frames an exposure takes, an odd number, so that its middle is among them."""
+    lengths = len(blur.trajectory) / (1.0 + blur.readout), *(len(thing.trajectory) for thing in blur.objects)
+    return 2 * int(max(lengths) / _STEP_PX / 2.0) + 1
+
+
+def expose(sharp: NDArray[np.uint8], blur: Blur) -> NDArray[np.float32]:
+    """The exposure of a photograph as a moving scene (paper eq. 2-4).
+
+    Args:
+        sharp: uint8 [H, W, 3] RGB, 0..255. What moves in over the border is its reflection.
+        blur: what moves; the objects are cut from the photograph.
+
+    Returns:
+        float32 [H, W, 3], linear light, above 1 where it is brighter than white.
+    """
+    light = raised(sharp, white_of(sharp, blur.highlights))
+    count = sub_frames_of(blur)
+    layers = [MovingLayer(light, thing, count) for thing in blur.objects]
+
+    def sub_frames() -> Iterator[NDArray[np.float32]]:
+        for index, scene in enumerate(_scenes(light, blur, count)):
+            for layer in layers:
+                layer.put_on(scene, index)
+            yield scene
+
+    return integrate(sub_frames())
+
+
+def truth(sharp: NDArray[np.uint8], blur: Blur) -> NDArray[np.uint8]:
+    """The sharp scene in mid-exposure: uint8 [H, W, 3] RGB, in and out, often `sharp` itself."""
+    return to_display(with_objects(to_linear(sharp), blur.objects)) if blur.objects else sharp
+
+
+def _scenes(light: NDArray[np.float32], blur: Blur, count: int) -> Iterator[NDArray[np.float32]]:
+    if blur.readout == 0.0 and blur.nearness is None:
+        for pose in homographies(resample(blur.trajectory, count), *light.shape[:2]):
+            yield warp(light, pose)
+        return
+    height, width = light.shape[:2]
+    for places in _places(blur, height, width, count):
+        yield cv2.remap(light, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+
+
+def _places(blur: Blur, height: int, width: int, count: int) -> Iterator[NDArray[np.float32]]:
+    """Where each pixel of each sub-frame is in the photograph: float32 [H, W, 2], x and y.
+
+    Every row has a pose of its own, that of its moment relative to the middle of its exposure; what is
+    farther follows less of the shift. Rotation and zoom do not know distances.
+    """
+    rows = 1 if blur.readout == 0.0 else height
+    late = blur.readout * ((np.arange(rows) + 0.5) / rows - 0.5)
+    moments = np.linspace(-0.5, 0.5, count)[:, None] + late
+    path, before = blur.trajectory, np.linspace(-0.5, 0.5, len(blur.trajectory))
+
+    def at(values: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.interp(times / (1.0 + blur.readout), before, values)
+
+    x_px, y_px, roll = (
+        at(values, moments) - at(values, late) for values in (*path.shift_px.T, path.roll_rad)
+    )
+    zoom = at(path.zoom, moments) / at(path.zoom, late)
+    # The way back, from the sub-frame to the photograph, of every row: float32 [count, rows, 1].
+    cos, sin, right, below = (
+        values.astype(np.float32)[..., None]
+        for values in (np.cos(roll) / zoom, np.sin(roll) / zoom, x_px, y_px)
+    )
+    near: NDArray[np.float32] | np.float32 = np.float32(1.0)
+    if blur.nearness is not None:
+        near = cv2.resize(blur.nearness, (width, height), interpolation=cv2.INTER_LINEAR)
+    middle = np.float32((width - 1) / 2.0), np.float32((height - 1) / 2.0)
+    across = np.arange(width, dtype=np.float32) - middle[0]
+    down = np.arange(height, dtype=np.float32)[:, None] - middle[1]
+    places = np.empty((height, width, 2), np.float32)
+    for index in range(count):
+        from_x, from_y = across - near * right[index], down - near * below[index]
+        places[..., 0] = cos[index] * from_x + sin[index] * from_y + middle[0]
+        places[..., 1] = cos[index] * from_y - sin[index] * from_x + middle[1]
+        yield places
+
+
+def _draw_objects(
+    ranges: MovingObjectRanges,
+    camera: Trajectory,
+    readout: float,
+    height: int,
+    width: int,
+    rng: np.random.Generator,
+    scale: float,
+) -> tuple[MovingObject, ...]:
+    if not happens(rng, ranges.share):
+        return ()
+    middle = _middle(camera, 1.0 / (1.0 + readout))
+    things = []
+    for _ in range(whole(rng, ranges.count)):
+        thing = draw_object(
+            rng,
+            height,
+            width,
+            radius_px=uniform(rng, ranges.radius_part) * min(height, width),
+            extent_px=scale * log_uniform(rng, ranges.extent_px),
+            softness_px=uniform(rng, ranges.softness_px),
+        )
+        if happens(rng, ranges.parallax_share):
+            nearer = replace(middle, shift_px=uniform(rng, ranges.parallax) * middle.shift_px)
+            length_px = np.linalg.norm(np.diff(nearer.shift_px, axis=0), axis=1).sum()
+            thing = replace(thing, trajectory=resample(nearer, 2 * int(length_px / 2.0) + 3))
+        things.append(thing)
+    return tuple(things)
+
+
+def _middle(path: Trajectory, share: float) -> Trajectory:
+    """The middle of a path, this share of its time."""
+    before, within = np.linspace(-0.5, 0.5, len(path)), np.linspace(-0.5, 0.5, len(path)) * share
+    x, y, roll, zoom = (
+        np.interp(within, before, values) for values in (*path.shift_px.T, path.roll_rad, path.zoom)
+    )
+    return Trajectory(np.stack((x, y), axis=1), roll, zoom)
