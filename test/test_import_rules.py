@@ -36,7 +36,7 @@ TRAINING_ROOMS: dict[str, set[str]] = {
     'config': {'degradation'},
     'losses': {'config'},
     'data': {'config', 'degradation', 'degradation_torch'},
-    'runs': {'config', 'data'},
+    'runs': {'config', 'data', 'networks'},
     'evaluation': {'config', 'data', 'networks', 'runs'},
     'loop': {'config', 'data', 'evaluation', 'losses', 'networks', 'runs'},
     'model_file': {'config', 'evaluation', 'networks', 'runs'},

@@ -12,9 +12,9 @@ from restore_node.common.errors import EncodingError, InputError, RestoreError
 from restore_node.messages.bag import BagWriter, Message, Topic
 from restore_node.messages.cdr import COMPRESSED_IMAGE_TYPE, IMAGE_TYPE, new_image
 from restore_node.messages.frame import Header
-from training.config.data import DataConfig
+from training.config.data import DataConfig, PhotographsConfig, SourceConfig
 from training.data.patch_source import PatchSource
-from training.data.photographs import find_photographs, split
+from training.data.photographs import find_photographs, hold_out
 from training.degradation.ranges import BlurRanges, DegradationConfig, SensorRanges
 
 GREYS = [20 * index for index in range(12)]
@@ -63,8 +63,7 @@ def test_every_nth_frame_of_a_video_is_a_photograph(video):
 
 
 def test_frames_of_a_video_are_held_out_by_their_names(video):
-    config = DataConfig(roots=(str(video),), held_out=('*#00001?',))
-    sharp, apart = split(find_photographs(config.roots), config)
+    sharp, apart = hold_out(find_photographs([str(video)]), ['*#00001?'])
     assert [photograph.name[-2:] for photograph in apart] == ['10', '11']
     assert len(sharp) == 10
 
@@ -143,11 +142,10 @@ def test_blur_between_frames_is_the_motion_of_the_camera(panning):
         blur=BlurRanges(extent_px=(1.0, 1.0), shutter=(1.0, 1.0)),
         sensor=SensorRanges(read_noise=(0.0, 0.0), shot_noise=(0.0, 0.0), jpeg_share=0.0),
     )
-    data = DataConfig(
-        roots=(str(panning),), patch_px=64, crop_px=64, smallest_scale=1.0, real_motion=1.0, turns=False
-    )
-    frames = find_photographs(data.roots)
-    source = PatchSource(frames[:1], data, degradation, 3, 1)
+    sharp = PhotographsConfig((str(panning),), smallest_scale=1.0, real_motion=1.0)
+    data = DataConfig((SourceConfig('mine', photographs=sharp),), patch_px=64, crop_px=64, turns=False)
+    frames = find_photographs(sharp.roots)
+    source = PatchSource(frames[:1], sharp, data, degradation, 3, 1)
     blurred, sharp = (image.astype(float) for image in source.sample(0))
     # Detail is lost along the motion, not across it.
     along, across = (

@@ -10,7 +10,7 @@ import yaml
 pytest.importorskip('torch', reason='the training environment is not set up')
 
 from restore_node.common.metrics import psnr
-from training.commands import contact_sheet, loader_benchmark
+from training.commands.cli import contact_sheet, loader_benchmark
 from training.config.run import parse_config
 from training.evaluation.sheet import compare, draw_sheet
 
@@ -83,7 +83,7 @@ def test_the_same_seed_gives_the_same_sheet_and_pairs_have_a_row(config, tmp_pat
 
 def test_what_cannot_be_shown_is_one_line(config, tmp_path, capsys):
     assert contact_sheet.main([config, 'data.roots=[/nowhere]']) == 2
-    assert 'data.roots: got /nowhere' in capsys.readouterr().err
+    assert 'roots: got /nowhere' in capsys.readouterr().err
     assert contact_sheet.main([config, '--out', str(tmp_path / 'no' / 'folder.png'), '--columns', '1']) == 2
     assert 'cannot write' in capsys.readouterr().err
 

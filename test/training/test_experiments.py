@@ -11,7 +11,7 @@ torch = pytest.importorskip('torch', reason='the training environment is not set
 cv2 = pytest.importorskip('cv2')
 
 from restore_node.common.errors import ConfigError
-from training.commands import ablations, transfer
+from training.commands.cli import ablations, transfer
 from training.config.run import load_config
 from training.evaluation.quality import Quality
 from training.experiments.catalogue import choose, full_ablations, small_ablations
@@ -162,7 +162,7 @@ def test_full_ablations_read_the_sets_where_the_user_has_them(tmp_path, capsys):
         'rain100h-1',
     ]
     tuned = load_config(tmp_path / 'runs' / 'rain100h-1.yaml')
-    assert tuned.data.pairs.root == '/sets/Rain100H'
+    assert tuned.data.sources[0].pairs.root == '/sets/Rain100H'
     assert tuned.start_from == str(tmp_path / 'runs' / 'rain800-1' / 'checkpoint.pt')
 
 

@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip('pydantic', reason='the training environment is not set up')
 
 from restore_node.common.errors import ConfigError, InputError
-from training.config.data import DataConfig, PairsConfig
+from training.config.data import DataConfig, PairsConfig, PhotographsConfig, SourceConfig
 from training.data.layouts.registry import LAYOUTS, find_pairs, title_of
 
 
@@ -257,7 +257,13 @@ def test_folders_of_ones_own(tmp_path):
 def test_impossible_data_configs_are_refused():
     with pytest.raises(ValueError, match='variant is blur_gamma'):
         PairsConfig('rain800', '/data', variant='blur_gamma')
-    with pytest.raises(ValueError, match='neither of roots and pairs'):
-        DataConfig()
-    with pytest.raises(ValueError, match='both of roots and pairs'):
-        DataConfig(roots=('a',), pairs=PairsConfig('gopro', '/data'))
+    with pytest.raises(ValueError, match='both held_out and held_out_scenes'):
+        PairsConfig('rain800', '/data', held_out=('1*',), held_out_scenes=0.1)
+    with pytest.raises(ValueError, match='mine has nothing, want one of photographs, sequences and pairs'):
+        SourceConfig('mine')
+    both = {'pairs': PairsConfig('gopro', '/data'), 'photographs': PhotographsConfig(('a',))}
+    with pytest.raises(ValueError, match='mine has photographs and pairs, want one of'):
+        SourceConfig('mine', **both)
+    source = SourceConfig('mine', photographs=both['photographs'])
+    with pytest.raises(ValueError, match='sources has mine twice'):
+        DataConfig((source, source))

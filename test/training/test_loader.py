@@ -11,10 +11,10 @@ import pytest
 torch = pytest.importorskip('torch', reason='the training environment is not set up')
 
 from restore_node.common.errors import ConfigError, InputError, RestoreError
-from training.config.data import DataConfig
+from training.config.data import DataConfig, PhotographsConfig, SourceConfig
 from training.data.loader import batches
 from training.data.patch_source import PatchSource
-from training.data.photographs import FilePhotograph, find_photographs
+from training.data.photographs import find_photographs
 from training.data.pool import PATCHES_PER_READ, PatchPool
 from training.data.samples import LANE_STEPS, crop_pair, lanes
 from training.degradation.degrade import DegradationConfig
@@ -45,11 +45,12 @@ DEGRADATION = DegradationConfig(kinds={'clean': 1.0, 'streaks': 1.0})
 def source(photographs_root):
     """Makes sources of small crops, one like the other."""
     photographs = find_photographs([str(photographs_root)])
+    sharp = PhotographsConfig((str(photographs_root),))
+    one = SourceConfig('photographs', photographs=sharp)
 
     def make(batch=2, **changes):
         values = {'patch_px': 64, 'crop_px': 64, 'pool': 8, 'reuse': 2} | changes
-        data = DataConfig(roots=(str(photographs_root),), **values)
-        return PatchSource(photographs, data, DEGRADATION, 5, batch)
+        return PatchSource(photographs, sharp, DataConfig((one,), **values), DEGRADATION, 5, batch)
 
     return make
 
@@ -128,9 +129,9 @@ def test_a_killed_worker_is_an_error_in_one_line():
 
 def test_an_error_keeps_its_line_on_its_way_out_of_a_worker(tmp_path):
     (tmp_path / 'broken.png').write_bytes(b'no image')
-    broken = PatchSource(
-        find_photographs([str(tmp_path)]), DataConfig(roots=(str(tmp_path),)), DEGRADATION, 5, 2
-    )
+    sharp = PhotographsConfig((str(tmp_path),))
+    data = DataConfig((SourceConfig('broken', photographs=sharp),))
+    broken = PatchSource(find_photographs(sharp.roots), sharp, data, DEGRADATION, 5, 2)
     with pytest.raises(InputError) as caught:
         next(batches(broken, 2))
     for error in (caught.value, pickle.loads(pickle.dumps(caught.value))):
@@ -141,13 +142,12 @@ def counted(batch, pool, reuse=2):
     """A pool whose patches are numbers, and the list of all that it made."""
     made = []
 
-    def make(_, rng):
+    def make(rng):
         first = int(rng.integers(2**40))
         made.append(first)
         return [first] * PATCHES_PER_READ
 
-    photographs = [FilePhotograph(Path('nowhere'), 'never_read.png')]
-    return PatchPool(photographs, DataConfig(roots=('-',), pool=pool, reuse=reuse), 5, batch, make), made
+    return PatchPool(make, pool, reuse, 5, batch), made
 
 
 def test_a_patch_is_made_by_one_worker_of_one_rank():

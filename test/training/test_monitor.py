@@ -11,6 +11,7 @@ torch = pytest.importorskip('torch', reason='the training environment is not set
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from training.config.run import parse_config
+from training.data.validation import ValidationSet
 from training.loop.monitor import Monitor, Timing
 from training.loop.progress import ProgressView, clock
 from training.loop.records import Records
@@ -26,7 +27,7 @@ def folder(tmp_path):
 def pairs():
     draw = np.random.default_rng(1)
     sharp = draw.integers(0, 200, (2, 32, 40, 3), dtype=np.uint8)
-    return {'streaks': [(image + 20, image) for image in sharp]}
+    return [ValidationSet('streaks', [(image + 20, image) for image in sharp])]
 
 
 def lines(folder):
@@ -78,7 +79,7 @@ def test_saving_and_measuring_come_by_steps_or_minutes(run_values, folder):
         'checkpoint': {'steps': 3, 'minutes': None},
         'validation': run_values['validation'] | {'steps': None, 'minutes': 1e-9},
     }
-    with Monitor(parse_config(values, 'test'), folder, 0, {}, torch.device('cpu')) as monitor:
+    with Monitor(parse_config(values, 'test'), folder, 0, [], torch.device('cpu')) as monitor:
         assert [monitor.checkpoint_due(number) for number in range(1, 7)] == [False, False, True] * 2
         assert monitor.validation_due(1)
 

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -133,29 +134,28 @@ def test_what_is_held_out(root):
     kept, apart = open_pairs(config)
     assert (len(kept), [pair.name for pair in apart]) == (PAIRS, ['090'])
     assert pair_list(kept, config) == [{'name': 'Rain100L', 'images': PAIRS, 'terms': 'research use'}]
-    kept, apart = open_pairs(config, ('*2', '*3'))
+    kept, apart = open_pairs(replace(config, held_out=('*2', '*3')))
     assert [pair.name for pair in kept] == ['000', '001', '004']
     assert [pair.name for pair in apart] == ['002', '003']
     for globs in (('nothing',), ('*',)):
         with pytest.raises(ConfigError, match='of 5, named like 000'):
-            open_pairs(config, globs)
+            open_pairs(replace(config, held_out=globs))
 
 
 def test_ones_own_folders_need_globs(root, tmp_path):
     for name in ('degraded', 'sharp'):
         (tmp_path / name).symlink_to(root / 'train')
     config = PairsConfig('folders', str(tmp_path))
-    with pytest.raises(ConfigError, match=r'data\.held_out: got \[\], which matches 0 of 10'):
+    with pytest.raises(ConfigError, match=r'held_out: got \[\], which matches 0 of 10'):
         open_pairs(config)
 
 
 def test_measuring_looks_at_the_middle(root):
     kept, _ = open_pairs(PairsConfig('rain100l', str(root)))
-    pairs = middles(kept, 3, 64)
+    pairs = middles([kept[0], kept[2], kept[4]], 64)
     assert [int(sharp[0, 0, 0]) - 100 for _, sharp in pairs] == [0, 2, 4]
     assert pairs[0][1].shape == (64, 64, 3)
     assert pairs[0][1][0, 0].tolist() == [100, 13, 3]
-    assert len(middles(kept, 99, 64)) == PAIRS
 
 
 def test_a_run_trains_on_pairs_and_measures_on_those_held_out(root, run_values, tmp_path):

@@ -7,8 +7,8 @@ import pytest
 pytest.importorskip('pydantic', reason='the training environment is not set up')
 
 from restore_node.common.errors import ConfigError, InputError
-from training.config.data import DataConfig, DataSet
-from training.data.photographs import data_list, find_photographs, split
+from training.config.data import DataSet
+from training.data.photographs import data_list, find_photographs, hold_out
 
 
 @pytest.fixture
@@ -54,14 +54,10 @@ def test_a_tar_holds_the_same_photographs(photographs_folder, photographs_tar):
 
 
 def test_split_by_glob_and_the_list_for_the_card(photographs_folder):
-    config = DataConfig(
-        roots=(str(photographs_folder),),
-        sets=(DataSet('Drives', 'drive/*', 'research use'),),
-        held_out=('drive/b*',),
-    )
-    sharp, apart = split(find_photographs(config.roots), config)
+    sets = (DataSet('Drives', 'drive/*', 'research use'),)
+    sharp, apart = hold_out(find_photographs([str(photographs_folder)]), ['drive/b*'])
     assert [photograph.name for photograph in apart] == ['drive/b_1.PNG']
-    assert data_list(sharp, config.sets) == [
+    assert data_list(sharp, sets) == [
         {'name': 'other', 'images': 1, 'terms': 'not stated'},
         {'name': 'Drives', 'images': 1, 'terms': 'research use'},
     ]
@@ -69,15 +65,14 @@ def test_split_by_glob_and_the_list_for_the_card(photographs_folder):
 
 @pytest.mark.parametrize('held_out', [(), ('*',)])
 def test_a_split_with_an_empty_side_is_refused(photographs_folder, held_out):
-    config = DataConfig(roots=(str(photographs_folder),), held_out=held_out)
     with pytest.raises(ConfigError, match='held_out'):
-        split(find_photographs(config.roots), config)
+        hold_out(find_photographs([str(photographs_folder)]), held_out)
 
 
 def test_roots_that_hold_nothing_are_refused(tmp_path):
     (tmp_path / 'broken.tar').write_bytes(b'no tar at all')
     for root in ('nowhere', 'broken.tar', '.'):
-        with pytest.raises(ConfigError, match=r'data\.roots'):
+        with pytest.raises(ConfigError, match='roots'):
             find_photographs([str(tmp_path / root)])
 
 

@@ -15,6 +15,7 @@ from training.commands.train import main, train
 from training.config.run import config_values, parse_config
 from training.loop.trainer import Trainer
 from training.runs import checkpoint
+from training.runs.folder import RunFolder
 from training.runs.resumption import MAY_CHANGE, differences
 
 
@@ -94,7 +95,7 @@ def test_another_configuration_is_another_run(begun, config_file, capsys):
         'optimizer.name: was "adam", is "muon"',
         'seed: was 3, is 4',
         'schedule.batch: was 2, is 4',
-        'data.held_out: was ["coffee*"], is ["astronaut*"]',
+        'data.sources.photographs.photographs.held_out: was ["coffee*"], is ["astronaut*"]',
         'optimizer.betas: was [0.9, 0.999], is [0.5, 0.9]',
         'loss.frequency: was 0.0, is 0.5',
     ):
@@ -107,10 +108,11 @@ def test_another_configuration_is_another_run(begun, config_file, capsys):
 
 def test_length_place_and_machine_of_a_run_may_change(run_values):
     was = parse_config(run_values | {'loss': {'perceptual': {}}}, 'test')
-    assert set(MAY_CHANGE) >= {'schedule.steps', 'data.roots', 'devices'}
+    assert set(MAY_CHANGE) >= {'schedule.steps', 'data.sources.*.photographs.roots', 'devices'}
     changed = config_values(was)
     changed['schedule'] |= {'steps': 9, 'max_minutes': 3.0}
-    changed['data'] |= {'roots': ['elsewhere'], 'workers': 2}
+    changed['data']['workers'] = 2
+    changed['data']['sources'][0]['photographs']['roots'] = ['elsewhere']
     changed['loss']['perceptual'] |= {'weights': 'vgg19.pth', 'download': True}
     changed |= {'devices': 2, 'cpu_processes': 2, 'accelerator': 'cpu', 'compile': True, 'log_seconds': 1.0}
     changed['checkpoint']['steps'] = 7
@@ -125,7 +127,7 @@ def test_length_place_and_machine_of_a_run_may_change(run_values):
         for change in ({}, {'root': 'there'}, {'variant': 'blur_gamma'})
     )
     assert differences(was, now) == []
-    assert differences(was, other) == ['data.pairs.variant: was "blur", is "blur_gamma"']
+    assert differences(was, other) == ['data.sources.gopro.pairs.variant: was "blur", is "blur_gamma"']
 
 
 def test_the_state_of_other_optimizers_does_not_fit(run_values, tmp_path):
@@ -134,7 +136,7 @@ def test_the_state_of_other_optimizers_does_not_fit(run_values, tmp_path):
             Fabric(accelerator='cpu', devices=1),
             parse_config(run_values | {'optimizer': {'name': name}}, 'test'),
             {},
-            tmp_path,
+            RunFolder(tmp_path),
         )
         for name in ('adam', 'muon')
     )

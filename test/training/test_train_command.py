@@ -55,10 +55,10 @@ def test_the_paper_s_sets_are_chained_as_in_the_paper():
         assert config.loss.adversarial.constraint == 'clip'
         assert (config.loss.perceptual.layer, config.loss.perceptual.weight) == ('conv3_3', 100.0)
         assert not config.loss.has_pixel_terms
-        assert config.data.pairs.flips
-        assert config.data.pairs.noise > 0.0
+        assert config.data.sources[0].pairs.flips
+        assert config.data.sources[0].pairs.noise > 0.0
     for name in ('gopro', 'lite_gopro'):
-        assert by_name[name].data.pairs.variant == 'blur'
+        assert by_name[name].data.sources[0].pairs.variant == 'blur'
         assert 'variant: blur\n' in Path(shipped(name)).read_text()
 
 

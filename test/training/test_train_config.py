@@ -27,7 +27,7 @@ def test_overrides_reach_nested_keys_with_yaml_values():
         ],
     )
     assert config.schedule.batch == 4
-    assert config.data.roots == ('a', 'b')
+    assert config.data.sources[0].photographs.roots == ('a', 'b')
     assert config.degradation.blur.extent_px == (1.0, 2.0)
     assert config.schedule.max_minutes == 2.0
 
@@ -105,9 +105,12 @@ def test_impossible_values_are_refused(override, named):
 @pytest.mark.parametrize(
     ('override', 'reason'),
     [
-        ('data.pairs={layout: gopro, root: x}', 'got data: both of roots and pairs given, want one of them;'),
+        (
+            'data={pairs: {layout: gopro, root: x}, roots: [x]}',
+            'data: roots and pairs given, want one of',
+        ),
+        ('data={crop_px: 64}', 'got data: none given, want one of roots, pairs and sources;'),
         ('devices=3', 'got schedule.batch is 8, not a multiple of devices 3;'),
-        ('data={roots: [x], degrade_on: device, real_motion: 0.5}', 'got data: real_motion is 0.5, which'),
         ('schedule.batch={of: 8}', 'got schedule.batch: Input should be a valid integer;'),
     ],
 )

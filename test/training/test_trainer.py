@@ -82,8 +82,8 @@ def test_training_learns_one_batch_by_heart(run_values, tmp_path):
     sharp = torch.randint(60, 200, (2, 3, 64, 64), dtype=torch.uint8)
     batch = (sharp + 40, sharp)
     config = parse_config(values, 'test')
-    trainer = Trainer(Fabric(accelerator='cpu', devices=1), config, {}, tmp_path)
-    with Monitor(config, RunFolder(tmp_path), 0, {}, torch.device('cpu')) as monitor:
+    trainer = Trainer(Fabric(accelerator='cpu', devices=1), config, {}, RunFolder(tmp_path))
+    with Monitor(config, RunFolder(tmp_path), 0, [], torch.device('cpu')) as monitor:
         trainer.fit(lambda _: itertools.repeat(batch), monitor)
     losses = [line['loss'] for line in lines(tmp_path) if 'loss' in line]
     assert np.mean(losses[-5:]) < 0.3 * losses[0]

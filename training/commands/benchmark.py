@@ -25,7 +25,7 @@ from restore_node.common.errors import RestoreError
 from training.commands.cli import report_errors, table_console
 from training.config.run import TrainConfig, parse_config
 from training.data.example_photographs import EXAMPLES, provide_photographs
-from training.data.feed import degrading_source
+from training.data.feed import OpenSource
 from training.data.loader import batches
 from training.data.photographs import find_photographs
 from training.loop.devices import make_fabric, set_up_device
@@ -52,7 +52,6 @@ def make_config(given: argparse.Namespace) -> TrainConfig:
                 # The smallest there is: patches are made and forgotten at a steady pace from the first step.
                 'pool': 1,
                 'workers': given.workers,
-                'degrade_on': given.degrade_on,
             },
             'loss': {'charbonnier': 0.0, 'mean_square': 1.0, 'relative': True},
             'optimizer': {'name': given.optimizer},
@@ -82,7 +81,9 @@ def benchmark(config: TrainConfig) -> dict[str, Any]:
     fabric.launch()
     set_up_device(fabric)
     peak = peak_flops(fabric.device, config.precision)
-    source = degrading_source(find_photographs(config.data.roots), config)
+    (own,) = config.data.sources
+    photographs = find_photographs(own.sharp.roots)
+    source = OpenSource(own, photographs, photographs).samples(config)
     generator = TimedLearner.of_generator(fabric, config)
     stream = batches(source, config.schedule.batch, workers=config.data.workers)
     time_steps(fabric, generator, config, stream, WARM_UP_STEPS)
@@ -185,9 +186,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('--workers', type=int, default=0, help='processes that make data beside')
     parser.add_argument('--device', choices=('auto', 'cpu', 'cuda'), default='auto')
     parser.add_argument('--data', type=Path, default=EXAMPLES, help="default: scikit-image's photographs")
-    parser.add_argument(
-        '--degrade-on', choices=('loader', 'device'), default='loader', help='default: %(default)s'
-    )
     parser.add_argument('--json', type=Path, help='file for all figures')
     given = parser.parse_args(arguments)
     if given.steps < 1:

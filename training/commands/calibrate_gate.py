@@ -23,7 +23,8 @@ from restore_node.model import load_model
 from restore_node.runtime.restore import change_score
 from training.commands.cli import report_errors, table_console
 from training.config.run import TrainConfig, load_config
-from training.data.photographs import Photograph, find_photographs, split
+from training.data.feed import open_source
+from training.data.photographs import Photograph
 from training.data.spread import spread
 from training.degradation.degrade import degrade, draw, truth
 from training.evaluation.conventions import PSNR_CAP_DB
@@ -126,11 +127,11 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f'--left-alone: got {options.left_alone}, want 0 to 1')
     try:
         config = load_config(options.config, options.overrides)
-        if config.data.pairs:
-            raise ConfigError(
-                'data.pairs', seen=config.data.pairs.layout, wanted='data.roots: photographs to degrade'
-            )
-        _, held_out = split(find_photographs(config.data.roots, config.data.frame_stride), config.data)
+        sources = [source for source in config.data.sources if source.photographs]
+        if not sources:
+            named = ', '.join(source.name for source in config.data.sources)
+            raise ConfigError('data.sources', seen=named, wanted='one of photographs, to degrade')
+        held_out = [photograph for source in sources for photograph in open_source(source).held_out]
         chosen = spread(min(options.frames, len(held_out)), len(held_out))
         photographs = [held_out[position] for position in chosen]
         with OnnxRuntimeBackend(load_model(options.model), device='cpu') as backend:

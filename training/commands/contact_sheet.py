@@ -16,37 +16,45 @@ from restore_node.common.errors import RestoreError
 from restore_node.common.metrics import psnr
 from training.commands.cli import report_errors
 from training.config.run import TrainConfig, load_config
-from training.data.feed import open_feed
-from training.data.pair_source import PairSource
-from training.data.paired_set import open_pairs
-from training.data.patch_source import make_patch, read_frames
-from training.data.photographs import find_photographs, split
+from training.data.feed import OpenSource, open_feed, open_source
+from training.data.patch_source import make_patch, read_frames, square_cut
 from training.data.samples import Pair
 from training.evaluation.sheet import Strip, compare, draw_sheet, save_sheet
 from training.evaluation.systems import System, open_system
 
 
 def training_pairs(config: TrainConfig, columns: int) -> dict[str, list[Pair]]:
-    """Training pairs by kind, uint8 [side, side, 3] RGB each; a paired set has one kind, its layout.
+    """Training pairs by kind, uint8 [side, side, 3] RGB each; a paired set has one kind, its name.
+
+    Where there are several sources, kinds have the names of their sources before them.
 
     Raises:
         RestoreError: the data is not where the configuration says, or broken.
     """
-    data = config.data
-    if data.pairs:
-        named, _ = open_pairs(data.pairs, data.held_out)
-        source = PairSource(named, data.pairs, data.crop_px, config.seed, config.schedule.batch)
-        return {data.pairs.layout: [source.sample(index) for index in range(columns)]}
-    photographs, _ = split(find_photographs(data.roots, data.frame_stride), data)
-    kinds = [kind for kind, weight in config.degradation.kinds.items() if weight > 0.0]
+    pairs: dict[str, list[Pair]] = {}
+    for source in config.data.sources:
+        opened = open_source(source)
+        if source.pairs:
+            samples = opened.samples(config)
+            pairs[source.name] = [samples.sample(index) for index in range(columns)]
+        else:
+            prefix = f'{source.name}_' if len(config.data.sources) > 1 else ''
+            pairs |= {prefix + kind: row for kind, row in _by_kind(opened, config, columns).items()}
+    return pairs
+
+
+def _by_kind(opened: OpenSource, config: TrainConfig, columns: int) -> dict[str, list[Pair]]:
+    sharp, degradation = opened.config.sharp, opened.config.degradation or config.degradation
+    cut = square_cut(config.data.patch_px, sharp.smallest_scale)
+    kinds = [kind for kind, weight in degradation.kinds.items() if weight > 0.0]
     pairs: dict[str, list[Pair]] = {kind: [] for kind in kinds}
     for column in range(columns):
         # One photograph a column: the eye compares kinds on the same picture.
-        chosen = int(np.random.default_rng([config.seed, column]).integers(len(photographs)))
-        frames = read_frames(photographs[chosen], data)
+        chosen = int(np.random.default_rng([config.seed, column]).integers(len(opened.train)))
+        frames = read_frames(opened.train[chosen], sharp.real_motion)
         for number, kind in enumerate(kinds):
             rng = np.random.default_rng([config.seed, column, number])
-            pairs[kind].append(make_patch(frames, kind, data, config.degradation, rng))
+            pairs[kind].append(make_patch(frames, kind, cut, degradation, rng, sharp.real_motion))
     return pairs
 
 
@@ -58,11 +66,11 @@ def restored_strips(config: TrainConfig, systems: Sequence[System], columns: int
     """
     held_out = open_feed(config).held_out()
     return {
-        kind: [
+        held.name: [
             compare(sharp, degraded, *(system.restore('', degraded) for system in systems))
-            for degraded, sharp in pairs[:: max(1, len(pairs) // columns)][:columns]
+            for degraded, sharp in held.pairs[:: max(1, len(held.pairs) // columns)][:columns]
         ]
-        for kind, pairs in held_out.items()
+        for held in held_out
     }
 
 

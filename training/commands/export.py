@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import nn
 
 from restore_node.backends.onnxruntime import OnnxRuntimeBackend
@@ -22,7 +24,7 @@ from training.commands.cli import report_errors
 from training.config.run import TrainConfig, parse_config
 from training.data.feed import open_feed
 from training.evaluation.quality import Quality, measure, table
-from training.evaluation.restoring import restore_batch
+from training.evaluation.systems import open_system
 from training.model_file.card import make_card, quality_entry, write_card
 from training.model_file.graph import check_alike, check_equal, write_graph
 from training.networks.registry import build
@@ -82,15 +84,28 @@ def export(source: Path, name: str | None, out: Path, roots: Sequence[str] = ())
 
 
 def _moved(data: dict[str, Any], roots: Sequence[str]) -> dict[str, Any]:
-    """The `data` part of a run's configuration with its photographs, or its paired set, at another place."""
-    pairs = data.get('pairs')
-    if not pairs:
-        return data | {'roots': list(roots)}
-    if len(roots) > 1:
+    """The `data` part of a run's configuration with the images of its only source at another place."""
+    sources = data['sources']
+    if len(sources) > 1:
         raise ConfigError(
-            '--roots', seen=', '.join(roots), wanted=f'one folder, that of the paired set {pairs["layout"]}'
+            '--roots',
+            seen=f'a run of {len(sources)} sources, {", ".join(source["name"] for source in sources)}',
+            wanted='a run of one',
+            fix='make their folders available where the run found them, links will do',
         )
-    return data | {'pairs': pairs | {'root': roots[0]}}
+    (source,) = sources
+    kind = next(kind for kind in ('photographs', 'sequences', 'pairs') if source[kind])
+    if kind != 'pairs':
+        moved = {'roots': list(roots)}
+    elif len(roots) == 1:
+        moved = {'root': roots[0]}
+    else:
+        raise ConfigError(
+            '--roots',
+            seen=', '.join(roots),
+            wanted=f'one folder, that of the paired set {source["pairs"]["layout"]}',
+        )
+    return data | {'sources': [source | {kind: source[kind] | moved}]}
 
 
 def _make(
@@ -98,27 +113,31 @@ def _make(
 ) -> tuple[dict[str, Quality], float]:
     """Write graph and card to a folder, checked and measured through the node's own loader and backend."""
     held_out = open_feed(config).held_out()
+    multiple = network.size_multiple
     graph, half = folder / f'{config.name}.onnx', folder / f'{config.name}.fp16.onnx'
-    write_graph(network, network.size_multiple, graph)
-    write_graph(copy.deepcopy(network).half(), network.size_multiple, half)
-    pictures = (degraded for pairs in held_out.values() for degraded, _ in pairs)
-    half_db = check_alike(half, graph, network.size_multiple, pictures)
+    write_graph(network, multiple, graph)
+    write_graph(copy.deepcopy(network).half(), multiple, half)
+    pictures = (_whole(degraded, multiple) for held in held_out for degraded, _ in held.pairs)
+    half_db = check_alike(half, graph, multiple, pictures)
     card = make_card(network, saved, config, {'fp32': graph, 'fp16': half})
     write_card(card, folder)
     with OnnxRuntimeBackend(load_model(str(graph)), device='cpu') as backend:
-        check_equal(network, network.size_multiple, backend)
+        check_equal(network, multiple, backend)
+    with open_system(str(graph), device='cpu') as system:
         qualities = {
-            kind: measure(lambda degraded: restore_batch(backend, degraded[None])[0], pairs)
-            for kind, pairs in held_out.items()
+            held.name: measure(lambda degraded: system.restore('', degraded), held.pairs) for held in held_out
         }
     card['quality'] = [
-        quality_entry(f'held-out pairs of {config.data.pairs.layout}', quality)
-        if config.data.pairs
-        else quality_entry(f'held-out photographs, degraded: {kind}', quality)
-        for kind, quality in qualities.items()
+        quality_entry(f'held out by the run: {name}', quality) for name, quality in qualities.items()
     ]
     write_card(card, folder)
     return qualities, half_db
+
+
+def _whole(image: NDArray[np.uint8], multiple: int) -> NDArray[np.uint8]:
+    """An image without the last rows and columns that a graph cannot take."""
+    height, width = (side // multiple * multiple for side in image.shape[:2])
+    return np.ascontiguousarray(image[:height, :width])
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -79,7 +79,7 @@ def measure_model(config: TrainConfig, batch: Any, seconds: float) -> Rate:
 
     def steps() -> Iterator[int]:
         while True:
-            degraded, sharp = map(to_unit, on_device(batch, config.data, fabric.device))
+            degraded, sharp = map(to_unit, on_device(batch, fabric.device))
             # Looking at the loss waits for the device.
             float(objective.step(degraded, sharp, config.schedule.final_learning_rate)['loss'])
             yield len(sharp)

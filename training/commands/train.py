@@ -26,12 +26,12 @@ from training.loop.stopping import ForwardedStop
 from training.loop.trainer import Trainer
 from training.losses.perceptual import find_weights
 from training.networks.registry import build
-from training.runs import checkpoint
 from training.runs.checkpoint import Checkpoint
 from training.runs.errors import TrainingError
 from training.runs.folder import RunFolder
 from training.runs.provenance import provenance
-from training.runs.resumption import last_checkpoint
+from training.runs.resumption import best_score, last_checkpoint
+from training.runs.starting_point import StartingPoint, starting_point
 
 log = logging.getLogger('training')
 
@@ -56,7 +56,7 @@ def train(config: TrainConfig, source: str, run: Path, *, resume: bool = False) 
     check_network(config)
     fabric = make_fabric(config)
     resumed = last_checkpoint(folder, config) if resume else None
-    started_from = checkpoint.load(Path(config.start_from)) if config.start_from and not resumed else None
+    started_from = starting_point(config) if config.start_from and not resumed else None
     feed = open_feed(config)
     made = provenance(config, source, feed, resumed=resumed, started_from=started_from)
     # Bound beforehand: Fabric walks through arguments that it passes on, and refuses frozen dataclasses.
@@ -97,16 +97,16 @@ def _train_rank(
     folder: RunFolder,
     feed: Feed,
     resumed: Checkpoint | None,
-    started_from: Checkpoint | None,
+    started_from: StartingPoint | None,
 ) -> None:
     """What every process of a run does."""
     set_up_log()
     set_up_device(fabric)
-    trainer = Trainer(fabric, config, provenance, folder.path)
+    trainer = Trainer(fabric, config, provenance, folder)
     if resumed:
         trainer.resume(resumed)
     elif started_from:
-        trainer.start_from(started_from.average)
+        trainer.start_from(started_from.weights)
 
     def from_step(step: int) -> Any:
         return batches(
@@ -123,7 +123,7 @@ def _train_rank(
         images = sum(origin['images'] for origin in feed.data)
         log.info('%s: %d images to train on, in %s', config.name, images, folder.path)
         step = resumed.step if resumed else 0
-        with Monitor(config, folder, step, feed.held_out(), fabric.device) as monitor:
+        with Monitor(config, folder, step, feed.held_out(), fabric.device, best_score(folder)) as monitor:
             trainer.fit(from_step, monitor)
     else:
         trainer.fit(from_step)

@@ -5,10 +5,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from training.config.bounded import Count, Positive
+from training.config.bounded import BelowOne, Count, Positive
+from training.degradation.ranges import DegradationConfig
 
 LayoutName = Literal['gopro', 'realblur_j', 'realblur_r', 'rain800', 'rain100h', 'rain100l', 'folders']
 """Layouts of paired sets; see layouts/registry.py."""
+
+Name = Annotated[str, Field(pattern=r'^[A-Za-z0-9][A-Za-z0-9_-]*$')]
+"""Of a source or a validation set: keys of the command line and of the records."""
+
+Paths = Annotated[tuple[str, ...], Field(min_length=1)]
+Scale = Annotated[float, Field(gt=0.0, le=1.0)]
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,54 @@ class DataSet:
 
 
 @dataclass(frozen=True)
+class PhotographsConfig:
+    """Sharp photographs, which are degraded here.
+
+    Attributes:
+        roots: folders (searched recursively) or tars of photographs, videos, rosbag2 bags.
+        sets: what they are; those that match none are listed as `other`.
+        held_out: globs of what is kept for validation, by sequence or source, never by frame.
+        smallest_scale: photographs are drawn at a random scale from this to 1.
+        frame_stride: every n-th frame of videos and bags is a photograph.
+        real_motion: share of the blurred patches of videos and bags whose blur is the motion between
+            neighbouring frames; for cameras that turn or rates low enough, or there is little of it.
+    """
+
+    roots: Paths
+    sets: tuple[DataSet, ...] = ()
+    held_out: tuple[str, ...] = ()
+    smallest_scale: Scale = 0.5
+    frame_stride: Count = 10
+    real_motion: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
+
+
+@dataclass(frozen=True)
+class SequencesConfig:
+    """Consecutive sharp frames of one camera: their blur is the motion from one frame to the next.
+
+    Attributes:
+        roots: folders, of which every one that holds images is a sequence in the order of their names, also
+            several at once (`drives/monday_*`); videos; rosbag2 bags, each topic of which is a sequence.
+        sets, held_out, smallest_scale: as of photographs; globs see `SEQUENCE/FILE`.
+        frame_stride: an exposure begins at every n-th frame.
+    """
+
+    roots: Paths
+    sets: tuple[DataSet, ...] = ()
+    held_out: tuple[str, ...] = ()
+    smallest_scale: Scale = 0.5
+    frame_stride: Count = 1
+
+    @property
+    def real_motion(self) -> float:
+        """Share of the blurred patches whose blur is the frames' own motion: all."""
+        return 1.0
+
+
+SharpConfig = PhotographsConfig | SequencesConfig
+
+
+@dataclass(frozen=True)
 class PairsConfig:
     """Pairs of degraded and sharp images on disk, in a published layout or one's own.
 
@@ -37,6 +92,10 @@ class PairsConfig:
         root: the set's folder, the one that its archive unpacks to.
         variant: of `gopro`, which response its blur was made with: `blur` (linear) or `blur_gamma` (2.2).
         degraded, sharp: of `folders`, the two folders under the root, with equal names inside.
+        held_out: globs over the pairs' names: what is kept for validation. When neither these nor scenes are
+            given: the set's test pairs, which are looked at and nothing else.
+        held_out_scenes: instead, this share of the set's scenes, see scenes.py: many sets show one scene
+            several times.
         noise: standard deviation of the Gaussian noise that is added to degraded crops, grey levels of 255.
         crops_per_read: crops taken from a pair each time it is read; they go into different batches.
         flips: crops are mirrored at random, both ways; turns: and turned by 90 degrees.
@@ -48,6 +107,8 @@ class PairsConfig:
     variant: Literal['blur', 'blur_gamma'] = 'blur'
     degraded: str = 'degraded'
     sharp: str = 'sharp'
+    held_out: tuple[str, ...] = ()
+    held_out_scenes: BelowOne = 0.0
     noise: Annotated[float, Field(ge=0.0)] = 0.0
     crops_per_read: Count = 4
     flips: bool = True
@@ -57,60 +118,83 @@ class PairsConfig:
     def __post_init__(self) -> None:
         if self.variant != 'blur' and self.layout != 'gopro':
             raise ValueError(f'variant is {self.variant}, which only the layout gopro has')
+        if self.held_out and self.held_out_scenes:
+            raise ValueError('both held_out and held_out_scenes given, want one of them')
+
+
+@dataclass(frozen=True)
+class SourceConfig:
+    """One of the sources that a training draws from: photographs, sequences or pairs.
+
+    Attributes:
+        name: its own.
+        weight: the share of all samples that it gives, before all weights are scaled to a sum of 1.
+        photographs, sequences, pairs: exactly one of them.
+        degradation: how its frames are degraded, where not as the run says; what it does not name is as the
+            run says. Pairs are degraded already: they get what is named here on top, and nothing otherwise.
+    """
+
+    name: Name
+    weight: Positive = 1.0
+    photographs: PhotographsConfig | None = None
+    sequences: SequencesConfig | None = None
+    pairs: PairsConfig | None = None
+    degradation: DegradationConfig | None = None
+
+    def __post_init__(self) -> None:
+        given = [name for name in ('photographs', 'sequences', 'pairs') if getattr(self, name)]
+        if len(given) != 1:
+            named = ' and '.join(given) or 'nothing'
+            raise ValueError(f'{self.name} has {named}, want one of photographs, sequences and pairs')
+
+    @property
+    def sharp(self) -> SharpConfig | None:
+        """The photographs or sequences that it degrades; None of pairs."""
+        return self.photographs or self.sequences
 
 
 @dataclass(frozen=True)
 class DataConfig:
-    """Either sharp photographs, which are degraded here (`roots`), or pairs on disk (`pairs`).
+    """The mixture, and how samples are cut from it.
+
+    A single source is written shorter, see short_form.py: `roots` and the other keys of PhotographsConfig, or
+    `pairs`, in place of `sources`.
 
     Attributes:
-        roots: folders (searched recursively) or tars of sharp photographs, videos, rosbag2 bags.
-        pairs: a paired set.
-        sets: what the photographs are; those that match none are listed as `other`.
-        held_out: globs of what is kept for validation, by sequence or source, never by frame. Of pairs,
-            when empty: the set's test pairs, which are looked at and nothing else.
+        sources: drawn from by weight, every sample from one of them.
         crop_px: side of the crop that the network sees.
         workers: processes that make samples beside each training process; 0 makes them in between steps,
             which is best where every core trains. Of photographs take 1, 2, 4, 8 or 16: then each patch is
             made by one of them.
 
-    Attributes of photographs only:
+    Attributes of photographs and sequences only:
         patch_px: side of a degraded patch, from which crops are taken.
-        pool: patches to draw from at any time, over all processes, at least 64 for each sample of a batch;
-            they stay in memory, 6 * patch_px^2 bytes each.
+        pool: patches to draw from at any time, over all processes and sources, at least 64 for each sample of
+            a batch; they stay in memory, 6 * patch_px^2 bytes each.
         reuse: crops drawn for each new patch.
-        smallest_scale: photographs are drawn at a random scale from this to 1.
-        degrade_on: who degrades them: the `loader`, on the CPU, or the training `device`, in batches by
-            `training.degradation_torch`, because CPU cores cannot feed a large GPU.
-        frame_stride: every n-th frame of videos and bags is a photograph.
-        real_motion: share of their blurred patches whose blur is the motion between neighbouring frames; for
-            cameras that turn or rates low enough, or there is little of it (with `degrade_on: loader` only).
         flips: crops are mirrored at random, both ways; turns: and turned by 90 degrees.
     """
 
-    roots: tuple[str, ...] = ()
-    pairs: PairsConfig | None = None
-    sets: tuple[DataSet, ...] = ()
-    held_out: tuple[str, ...] = ()
+    sources: Annotated[tuple[SourceConfig, ...], Field(min_length=1)]
     crop_px: Annotated[int, Field(ge=64, multiple_of=8)] = 160
     workers: Annotated[int, Field(ge=0)] = 0
     patch_px: Annotated[int, Field(ge=64, multiple_of=8)] = 256
     pool: Count = 2000
     reuse: Count = 16
-    smallest_scale: Annotated[float, Field(gt=0.0, le=1.0)] = 0.5
-    degrade_on: Literal['loader', 'device'] = 'loader'
-    frame_stride: Count = 10
-    real_motion: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
     flips: bool = True
     turns: bool = True
 
     def __post_init__(self) -> None:
-        if bool(self.roots) == bool(self.pairs):
-            both = 'both' if self.pairs else 'neither'
-            raise ValueError(f'{both} of roots and pairs given, want one of them')
-        if self.pairs and self.degrade_on == 'device':
-            raise ValueError('degrade_on is device, and pairs are degraded already')
-        if self.real_motion and self.degrade_on == 'device':
-            raise ValueError(f'real_motion is {self.real_motion}, which degrade_on: device does not know')
-        if not self.pairs and self.crop_px > self.patch_px:
+        names = [source.name for source in self.sources]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f'sources has {", ".join(twice)} twice, want a name for each')
+        if any(source.sharp for source in self.sources) and self.crop_px > self.patch_px:
             raise ValueError(f'crop_px is {self.crop_px}, larger than patch_px {self.patch_px}')
+
+    def share(self, source: SourceConfig) -> float:
+        """The part of all samples that a source gives, 0..1."""
+        return source.weight / sum(other.weight for other in self.sources)
+
+    def source(self, name: str) -> SourceConfig | None:
+        """The source of a name, if there is one."""
+        return next((source for source in self.sources if source.name == name), None)

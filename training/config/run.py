@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from restore_node.common.errors import ConfigError
 from training.config.bounded import BelowOne, Count, NotNegative, Positive
 from training.config.data import DataConfig
 from training.config.losses import LossConfig
-from training.degradation.ranges import KINDS, DegradationConfig
+from training.config.short_form import SHORT, completed, listed
+from training.config.validation import ValidationConfig
+from training.degradation.ranges import DegradationConfig
 
 CRITIC_PX = 256
 """Side of the crops that the discriminator takes (paper, table 1)."""
@@ -87,30 +89,17 @@ class OptimizerConfig:
 
 
 @dataclass(frozen=True)
-class ValidationConfig:
-    """When and on what a run is measured.
+class CheckpointConfig:
+    """How often the state of a run is saved.
 
     Attributes:
-        kinds, patches: patches of the photographs held out, degraded once for all, so many of each kind.
-        minutes, steps: how often, whichever comes first.
+        minutes, steps: whichever comes first; at the run's end in any case.
+        keep_minutes: and so often one more, in `hourly/`, that is kept; null keeps none.
     """
 
-    kinds: tuple[str, ...] = ('clean', 'blur', 'streaks', 'drops', 'all')
-    patches: Count = 16
     minutes: Positive | None = 5.0
     steps: Count | None = None
-
-    def __post_init__(self) -> None:
-        if not self.kinds or not set(self.kinds) <= set(KINDS):
-            raise ValueError(f'kinds is {list(self.kinds)}, want some of {", ".join(KINDS)}')
-
-
-@dataclass(frozen=True)
-class CheckpointConfig:
-    """How often the state of a run is saved: whichever comes first; at its end in any case."""
-
-    minutes: Positive | None = 5.0
-    steps: Count | None = None
+    keep_minutes: Positive | None = 60.0
 
 
 @dataclass(frozen=True)
@@ -119,11 +108,14 @@ class TrainConfig:
 
     Attributes:
         network: name of the generator, with options of its own in `network_options`.
-        start_from: checkpoint of another run, whose averaged generator this one begins with (transfer).
+        start_from: what this run begins with (transfer): the averaged generator of another run's checkpoint,
+            a shipped model by its name, or a `.onnx` file with its card.
         devices: GPUs that train together; a batch is divided between them. Where torchrun started the
             processes, it says how many there are.
         cpu_processes: the same where there is no GPU: processes that share the cores.
         precision: bf16-mixed computes the generator in bfloat16; weights, losses and penalties stay float32.
+            auto is bf16-mixed where the device computes it natively (GPUs; CPUs with AMX or AVX512-BF16), and
+            32-true elsewhere, where bfloat16 is emulated and three times as slow.
         compile: run the generator through torch.compile.
         log_seconds: how often losses are recorded.
     """
@@ -134,7 +126,7 @@ class TrainConfig:
     name: Annotated[str, Field(pattern=r'^[a-z0-9][a-z0-9._-]*$')]
     task: Literal['deblur', 'derain', 'restore']
     network: str
-    data: DataConfig
+    data: Annotated[DataConfig, BeforeValidator(listed)]
     schedule: ScheduleConfig
     network_options: dict[str, Any] = field(default_factory=dict)
     start_from: str | None = None
@@ -142,7 +134,7 @@ class TrainConfig:
     accelerator: Literal['auto', 'cpu', 'cuda'] = 'auto'
     devices: Count = 1
     cpu_processes: Count = 1
-    precision: Literal['32-true', 'bf16-mixed'] = '32-true'
+    precision: Literal['auto', '32-true', 'bf16-mixed'] = '32-true'
     compile: bool = False
     degradation: DegradationConfig = field(default_factory=DegradationConfig)
     loss: LossConfig = field(default_factory=LossConfig)
@@ -161,9 +153,24 @@ class TrainConfig:
             raise ValueError(
                 f'data.crop_px is {self.data.crop_px}, and the critic of loss.adversarial wants {CRITIC_PX}'
             )
+        self._check_validation()
+
+    def _check_validation(self) -> None:
+        for entry in self.validation.sets:
+            if entry.held_out_of is None:
+                continue
+            source = self.data.source(entry.held_out_of)
+            if source is None:
+                named = ', '.join(source.name for source in self.data.sources)
+                raise ValueError(
+                    f'the validation set {entry.name} is held_out_of {entry.held_out_of}, want one of {named}'
+                )
+            if bool(source.pairs) != (entry.kind is None):
+                wanted = 'no kind: pairs are degraded already' if source.pairs else 'a kind of degradation'
+                raise ValueError(f'the validation set {entry.name} shows {source.name}, want {wanted}')
 
 
-_ADAPTER = TypeAdapter(TrainConfig)
+_ADAPTER = TypeAdapter(Annotated[TrainConfig, BeforeValidator(completed)])
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:
@@ -171,7 +178,10 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:
 
     Args:
         path: a YAML file with the keys of TrainConfig.
-        overrides: `key=value` with dotted keys and YAML values, such as `schedule.batch=4`.
+        overrides: `key=value` with dotted keys and YAML values, such as `schedule.batch=4`. Entries of a list
+            that have names are reached by them: `data.sources.rain800.weight=2`. A single source,
+            `data.roots=[...]` or `data.pairs={...}`, takes the place of the file's sources, and what it holds
+            out that of the file's validation sets.
 
     Raises:
         ConfigError: unreadable file, malformed override, unknown keys or impossible values, all at once.
@@ -195,7 +205,7 @@ def parse_config(values: dict[str, Any], source: str) -> TrainConfig:
         return _ADAPTER.validate_python(values)
     except ValidationError as error:
         faults = ' | '.join(map(_fault, error.errors()))
-        raise ConfigError(f'configuration {source}', seen=faults, fix='see training/config/run.py') from error
+        raise ConfigError(f'configuration {source}', seen=faults, fix='see training/config.py') from error
 
 
 def config_values(config: TrainConfig) -> dict[str, Any]:
@@ -209,17 +219,37 @@ def _override(values: dict[str, Any], override: str) -> None:
         raise ConfigError(
             'cannot understand the override', seen=override, wanted='key=value, such as schedule.batch=4'
         )
+    if any(key == f'data.{name}' for name in SHORT):
+        _replace_sources(values)
     *parents, last = key.split('.')
+    group: dict[str, Any] | list[Any] = values
     for parent in parents:
-        values = values.setdefault(parent, {})
-        if not isinstance(values, dict):
-            raise ConfigError(
-                f'override {override}', seen=f'{parent} is a single value', wanted='a group of keys'
-            )
+        group = _inside(group, parent, override)
+    if isinstance(group, list):
+        raise ConfigError(f'override {override}', seen='an entry of a list', wanted='a key inside it')
     try:
-        values[last] = yaml.safe_load(text)
+        group[last] = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise ConfigError(f'override {override}', seen=error, wanted='a YAML value after =') from error
+
+
+def _inside(values: dict[str, Any] | list[Any], key: str, override: str) -> dict[str, Any] | list[Any]:
+    """The group of a key; of a list, the entry of that name."""
+    if isinstance(values, list):
+        named = {str(entry['name']): entry for entry in values if isinstance(entry, dict) and 'name' in entry}
+        if key not in named:
+            raise ConfigError(f'override {override}', seen=key, wanted=f'one of {", ".join(named)}')
+        return named[key]
+    inside = values.setdefault(key, {})
+    if not isinstance(inside, dict | list):
+        raise ConfigError(f'override {override}', seen=f'{key} is a single value', wanted='a group of keys')
+    return inside
+
+
+def _replace_sources(values: dict[str, Any]) -> None:
+    data, validation = values.get('data'), values.get('validation')
+    if isinstance(data, dict) and data.pop('sources', None) and isinstance(validation, dict):
+        validation.pop('sets', None)
 
 
 def _fault(fault: Any) -> str:

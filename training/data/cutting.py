@@ -6,24 +6,28 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.samples import padded
-
 
 @dataclass(frozen=True)
 class Cut:
-    """A square of an image: `side` pixels from (`top`, `left`) on, which become `size` pixels."""
+    """A part of an image: `height` by `width` pixels from (`top`, `left`), reduced to `rows` by `columns`."""
 
     top: int
     left: int
-    side: int
-    size: int
+    height: int
+    width: int
+    rows: int
+    columns: int
 
     def of(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The square of uint8 [H, W, 3], 0..255: uint8 [size, size, 3]; small images are `padded`."""
-        rows, columns = slice(self.top, self.top + self.side), slice(self.left, self.left + self.side)
-        part = padded(image, self.side)[rows, columns]
-        if self.side != self.size:
-            return cv2.resize(part, (self.size, self.size), interpolation=cv2.INTER_AREA)
+        """The part of uint8 [H, W, 3], 0..255: uint8 [rows, columns, 3]; what lies outside is mirrored."""
+        sides = zip((self.top, self.left), (self.height, self.width), image.shape[:2], strict=True)
+        outside = [(max(0, -first), max(0, first + side - whole)) for first, side, whole in sides]
+        if any(map(any, outside)):
+            image = np.pad(image, (*outside, (0, 0)), mode='symmetric')
+        top, left = max(0, self.top), max(0, self.left)
+        part = image[top : top + self.height, left : left + self.width]
+        if (self.height, self.width) != (self.rows, self.columns):
+            return cv2.resize(part, (self.columns, self.rows), interpolation=cv2.INTER_AREA)
         return np.ascontiguousarray(part)
 
 
@@ -40,4 +44,24 @@ def draw_cut(height: int, width: int, size: int, smallest_scale: float, rng: np.
     least = min(1.0, max(smallest_scale, size / min(height, width)))
     side = round(size / rng.uniform(least, 1.0))
     top, left = (int(rng.integers(max(0, length - side) + 1)) for length in (height, width))
-    return Cut(top, left, side, size)
+    return Cut(top, left, side, side, size, size)
+
+
+def framed_cut(height: int, width: int, rows: int, columns: int, margin: int) -> Cut:
+    """The middle of an image as a frame with a margin around it, as much of the image as its shape allows.
+
+    Small images are not enlarged: they make smaller frames. The margin shows the image where there is more of
+    it, and mirrors it elsewhere.
+
+    Args:
+        height: of the image.
+        width: of the image.
+        rows: of the frame, at most.
+        columns: of the frame, at most.
+        margin: pixels on every side of the frame.
+    """
+    rows, columns = min(rows, height), min(columns, width)
+    scale = min(height / rows, width / columns)
+    part = round((rows + 2 * margin) * scale), round((columns + 2 * margin) * scale)
+    top, left = ((whole - side) // 2 for whole, side in zip((height, width), part, strict=True))
+    return Cut(top, left, *part, rows + 2 * margin, columns + 2 * margin)

@@ -16,7 +16,10 @@ _NAMES = ('astronaut', 'chelsea', 'coffee', 'rocket')
 
 def provide_photographs(config: TrainConfig) -> None:
     """Put scikit-image's photographs where config/experiments expects some, if none are there."""
-    if str(EXAMPLES) in config.data.roots and not EXAMPLES.exists():
+    roots = [
+        root for source in config.data.sources if source.photographs for root in source.photographs.roots
+    ]
+    if str(EXAMPLES) in roots and not EXAMPLES.exists():
         with Unfinished(EXAMPLES) as unfinished:
             write_photographs(unfinished)
 

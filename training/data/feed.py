@@ -1,20 +1,23 @@
 """What a run is fed with: samples to train on, pairs held out to measure on, and the lists of both."""
 
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from training.config.data import PairsConfig
+import numpy as np
+
+from training.config.data import SourceConfig
 from training.config.run import TrainConfig
-from training.data.layouts.named_pairs import NamedPair
+from training.data.mixture import Mixture
 from training.data.pair_source import PairSource
 from training.data.paired_set import open_pairs, pair_list
 from training.data.patch_source import PatchSource
-from training.data.photographs import Photograph, data_list, find_photographs, split
-from training.data.samples import Pair, Source, StackingSource
-from training.data.sharp_source import SharpSource
-from training.data.validation import degraded_patches, middles
+from training.data.photographs import data_list, find_photographs, hold_out
+from training.data.samples import Source
+from training.data.sequences import find_sequences
+from training.data.validation import Held, ValidationSet, validation_sets
 
 
 @dataclass(frozen=True)
@@ -23,16 +26,40 @@ class Feed:
 
     Attributes:
         source: training samples.
-        held_out: makes the pairs to measure on, by kind of degradation.
+        held_out: makes the sets of pairs to measure on.
         data, data_held_out: name, images and terms of every set, as a model card lists them.
         files: every image, and whether it is held out, for the run's folder.
     """
 
-    source: Source | StackingSource
-    held_out: Callable[[], dict[str, list[Pair]]]
+    source: Source
+    held_out: Callable[[], list[ValidationSet]]
     data: list[dict[str, Any]]
     data_held_out: list[dict[str, Any]]
     files: list[str]
+
+
+@dataclass(frozen=True)
+class OpenSource:
+    """One source of a mixture: its configuration, and what it found."""
+
+    config: SourceConfig
+    train: Held
+    held_out: Held
+
+    def samples(self, config: TrainConfig) -> Source:
+        """Its training samples; `config` is the run's."""
+        own, data, batch = self.config, config.data, config.schedule.batch
+        seed = _seed(config, own)
+        if own.pairs:
+            return PairSource(self.train, own.pairs, data.crop_px, seed, batch, own.degradation)
+        degradation = own.degradation or config.degradation
+        return PatchSource(self.train, own.sharp, data, degradation, seed, batch, data.share(own))
+
+    def listed(self, images: Held) -> list[dict[str, Any]]:
+        """What a model card says of some of its images."""
+        if self.config.pairs:
+            return pair_list(images, self.config.pairs)
+        return data_list(images, self.config.sharp.sets)
 
 
 def open_feed(config: TrainConfig) -> Feed:
@@ -41,41 +68,54 @@ def open_feed(config: TrainConfig) -> Feed:
     Raises:
         ConfigError: it is not where the configuration says, or not what it says.
     """
-    return _pairs(config.data.pairs, config) if config.data.pairs else _photographs(config)
-
-
-def degrading_source(photographs: Sequence[Photograph], config: TrainConfig) -> Source | StackingSource:
-    """Samples from sharp photographs, degraded by the loader or on the device, as the configuration says."""
-    kind = SharpSource if config.data.degrade_on == 'device' else PatchSource
-    return kind(photographs, config.data, config.degradation, config.seed, config.schedule.batch)
-
-
-def _photographs(config: TrainConfig) -> Feed:
-    sharp, held_out = split(find_photographs(config.data.roots, config.data.frame_stride), config.data)
+    opened = [open_source(source) for source in config.data.sources]
     return Feed(
-        source=degrading_source(sharp, config),
-        held_out=partial(degraded_patches, held_out, config),
-        data=data_list(sharp, config.data.sets),
-        data_held_out=data_list(held_out, config.data.sets),
-        files=_files(sharp, held_out),
+        source=mixed(opened, config),
+        held_out=partial(validation_sets, {source.config.name: source.held_out for source in opened}, config),
+        data=_joined(source.listed(source.train) for source in opened),
+        data_held_out=_joined(source.listed(source.held_out) for source in opened),
+        files=[line for source in opened for line in _files(source)],
     )
 
 
-def _pairs(paired: PairsConfig, config: TrainConfig) -> Feed:
-    pairs, held_out = open_pairs(paired, config.data.held_out)
-    return Feed(
-        source=PairSource(pairs, paired, config.data.crop_px, config.seed, config.schedule.batch),
-        held_out=partial(_middles, held_out, config),
-        data=pair_list(pairs, paired),
-        data_held_out=pair_list(held_out, paired),
-        files=_files(pairs, held_out),
+def open_source(source: SourceConfig) -> OpenSource:
+    """Find one source's images; raises ConfigError where they are not what its configuration says."""
+    if source.pairs:
+        return OpenSource(source, *open_pairs(source.pairs))
+    sharp = source.sharp
+    find = find_photographs if source.photographs else find_sequences
+    return OpenSource(source, *hold_out(find(sharp.roots, sharp.frame_stride), sharp.held_out))
+
+
+def mixed(opened: Sequence[OpenSource], config: TrainConfig) -> Source:
+    """The training samples of one source, or of several by weight."""
+    if len(opened) == 1:
+        return opened[0].samples(config)
+    return Mixture(
+        [source.samples(config) for source in opened],
+        [source.config.weight for source in opened],
+        config.seed,
+        config.schedule.batch,
     )
 
 
-def _middles(held_out: Sequence[NamedPair], config: TrainConfig) -> dict[str, list[Pair]]:
-    return {'pairs': middles(held_out, config.validation.patches, config.data.crop_px)}
+def _seed(config: TrainConfig, source: SourceConfig) -> int:
+    """Sources of one run draw apart from each other, whatever their order."""
+    if len(config.data.sources) == 1:
+        return config.seed
+    named = [config.seed, zlib.crc32(source.name.encode())]
+    return int(np.random.SeedSequence(named).generate_state(1, np.uint64)[0])
 
 
-def _files(train: Sequence[Photograph | NamedPair], held_out: Sequence[Photograph | NamedPair]) -> list[str]:
-    uses = (('train', train), ('held out', held_out))
-    return [f'{use}\t{one.name}' for use, images in uses for one in images]
+def _joined(lists: Any) -> list[dict[str, Any]]:
+    """Sets of all sources; of sets that two sources share, the images are counted together."""
+    joined: dict[tuple[str, str], int] = {}
+    for origin in (origin for listed in lists for origin in listed):
+        key = origin['name'], origin['terms']
+        joined[key] = joined.get(key, 0) + origin['images']
+    return [{'name': name, 'images': images, 'terms': terms} for (name, terms), images in joined.items()]
+
+
+def _files(source: OpenSource) -> list[str]:
+    uses = (('train', source.train), ('held out', source.held_out))
+    return [f'{source.config.name}\t{use}\t{one.name}' for use, images in uses for one in images]

@@ -10,14 +10,14 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from restore_node.common.errors import ConfigError, RestoreError
-from training.data.samples import Pair, Source, StackingSource
+from training.data.samples import Pair, Source
 
 Batch = tuple[Tensor, Tensor]
 """(degraded, sharp): uint8 [N, 3, H, W] RGB each, 0..255, channels last in memory."""
 
 
 def batches(
-    source: Source | StackingSource,
+    source: Source,
     batch: int,
     first_step: int = 0,
     rank: int = 0,
@@ -30,8 +30,7 @@ def batches(
     whatever the number of workers, and a resumed run those of an uninterrupted one.
 
     Args:
-        source: where samples come from; it is copied into every worker. Batches of a StackingSource are
-            whatever it makes of them.
+        source: where samples come from; it is copied into every worker.
         batch: samples a step, over all ranks.
         first_step: the step to begin with.
         rank: which of the processes that train this is.
@@ -80,18 +79,17 @@ def _next(made_ahead: Iterator[Batch | RestoreError]) -> Batch | RestoreError:
 class _Batches(Dataset[Batch | RestoreError]):
     """A source, for DataLoader. Errors travel as values: raised in a worker they would lose their line."""
 
-    def __init__(self, source: Source | StackingSource) -> None:
+    def __init__(self, source: Source) -> None:
         self._source = source
-        self._stack = source.stack if isinstance(source, StackingSource) else _stack_pairs
 
     def __getitems__(self, indices: list[int]) -> Batch | RestoreError:
         try:
-            return self._stack([self._source.sample(index) for index in indices])
+            return _stack([self._source.sample(index) for index in indices])
         except RestoreError as error:
             return error
 
 
-def _stack_pairs(pairs: Sequence[Pair]) -> Batch:
+def _stack(pairs: Sequence[Pair]) -> Batch:
     degraded, sharp = zip(*pairs, strict=True)
     return _tensor(degraded), _tensor(sharp)
 

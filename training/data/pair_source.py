@@ -7,7 +7,9 @@ from numpy.typing import NDArray
 
 from training.config.data import PairsConfig
 from training.data.layouts.named_pairs import NamedPair
+from training.data.patch_source import MARGIN_PX
 from training.data.samples import Pair, crop_pair, lanes, padded
+from training.degradation.degrade import KINDS, DegradationConfig, degrade, draw, draw_kind, truth
 
 # Apart in the seeds of random generators.
 _SAMPLES, _ORDER = 0, 1
@@ -25,13 +27,23 @@ class PairSource:
         crop_px: side of the crops; smaller images are padded by reflection.
         seed: decides everything.
         batch: samples a step, over all ranks.
+        degradation: what is done to the degraded images on top of what they show, if anything: a moving
+            camera sees rain too. A kind without effects leaves a crop as it is.
     """
 
     def __init__(
-        self, pairs: Sequence[NamedPair], config: PairsConfig, crop_px: int, seed: int, batch: int
+        self,
+        pairs: Sequence[NamedPair],
+        config: PairsConfig,
+        crop_px: int,
+        seed: int,
+        batch: int,
+        degradation: DegradationConfig | None = None,
     ) -> None:
         self._pairs, self._config, self._crop_px = pairs, config, crop_px
-        self._seed, self._lanes = seed, lanes(batch)
+        self._seed, self._lanes, self._degradation = seed, lanes(batch), degradation
+        # What moves in over the border of a crop is cut off again.
+        self._cut_px = crop_px + (2 * MARGIN_PX if degradation else 0)
         self._made: dict[int, tuple[int, list[Pair]]] = {}
 
     def sample(self, index: int) -> Pair:
@@ -44,7 +56,7 @@ class PairSource:
 
     def _crops(self, lane: int, read: int) -> list[Pair]:
         degraded, sharp = self._pair(read * self._lanes + lane).read()
-        pair = padded(degraded, self._crop_px), padded(sharp, self._crop_px)
+        pair = padded(degraded, self._cut_px), padded(sharp, self._cut_px)
         first = read * self._config.crops_per_read
         visits = range(first, first + self._config.crops_per_read)
         return [self._crop(pair, visit * self._lanes + lane) for visit in visits]
@@ -58,8 +70,24 @@ class PairSource:
     def _crop(self, pair: Pair, index: int) -> Pair:
         rng = np.random.default_rng([self._seed, _SAMPLES, index])
         config = self._config
-        degraded, sharp = crop_pair(pair, self._crop_px, rng, flips=config.flips, turns=config.turns)
+        degraded, sharp = crop_pair(pair, self._cut_px, rng, flips=config.flips, turns=config.turns)
+        if self._degradation:
+            degraded, sharp = _degraded_further(degraded, sharp, self._degradation, rng)
         return (add_noise(degraded, config.noise, rng) if config.noise > 0.0 else degraded), sharp
+
+
+def _degraded_further(
+    degraded: NDArray[np.uint8],
+    sharp: NDArray[np.uint8],
+    degradation: DegradationConfig,
+    rng: np.random.Generator,
+) -> Pair:
+    kind = draw_kind(degradation, rng)
+    if KINDS[kind]:
+        drawn = draw(degradation, kind, *sharp.shape[:2], rng)
+        degraded, sharp = degrade(degraded, drawn), truth(sharp, drawn)
+    inner = slice(MARGIN_PX, -MARGIN_PX)
+    return np.ascontiguousarray(degraded[inner, inner]), np.ascontiguousarray(sharp[inner, inner])
 
 
 def add_noise(image: NDArray[np.uint8], level: float, rng: np.random.Generator) -> NDArray[np.uint8]:

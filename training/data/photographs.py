@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restore_node.common.errors import ConfigError, InputError
-from training.config.data import DataConfig, DataSet
+from training.config.data import DataSet
 from training.data.bag_frames import bag_frames, is_bag
 from training.data.images import SUFFIXES, decode_rgb, images_under, is_image, read_rgb
 from training.data.video_frames import VIDEO_SUFFIXES, video_frames
@@ -91,18 +91,9 @@ def find_photographs(roots: Sequence[str], frame_stride: int = 1) -> list[Photog
     found = [photograph for root in roots for photograph in _under(Path(root), frame_stride)]
     if not found:
         raise ConfigError(
-            'data.roots', seen=f'no photographs under {", ".join(roots)}', wanted=' '.join(sorted(SUFFIXES))
+            'roots', seen=f'no photographs under {", ".join(roots)}', wanted=' '.join(sorted(SUFFIXES))
         )
     return sorted(found, key=lambda photograph: photograph.name)
-
-
-def split(photographs: Sequence[Photograph], config: DataConfig) -> tuple[list[Photograph], list[Photograph]]:
-    """Photographs to train on, and those held out.
-
-    Raises:
-        ConfigError: one side is empty.
-    """
-    return hold_out(photographs, config.held_out)
 
 
 def hold_out(images: Sequence[Chosen], globs: Sequence[str]) -> tuple[list[Chosen], list[Chosen]]:
@@ -111,7 +102,7 @@ def hold_out(images: Sequence[Chosen], globs: Sequence[str]) -> tuple[list[Chose
     out = [image for image in images if matches(image.name, globs)]
     if not out or not kept:
         raise ConfigError(
-            'data.held_out',
+            'held_out',
             seen=f'{list(globs)}, which matches {len(out)} of {len(images)}, named like {images[0].name}',
             wanted='globs that match some but not all of them',
         )
@@ -163,7 +154,7 @@ def _in_tar(path: Path) -> list[TarPhotograph]:
             ]
     except (OSError, tarfile.TarError) as error:
         raise ConfigError(
-            'data.roots',
+            'roots',
             seen=f'{path}: {error}',
             wanted='a folder, an uncompressed tar, a video or a rosbag2 bag',
         ) from error

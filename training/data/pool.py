@@ -6,13 +6,11 @@ numbers only (which patches may sample i draw from?), and every patch is a funct
 resumed run finds the pool it left, and processes divide it without talking.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 import numpy as np
 
-from training.config.data import DataConfig
-from training.data.photographs import Photograph, set_of
 from training.data.samples import lanes
 
 Patch = TypeVar('Patch')
@@ -34,28 +32,26 @@ class PatchPool(Generic[Patch]):
     of making patches is spread evenly over the steps.
 
     Args:
-        photographs: drawn by the weights of their sets.
-        data: sizes of the pool.
+        make: reads a photograph and cuts `PATCHES_PER_READ` patches from it, as its generator decides.
+        pool: patches that all lanes together hold, at least one read of every lane.
+        reuse: samples that each patch serves on average.
         seed: decides everything.
         batch: samples a step, over all ranks.
-        make: cuts `PATCHES_PER_READ` patches from a photograph.
     """
 
     def __init__(
         self,
-        photographs: Sequence[Photograph],
-        data: DataConfig,
+        make: Callable[[np.random.Generator], list[Patch]],
+        pool: float,
+        reuse: int,
         seed: int,
         batch: int,
-        make: Callable[[Photograph, np.random.Generator], list[Patch]],
     ) -> None:
-        self._photographs, self._seed, self._make = photographs, seed, make
-        self._lanes, self._visits_per_read = lanes(batch), PATCHES_PER_READ * data.reuse
-        self._window = max(1, round(data.pool / (self._lanes * PATCHES_PER_READ)))
+        self._make, self._seed = make, seed
+        self._lanes, self._visits_per_read = lanes(batch), PATCHES_PER_READ * reuse
+        self._window = max(1, round(pool / (self._lanes * PATCHES_PER_READ)))
         order = np.random.default_rng([seed, _PHASES]).permutation(self._lanes)
         self._phases = order * self._visits_per_read // self._lanes
-        weights = np.array([set_of(photograph, data.sets).weight for photograph in photographs])
-        self._chances = weights / weights.sum()
         self._made: dict[int, dict[int, list[Patch]]] = {}
 
     def draw(self, index: int) -> tuple[Patch, np.random.Generator]:
@@ -72,6 +68,5 @@ class PatchPool(Generic[Patch]):
         if read not in made:
             for gone in made.keys() - set(reads):
                 del made[gone]
-            rng = np.random.default_rng([self._seed, _READS, lane, read])
-            made[read] = self._make(self._photographs[rng.choice(len(self._chances), p=self._chances)], rng)
+            made[read] = self._make(np.random.default_rng([self._seed, _READS, lane, read]))
         return made[read]

@@ -1,7 +1,6 @@
 """Samples: what a source of training data promises, and what every source does to its crops."""
 
-from collections.abc import Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,17 +26,6 @@ class Source(Protocol):
 
     def sample(self, index: int) -> Pair:
         """Sample `index`, 0 or more: contiguous uint8 [crop, crop, 3] RGB each."""
-
-
-@runtime_checkable
-class StackingSource(Protocol):
-    """A source whose samples are no pairs of images, and which puts them into batches by itself."""
-
-    def sample(self, index: int) -> Any:
-        """Sample `index`, 0 or more."""
-
-    def stack(self, samples: Sequence[Any]) -> Any:
-        """A batch of samples, for the training device."""
 
 
 def crop_pair(pair: Pair, size: int, rng: np.random.Generator, *, flips: bool, turns: bool) -> Pair:

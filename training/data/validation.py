@@ -1,40 +1,124 @@
-"""What a run measures itself on: pairs of the images that it holds out, the same at every time."""
+"""What a run measures itself on: pairs of images that it does not train on, the same at every time."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from training.config.data import SourceConfig
 from training.config.run import TrainConfig
+from training.config.validation import CLEAN, ValidationSetConfig
 from training.data.layouts.named_pairs import NamedPair
-from training.data.patch_source import make_pair
-from training.data.photographs import Photograph
+from training.data.paired_set import pairs_to_measure
+from training.data.patch_source import DrawCut, make_patch, read_frames, square_cut, whole_cut
+from training.data.photographs import Photograph, find_photographs
 from training.data.samples import Pair, padded
 from training.data.spread import spread
+from training.degradation.ranges import DegradationConfig
+
+FRAME_PX = (640, 360)
+"""Width and height of photographs where a set does not state its size."""
+
+Held = Sequence[Photograph] | Sequence[NamedPair]
 
 
-def degraded_patches(photographs: Sequence[Photograph], config: TrainConfig) -> dict[str, list[Pair]]:
-    """Patches of each kind, the same for every run of this configuration, spread over the photographs."""
-    count = config.validation.patches
-    pairs: dict[str, list[Pair]] = {kind: [] for kind in config.validation.kinds}
-    for index, position in enumerate(spread(count, len(photographs))):
-        image = photographs[position].read()
-        for kind, drawn in pairs.items():
-            rng = np.random.default_rng([config.seed, index])
-            drawn.append(make_pair(image, kind, config.data, config.degradation, rng))
+@dataclass(frozen=True)
+class ValidationSet:
+    """Pairs with the name and the weight that they have in a score; `clean` ones show what a model harms."""
+
+    name: str
+    pairs: Sequence[Pair]
+    weight: float = 1.0
+    clean: bool = False
+
+
+def validation_sets(held_out: Mapping[str, Held], config: TrainConfig) -> list[ValidationSet]:
+    """The sets that a configuration names, or else patches of what its sources hold out.
+
+    Args:
+        held_out: by the names of the sources.
+        config: of the run.
+
+    Raises:
+        RestoreError: a set is not where the configuration says, or broken.
+    """
+    if config.validation.sets:
+        return [_named(entry, held_out, config) for entry in config.validation.sets]
+    return [
+        made for source in config.data.sources for made in _patches(source, held_out[source.name], config)
+    ]
+
+
+def _named(entry: ValidationSetConfig, held_out: Mapping[str, Held], config: TrainConfig) -> ValidationSet:
+    source = config.data.source(entry.held_out_of) if entry.held_out_of else None
+    if entry.kind is None:
+        pairs = _few(pairs_to_measure(entry.pairs) if entry.pairs else held_out[source.name], entry.count)
+        made = [_middle(pair.read(), *entry.size) if entry.size else pair.read() for pair in pairs]
+        return ValidationSet(entry.name, made, entry.weight)
+    if source:
+        images, real_motion = held_out[source.name], source.sharp.real_motion
+    else:
+        images, real_motion = find_photographs(entry.photographs.roots, entry.photographs.frame_stride), 0.0
+    degradation = entry.degradation or (source and source.degradation) or config.degradation
+    frames = _few(images, entry.count)
+    cut = whole_cut(*(entry.size or FRAME_PX))
+    pairs = _degraded(frames, [entry.kind], cut, degradation, config.seed, real_motion)[entry.kind]
+    return ValidationSet(entry.name, pairs, entry.weight, clean=entry.kind == CLEAN)
+
+
+def _patches(source: SourceConfig, images: Held, config: TrainConfig) -> list[ValidationSet]:
+    """As many square pairs as the configuration says, named by kind; of several sources also by source."""
+    validation, data = config.validation, config.data
+    prefix = f'{source.name}_' if len(data.sources) > 1 else ''
+    if source.pairs:
+        chosen = _few(images, validation.patches)
+        return [
+            ValidationSet(f'{prefix}pairs', middles(chosen, data.crop_px)),
+        ]
+    made = _degraded(
+        [images[position] for position in spread(validation.patches, len(images))],
+        validation.kinds,
+        square_cut(data.patch_px, source.sharp.smallest_scale),
+        source.degradation or config.degradation,
+        config.seed,
+        source.sharp.real_motion,
+    )
+    return [ValidationSet(prefix + kind, pairs, clean=kind == CLEAN) for kind, pairs in made.items()]
+
+
+def _degraded(
+    photographs: Sequence[Photograph],
+    kinds: Sequence[str],
+    cut: DrawCut,
+    degradation: DegradationConfig,
+    seed: int,
+    real_motion: float,
+) -> dict[str, list[Pair]]:
+    pairs: dict[str, list[Pair]] = {kind: [] for kind in kinds}
+    for index, photograph in enumerate(photographs):
+        frames = read_frames(photograph, real_motion)
+        for kind, made in pairs.items():
+            rng = np.random.default_rng([seed, index])
+            made.append(make_patch(frames, kind, cut, degradation, rng, real_motion))
     return pairs
 
 
-def middles(pairs: Sequence[NamedPair], count: int, size: int) -> list[Pair]:
-    """Square crops out of the middle of `count` pairs, spread over all, for measuring along the way.
-
-    Each is uint8 [size, size, 3] RGB, padded by reflection where the images are smaller.
-    """
-    chosen = spread(min(count, len(pairs)), len(pairs))
-    return [_middle(pairs[index].read(), size) for index in chosen]
+def _few(images: Held, count: int) -> Held:
+    return [images[position] for position in spread(min(count, len(images)), len(images))]
 
 
-def _middle(pair: Pair, size: int) -> Pair:
-    degraded, sharp = (padded(image, size) for image in pair)
-    top, left = ((side - size) // 2 for side in degraded.shape[:2])
-    part = slice(top, top + size), slice(left, left + size)
-    return np.ascontiguousarray(degraded[part]), np.ascontiguousarray(sharp[part])
+def middles(pairs: Sequence[NamedPair], size: int) -> list[Pair]:
+    """Square crops out of the middle of pairs, uint8 [size, size, 3] RGB; smaller images are `padded`."""
+    return [
+        _middle((padded(degraded, size), padded(sharp, size)), size, size)
+        for degraded, sharp in (pair.read() for pair in pairs)
+    ]
+
+
+def _middle(pair: Pair, width: int, height: int) -> Pair:
+    """The middle of a pair, at most so large."""
+    top, left = (
+        max(0, whole - side) // 2 for whole, side in zip(pair[0].shape, (height, width), strict=False)
+    )
+    part = slice(top, top + height), slice(left, left + width)
+    return np.ascontiguousarray(pair[0][part]), np.ascontiguousarray(pair[1][part])

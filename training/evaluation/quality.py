@@ -1,25 +1,44 @@
-"""How well a network restores photographs held out, for every kind of degradation."""
+"""How well a network restores what a run holds out, and the score that its checkpoints are chosen by."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from restore_node.common.metrics import psnr, ssim
 from training.data.samples import Pair
+from training.data.validation import ValidationSet
 from training.evaluation.conventions import PSNR_CAP_DB
 from training.evaluation.restoring import Restore
+
+WORSE_DB = 0.1
+"""An image is made worse when it loses more than this."""
+
+HARMLESS_DB = 45.0
+"""PSNR to the input of a clean frame above which no change can be seen."""
 
 
 @dataclass(frozen=True)
 class Quality:
-    """Means over `images` pairs: PSNR in dB (each at most 60) and SSIM, as metrics.py defines them."""
+    """Means over `images` pairs: PSNR in dB (each at most 60) and SSIM, as metrics.py defines them.
+
+    Attributes:
+        made_worse: share of the images that lost more than `WORSE_DB`, 0..1; None where it is not known.
+        psnr_to_input_db: of the restored image to the degraded one, how much is changed; None likewise.
+    """
 
     images: int
     psnr_degraded_db: float
     psnr_restored_db: float
     ssim_degraded: float
     ssim_restored: float
+    made_worse: float | None = None
+    psnr_to_input_db: float | None = None
+
+    @property
+    def gain_db(self) -> float:
+        """Of PSNR, by restoring."""
+        return self.psnr_restored_db - self.psnr_degraded_db
 
 
 def measure(restore: Restore, pairs: Sequence[Pair]) -> Quality:
@@ -32,21 +51,44 @@ def measure(restore: Restore, pairs: Sequence[Pair]) -> Quality:
     rows = []
     for degraded, sharp in pairs:
         restored = restore(degraded)
-        rows.append(
-            (
-                min(psnr(degraded, sharp), PSNR_CAP_DB),
-                min(psnr(restored, sharp), PSNR_CAP_DB),
-                ssim(degraded, sharp),
-                ssim(restored, sharp),
-            )
-        )
+        before, after = (min(psnr(image, sharp), PSNR_CAP_DB) for image in (degraded, restored))
+        to_input = min(psnr(restored, degraded), PSNR_CAP_DB)
+        worse = float(after < before - WORSE_DB)
+        rows.append((before, after, ssim(degraded, sharp), ssim(restored, sharp), worse, to_input))
     return Quality(len(rows), *np.mean(rows, axis=0).tolist())
 
 
-def table(qualities: dict[str, Quality]) -> str:
-    """One line a kind, for people."""
-    return '\n'.join(
-        f'  {kind:<14} PSNR {quality.psnr_degraded_db:6.2f} -> {quality.psnr_restored_db:6.2f} dB'
-        f'   SSIM {quality.ssim_degraded:.4f} -> {quality.ssim_restored:.4f}'
-        for kind, quality in qualities.items()
+def score(qualities: Mapping[str, Quality], sets: Sequence[ValidationSet]) -> float | None:
+    """What the checkpoints of a run are compared by, in dB: the weighted mean over its validation sets.
+
+    A set of degraded images gives its mean gain of PSNR. A set of clean ones has nothing to gain: it gives
+    how far the PSNR to the input falls short of `HARMLESS_DB`, 45 dB, which is 0 at best. So a model that
+    changes clean frames by 40 dB has 5 dB less there, times the set's weight.
+
+    Args:
+        qualities: of each set by name.
+        sets: with weights; None is returned where all of them are 0.
+    """
+    total = sum(entry.weight for entry in sets)
+    if not total:
+        return None
+    return sum(entry.weight * _worth(qualities[entry.name], entry.clean) for entry in sets) / total
+
+
+def _worth(quality: Quality, clean: bool) -> float:
+    return min(0.0, quality.psnr_to_input_db - HARMLESS_DB) if clean else quality.gain_db
+
+
+def table(qualities: Mapping[str, Quality]) -> str:
+    """One line a set, for people."""
+    return '\n'.join(map(_line, qualities, qualities.values()))
+
+
+def _line(name: str, quality: Quality) -> str:
+    line = (
+        f'  {name:<18} PSNR {quality.psnr_degraded_db:6.2f} -> {quality.psnr_restored_db:6.2f} dB '
+        f'({quality.gain_db:+.2f})   SSIM {quality.ssim_degraded:.4f} -> {quality.ssim_restored:.4f}'
     )
+    if quality.made_worse is None or quality.psnr_to_input_db is None:
+        return line
+    return f'{line}   made worse {quality.made_worse:4.0%}   to the input {quality.psnr_to_input_db:.1f} dB'

@@ -15,9 +15,9 @@ CONVENTION_WORDS = 'RGB 0..255, SSIM Gaussian 11x11 sigma 1.5, mean over channel
 
 def measure_run(run: Run, config: TrainConfig) -> Quality:
     """Measure a run's averaged weights on what a configuration holds out, its only kind of degradation."""
-    (pairs,) = open_feed(config).held_out().values()
+    (held,) = open_feed(config).held_out()
     with open_system(str(run.folder.checkpoint)) as system:
-        return measure(lambda degraded: system.restore('', degraded), pairs)
+        return measure(lambda degraded: system.restore('', degraded), held.pairs)
 
 
 def measure_run_on_set(run: Run, data: str) -> Quality:

@@ -116,6 +116,6 @@ class Planner:
         return f'{layout}={(self._data or Path()) / name}'
 
     def _config(self, path: Path, own: Sequence[str], place: Sequence[str] = ()) -> TrainConfig:
-        pairs = load_config(path).data.pairs
+        pairs = load_config(path).data.sources[0].pairs
         moved = [f'data.pairs.root={self._data / Path(pairs.root).name}'] if self._data and pairs else []
         return load_config(path, [*own, *moved, *self._overrides, *place])

@@ -98,7 +98,7 @@ def summarise(outcomes: Sequence[Outcome], config: TrainConfig) -> dict[str, Any
         'steps': config.schedule.total_steps,
         'batch': config.schedule.batch,
         'crop_px': config.data.crop_px,
-        'roots': list(config.data.roots),
+        'roots': [root for source in config.data.sources for root in source.sharp.roots],
         'patches_held_out': config.validation.patches,
         'convention': CONVENTION_WORDS,
         'commit': commit(),

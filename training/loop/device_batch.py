@@ -1,19 +1,13 @@
 """Batches of the loader, brought to the device that trains."""
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
-from training.config.data import DataConfig
 from training.data.loader import Batch
-from training.data.sharp_source import degrade_planned
 
 
-def on_device(batch: Any, data: DataConfig, device: torch.device) -> Batch:
-    """(degraded, sharp) on a device: uint8 [N, 3, H, W] RGB each; degraded there if `degrade_on` says so."""
-    if data.degrade_on == 'device':
-        return degrade_planned(batch, device)
+def on_device(batch: Batch, device: torch.device) -> Batch:
+    """(degraded, sharp) on a device: uint8 [N, 3, H, W] RGB each."""
     degraded, sharp = (images.to(device, non_blocking=True) for images in batch)
     return degraded, sharp
 

@@ -38,7 +38,7 @@ def make_fabric(config: TrainConfig) -> Fabric:
         devices=devices,
         num_nodes=nodes,
         strategy=_strategy(devices * nodes),
-        precision=config.precision,
+        precision=precision_of(config),
     )
 
 
@@ -47,6 +47,19 @@ def accelerator_of(config: TrainConfig) -> str:
     if config.accelerator != 'auto':
         return config.accelerator
     return 'cuda' if torch.cuda.is_available() else 'cpu'
+
+
+def precision_of(config: TrainConfig) -> str:
+    """`bf16-mixed` or `32-true`: what `auto` means on this machine, and anything else as it is."""
+    if config.precision != 'auto':
+        return config.precision
+    native = accelerator_of(config) == 'cuda' or cpu_computes_bfloat16()
+    return 'bf16-mixed' if native else '32-true'
+
+
+def cpu_computes_bfloat16() -> bool:
+    """Whether this CPU multiplies bfloat16 matrices itself, by AMX or AVX512-BF16."""
+    return torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
 
 
 def processes_of(config: TrainConfig) -> int:

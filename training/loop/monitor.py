@@ -1,5 +1,6 @@
 """What rank 0 tells of a run: to the records, to the screen, and when it is time to."""
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from types import TracebackType
@@ -9,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from training.config.run import TrainConfig
-from training.data.samples import Pair
-from training.evaluation.quality import measure, table
-from training.evaluation.restoring import restore_with
+from training.data.validation import ValidationSet
+from training.evaluation.quality import Quality, measure, score, table
+from training.evaluation.restoring import Image, Restore, restore_with
 from training.loop.progress import ProgressView
-from training.loop.records import Records
+from training.loop.records import Picture, Records
 from training.loop.schedule import progress
 from training.runs.folder import RunFolder
 
@@ -25,6 +26,14 @@ class Timing(NamedTuple):
     waited_s: float
 
 
+class Verdict(NamedTuple):
+    """What a validation found: qualities by set, their score in dB, and whether none was higher before."""
+
+    qualities: dict[str, Quality]
+    score: float | None
+    is_best: bool
+
+
 class Monitor:
     """A context of one run.
 
@@ -32,8 +41,9 @@ class Monitor:
         config: of the run.
         folder: where its records are.
         step: where the run begins or goes on.
-        held_out: what is measured: pairs by kind of degradation.
+        held_out: what is measured.
         device: where the generator runs.
+        best: the highest score so far, of a run that goes on.
     """
 
     def __init__(
@@ -41,8 +51,9 @@ class Monitor:
         config: TrainConfig,
         folder: RunFolder,
         step: int,
-        held_out: Mapping[str, Sequence[Pair]],
+        held_out: Sequence[ValidationSet],
         device: torch.device,
+        best: float | None = None,
     ) -> None:
         self._schedule, self._log_seconds = config.schedule, config.log_seconds
         self._held_out, self._device = held_out, device
@@ -52,6 +63,7 @@ class Monitor:
         self._checkpoints = _Every(config.checkpoint.steps, config.checkpoint.minutes)
         self._validations = _Every(config.validation.steps, config.validation.minutes)
         self._validated: int | None = None
+        self._best = -math.inf if best is None else best
 
     def __enter__(self) -> 'Monitor':
         self._view.__enter__()
@@ -72,7 +84,9 @@ class Monitor:
         means = self._means.values()
         self._means = _Means()
         self._records.losses(step, elapsed_s, means)
-        self._view.moved(step, done, elapsed_s * (1.0 - done) / done, means)
+        left_s = elapsed_s * (1.0 - done) / done
+        self._records.reached(step, elapsed_s, done, left_s, means['steps_per_s'])
+        self._view.moved(step, done, left_s, means)
 
     def checkpoint_due(self, step: int) -> bool:
         """Whether it is time to save."""
@@ -82,18 +96,27 @@ class Monitor:
         """Whether it is time to measure."""
         return self._validations.due(step)
 
-    def validate(self, step: int, elapsed_s: float, generator: nn.Module) -> None:
-        """Measure a generator on what was held out, once a step; record and show it."""
+    def validate(self, step: int, elapsed_s: float, generator: nn.Module) -> Verdict | None:
+        """Measure a generator on the validation sets, once a step; record and show it."""
         if step == self._validated:
-            return
+            return None
         self._validated = step
+        began = time.monotonic()
         restore = restore_with(generator.eval(), self._device)
-        qualities = {kind: measure(restore, pairs) for kind, pairs in self._held_out.items()}
-        pictures = {
-            kind: (pairs[0][0], restore(pairs[0][0]), pairs[0][1]) for kind, pairs in self._held_out.items()
-        }
-        self._records.qualities(step, elapsed_s, qualities, pictures)
-        self._view.say(f'step {step}, held out:\n{table(qualities)}')
+        qualities = {held.name: measure(restore, held.pairs) for held in self._held_out}
+        pictures = {held.name: _picture(restore, *held.pairs[0]) for held in self._held_out}
+        reached = score(qualities, self._held_out)
+        is_best = reached is not None and reached > self._best
+        self._best = reached if is_best else self._best
+        self._records.qualities(step, elapsed_s, qualities, pictures, reached)
+        took = f'{time.monotonic() - began:.0f} s'
+        scored = '' if reached is None else f', score {reached:+.3f} dB' + (', the best so far' * is_best)
+        self._view.say(f'step {step}, held out ({took}){scored}:\n{table(qualities)}')
+        return Verdict(qualities, reached, is_best)
+
+
+def _picture(restore: Restore, degraded: Image, sharp: Image) -> Picture:
+    return degraded, restore(degraded), sharp
 
 
 class _Means:

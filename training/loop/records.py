@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ class Records:
     """
 
     def __init__(self, folder: RunFolder, step: int) -> None:
-        self._metrics = folder.metrics
+        self._metrics, self._progress = folder.metrics, folder.progress
         _keep_until(folder, step)
         self._board = SummaryWriter(str(folder.tensorboard), purge_step=step + 1)
 
@@ -44,16 +45,34 @@ class Records:
         elapsed_s: float,
         qualities: Mapping[str, Quality],
         pictures: Mapping[str, Picture],
+        score: float | None = None,
     ) -> None:
-        """Record what was measured on photographs held out, by kind of degradation, and some of them."""
-        self._append(step, elapsed_s, {'quality': {kind: asdict(seen) for kind, seen in qualities.items()}})
-        for kind, seen in qualities.items():
-            for name in ('psnr_restored_db', 'ssim_restored'):
-                self._board.add_scalar(f'held_out/{kind}/{name}', asdict(seen)[name], step)
+        """Record what was measured on the validation sets, by name, some of their pictures, and the score."""
+        measured = {'quality': {name: asdict(seen) for name, seen in qualities.items()}, 'score': score}
+        self._append(step, elapsed_s, measured)
+        for name, seen in qualities.items():
+            shown = asdict(seen) | {'gain_db': seen.gain_db}
+            for value in ('psnr_restored_db', 'ssim_restored', 'gain_db', 'made_worse'):
+                self._board.add_scalar(f'held_out/{name}/{value}', shown[value], step)
+        if score is not None:
+            self._board.add_scalar('held_out/score', score, step)
         for kind, picture in pictures.items():
             side_by_side = np.concatenate(picture, axis=1)
             self._board.add_image(f'degraded_restored_sharp/{kind}', side_by_side, step, dataformats='HWC')
         self._board.flush()
+
+    def reached(self, step: int, elapsed_s: float, done: float, left_s: float, steps_per_s: float) -> None:
+        """Write where the run is to progress.json, for programs that look at it now and then."""
+        now = {
+            'step': step,
+            'elapsed_s': round(elapsed_s, 1),
+            'done': round(done, 6),
+            'left_s': round(left_s, 1),
+            'steps_per_s': round(steps_per_s, 4),
+            'at': datetime.now(UTC).isoformat(timespec='seconds'),
+        }
+        with replacing(self._progress) as unfinished:
+            unfinished.write_text(json.dumps(now) + '\n', encoding='utf-8')
 
     def close(self) -> None:
         """Write what is left."""
@@ -65,7 +84,7 @@ class Records:
 
 
 def read_qualities(folder: RunFolder) -> dict[int, dict[str, Quality]]:
-    """What a run measured on photographs held out, by step and kind of degradation.
+    """What a run measured on its validation sets, by step and name.
 
     Raises:
         InputError: there are no records, or they are not of a run.

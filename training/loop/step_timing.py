@@ -84,7 +84,7 @@ def time_steps(
     times = StepTimes()
     for _ in range(steps):
         began = now(fabric.device)
-        degraded, sharp = map(to_unit, on_device(next(stream), config.data, fabric.device))
+        degraded, sharp = map(to_unit, on_device(next(stream), fabric.device))
         ready = now(fabric.device)
         objective.step(degraded, sharp, config.schedule.learning_rate)
         done = now(fabric.device)

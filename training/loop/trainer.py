@@ -12,7 +12,7 @@ are alike.
 
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -23,7 +23,6 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from restore_node.common.errors import InputError
 from training.config.run import TrainConfig, config_values
 from training.data.loader import Batch
-from training.data.sharp_source import PlannedBatch
 from training.loop.device_batch import on_device, to_unit
 from training.loop.learner import Learner, NotFiniteError
 from training.loop.monitor import Monitor, Timing
@@ -33,9 +32,10 @@ from training.loop.schedule import learning_rate, progress, stage_of, stage_star
 from training.loop.stopping import StopRequest
 from training.runs.checkpoint import Checkpoint, as_values, fill, save
 from training.runs.errors import TrainingError
+from training.runs.folder import RunFolder
 
-Batches = Callable[[int], Iterator[Batch | PlannedBatch]]
-"""From a step on, this rank's share of every batch; planned where `data.degrade_on` is the device."""
+Batches = Callable[[int], Iterator[Batch]]
+"""From a step on, this rank's share of every batch."""
 
 
 class Trainer:
@@ -51,7 +51,9 @@ class Trainer:
         ConfigError: the network or a loss cannot be made as configured.
     """
 
-    def __init__(self, fabric: Fabric, config: TrainConfig, provenance: dict[str, Any], folder: Path) -> None:
+    def __init__(
+        self, fabric: Fabric, config: TrainConfig, provenance: dict[str, Any], folder: RunFolder
+    ) -> None:
         self._fabric, self._config, self._provenance, self._folder = fabric, config, provenance, folder
         seed_torch(config.seed, NETWORKS, 0)
         self._generator = Learner.of_generator(fabric, config)
@@ -59,7 +61,7 @@ class Trainer:
         self._average = AveragedModel(
             self._generator.module, multi_avg_fn=get_ema_multi_avg_fn(config.schedule.ema_decay)
         )
-        self._step, self._elapsed_s = 0, 0.0
+        self._step, self._elapsed_s, self._kept_hour = 0, 0.0, 0
 
     def resume(self, checkpoint: Checkpoint) -> None:
         """Go on where a checkpoint was saved; raises InputError when it does not fit the configuration."""
@@ -76,6 +78,7 @@ class Trainer:
         fill(self._average.module, checkpoint.average)
         self._average.n_averaged.fill_(checkpoint.step)
         self._step, self._elapsed_s = checkpoint.step, checkpoint.elapsed_s
+        self._kept_hour = self._hour
 
     def start_from(self, weights: dict[str, Tensor]) -> None:
         """Begin with trained weights and nothing else of their run (transfer learning)."""
@@ -104,7 +107,7 @@ class Trainer:
                     self._report(monitor, values, Timing(time.monotonic() - began, waited_s))
             if monitor:
                 self._save()
-                monitor.validate(self._step, self._elapsed_s, self._average.module)
+                self._validate(monitor)
 
     def checkpoint(self) -> Checkpoint:
         """The present state; its tensors are those of the run, not copies."""
@@ -122,14 +125,14 @@ class Trainer:
     def _done(self) -> float:
         return progress(self._config.schedule, self._step, self._elapsed_s)
 
-    def _train_step(self, batch: Batch | PlannedBatch) -> Values:
+    def _train_step(self, batch: Batch) -> Values:
         schedule, seed = self._config.schedule, self._config.seed
         if self._step in stage_starts(schedule)[1:]:
             seed_torch(seed, NETWORKS, stage_of(schedule, self._step))
             self._objective.begin_stage()
         seed_torch(seed, STEPS, self._step, self._fabric.global_rank)
         rate = learning_rate(schedule, self._step, self._elapsed_s)
-        degraded, sharp = on_device(batch, self._config.data, self._fabric.device)
+        degraded, sharp = on_device(batch, self._fabric.device)
         try:
             values = self._objective.step(to_unit(degraded), to_unit(sharp), rate)
         except NotFiniteError as error:
@@ -149,15 +152,32 @@ class Trainer:
         monitor.stepped(self._step, self._elapsed_s, values, timing)
         if monitor.checkpoint_due(self._step):
             self._save()
+        if self._hour > self._kept_hour:
+            self._kept_hour = self._hour
+            save(self.checkpoint(), self._folder.hourly / f'{self._hour:04d}_step_{self._step}.pt')
         if monitor.validation_due(self._step):
-            monitor.validate(self._step, self._elapsed_s, self._average.module)
+            self._validate(monitor)
+
+    @property
+    def _hour(self) -> int:
+        """How many times `checkpoint.keep_minutes` have passed."""
+        minutes = self._config.checkpoint.keep_minutes
+        return int(self._elapsed_s / (60.0 * minutes)) if minutes else 0
 
     def _save(self) -> None:
-        save(self.checkpoint(), self._folder / 'checkpoint.pt')
+        save(self.checkpoint(), self._folder.checkpoint)
+
+    def _validate(self, monitor: Monitor) -> None:
+        """Measure the averaged weights, and keep them where none scored higher."""
+        verdict = monitor.validate(self._step, self._elapsed_s, self._average.module)
+        if verdict and verdict.is_best:
+            found = {'score': verdict.score, 'gain_db': {k: q.gain_db for k, q in verdict.qualities.items()}}
+            best = self.checkpoint()
+            save(replace(best, provenance=best.provenance | {'validation': found}), self._folder.best)
 
     def _broken(self, error: NotFiniteError, degraded: Tensor, sharp: Tensor) -> TrainingError:
         """Keep what is needed to see why: the batch, and the state before the update that failed."""
-        path = self._folder / 'nan' / f'step_{self._step}_rank_{self._fabric.global_rank}.pt'
+        path = self._folder.nan / f'step_{self._step}_rank_{self._fabric.global_rank}.pt'
         path.parent.mkdir(parents=True, exist_ok=True)
         state = as_values(self.checkpoint())
         torch.save({'degraded': degraded, 'sharp': sharp, 'checkpoint': state}, path)

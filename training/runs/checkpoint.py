@@ -51,6 +51,7 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
         TrainingError: it cannot be written.
     """
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as unfinished, unfinished.open('wb') as file:
             torch.save(as_values(checkpoint), file)
             file.flush()

@@ -3,8 +3,9 @@
 config.yaml     the configuration, resolved
 run.json        seed, commit, data, what it started from, environment
 data.txt        every photograph or pair, and which are held out
-checkpoint.pt   see checkpoint.py
+checkpoint.pt   see checkpoint.py; best.pt, that of the best score so far; hourly/, one of every hour
 metrics.jsonl   losses and qualities by step; tensorboard/ has the same, and pictures
+progress.json   how far the run is, its rate and the time left
 nan/            the batch that a run died of
 """
 
@@ -34,7 +35,10 @@ class RunFolder:
         self.path = path
         self.config = path / 'config.yaml'
         self.checkpoint = path / 'checkpoint.pt'
+        self.best = path / 'best.pt'
+        self.hourly = path / 'hourly'
         self.metrics = path / 'metrics.jsonl'
+        self.progress = path / 'progress.json'
         self.tensorboard = path / 'tensorboard'
         self.nan = path / 'nan'
 

@@ -7,6 +7,7 @@ from typing import Any
 from training.config.run import TrainConfig
 from training.data.feed import Feed
 from training.runs.checkpoint import Checkpoint
+from training.runs.starting_point import StartingPoint
 
 
 def provenance(
@@ -15,7 +16,7 @@ def provenance(
     feed: Feed,
     *,
     resumed: Checkpoint | None = None,
-    started_from: Checkpoint | None = None,
+    started_from: StartingPoint | None = None,
 ) -> dict[str, Any]:
     """Describe a run.
 
@@ -24,7 +25,7 @@ def provenance(
         source: path of its file.
         feed: its data.
         resumed: the checkpoint that it goes on from, of the same run.
-        started_from: the checkpoint of another run that it takes its weights from.
+        started_from: where it takes its first weights from.
 
     Returns:
         `name`, `config`, `commit`, `seed`, `data`, `held_out`; `earlier_commits` that a resumed run was
@@ -41,7 +42,7 @@ def provenance(
         if earlier['commit'] != now:
             earlier_commits = [*earlier_commits, earlier['commit']]
     elif started_from:
-        before = [*started_from.provenance.get('started_from', []), _summary(started_from)]
+        before = started_from.lineage
     return {
         'name': config.name,
         'config': source,
@@ -61,11 +62,6 @@ def commit() -> str:
         return head + ('-dirty' if _git('status', '--porcelain', '--', '.') else '')
     except (OSError, subprocess.CalledProcessError):
         return 'unknown'
-
-
-def _summary(checkpoint: Checkpoint) -> dict[str, Any]:
-    kept = {name: checkpoint.provenance.get(name) for name in ('config', 'commit', 'seed', 'data')}
-    return {'name': checkpoint.config.get('name'), **kept, 'steps': checkpoint.step}
 
 
 def _git(*arguments: str) -> str:

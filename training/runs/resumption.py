@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from typing import Any
 
 from restore_node.common.errors import ConfigError
@@ -21,13 +22,15 @@ MAY_CHANGE = (
     'cpu_processes',
     'compile',
     'data.workers',
-    'data.roots',
-    'data.pairs.root',
+    'data.sources.*.photographs.roots',
+    'data.sources.*.sequences.roots',
+    'data.sources.*.pairs.root',
     'loss.perceptual.weights',
     'loss.perceptual.download',
 )
 """Keys, or groups of them, that may have other values when a run goes on: how long it is, what it tells of
-itself, where it computes and where its files lie. All others have a part in what it has learnt so far."""
+itself, where it computes and where its files lie; `*` is any name. All others have a part in what it has
+learnt so far."""
 
 
 def last_checkpoint(folder: RunFolder, config: TrainConfig) -> Checkpoint | None:
@@ -44,6 +47,17 @@ def last_checkpoint(folder: RunFolder, config: TrainConfig) -> Checkpoint | None
     if earlier := folder.read_config():
         _refuse_another(folder, earlier, config)
     return None
+
+
+def best_score(folder: RunFolder) -> float | None:
+    """The score of the best checkpoint that a run has kept; None where it has none.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    if not folder.best.exists():
+        return None
+    return checkpoint.load(folder.best).provenance['validation']['score']
 
 
 def differences(earlier: TrainConfig, config: TrainConfig) -> list[str]:
@@ -63,10 +77,19 @@ def _refuse_another(folder: RunFolder, earlier: dict[str, Any], config: TrainCon
 
 
 def _differences(was: Any, now: Any, key: str = '') -> Iterator[str]:
-    if key in MAY_CHANGE or was == now:
+    if was == now or any(fnmatchcase(key, pattern) for pattern in MAY_CHANGE):
         return
+    was, now = _by_name(was), _by_name(now)
     if isinstance(was, dict) and isinstance(now, dict):
         for name in {**was, **now}:
             yield from _differences(was.get(name), now.get(name), f'{key}.{name}' if key else name)
     else:
         yield f'{key}: was {json.dumps(was)}, is {json.dumps(now)}'
+
+
+def _by_name(entries: Any) -> Any:
+    """A list whose entries all have names as a mapping; all else as it is."""
+    is_list = isinstance(entries, list) and len(entries) > 0
+    if not is_list or not all(isinstance(entry, dict) and 'name' in entry for entry in entries):
+        return entries
+    return {entry['name']: entry for entry in entries}

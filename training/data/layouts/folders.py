@@ -10,7 +10,7 @@ TREE = 'the folders {degraded} and {sharp} with equal names inside'
 
 
 def find_folders(root: Path, config: PairsConfig, split: str) -> Sequence[NamedPair]:
-    """All pairs, whatever the split: `data.held_out` divides them; none if a folder is missing.
+    """All pairs, whatever the split: `held_out` divides them; none if a folder is missing.
 
     Raises:
         ConfigError: images without a partner.

@@ -1,0 +1,54 @@
+"""What a run begins with: a model that ships, or another run's checkpoint."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip('torch', reason='the training environment is not set up')
+
+from restore_node.common.errors import InputError, RestoreError
+from training.commands.train import train
+from training.config.run import parse_config
+from training.networks.registry import build
+from training.runs import checkpoint
+from training.runs.starting_point import starting_point
+
+MODELS = Path(__file__).parents[2] / 'models'
+
+
+@pytest.mark.parametrize('source', ['restore-lite', str(MODELS / 'restore-lite.onnx')])
+def test_the_weights_of_a_shipped_model_are_taken(run_values, source, tmp_path):
+    values = run_values | {'start_from': source, 'schedule': {'batch': 2, 'steps': 1, 'learning_rate': 1e-9}}
+    values['schedule']['final_learning_rate'] = 1e-9
+    found = starting_point(parse_config(values, 'test'))
+    assert found.weights.keys() == build('lite').state_dict().keys()
+    card = json.loads((MODELS / 'restore-lite.json').read_text())
+    assert [run['steps'] for run in found.lineage][-1] == card['training']['steps']
+    assert len(found.lineage) == len(card['training']['started_from']) + 1
+    assert set(found.lineage[-1]) == {'name', 'config', 'commit', 'seed', 'data', 'steps'}
+
+    train(parse_config(values, 'test'), 'test.yaml', tmp_path / 'run')
+    saved = checkpoint.load(tmp_path / 'run' / 'checkpoint.pt')
+    assert saved.provenance['started_from'] == found.lineage
+    assert torch.allclose(saved.average['enter.weight'], found.weights['enter.weight'], atol=1e-6)
+
+
+@pytest.mark.parametrize('kind', ['model', 'checkpoint'])
+def test_weights_of_another_network_are_refused_in_one_line(run_values, kind, tmp_path):
+    source = 'restore-lite'
+    if kind == 'checkpoint':
+        train(parse_config(run_values, 'test'), 'test.yaml', tmp_path / 'run')
+        source = str(tmp_path / 'run' / 'checkpoint.pt')
+    other = run_values | {'network': 'lite-base', 'start_from': source}
+    with pytest.raises(InputError, match='weights of another network') as caught:
+        starting_point(parse_config(other, 'test'))
+    message = str(caught.value)
+    assert '\n' not in message
+    assert 'network=lite-base' in message
+
+
+def test_what_is_no_model_is_refused(run_values, tmp_path):
+    for source in ('no-such-model', str(tmp_path / 'gone.onnx'), str(tmp_path / 'gone.pt')):
+        with pytest.raises(RestoreError, match=r'no-such-model|gone'):
+            starting_point(parse_config(run_values | {'start_from': source}, 'test'))

@@ -1,0 +1,90 @@
+"""Which pairs of a set show the same scene, so that a scene is trained on or held out as a whole.
+
+Sets of synthetic rain show one photograph under several rains. Two pairs are of one scene where their sharp
+images, 16 by 16 grey pixels small, correlate by more than `LIKENESS`; what is alike through others is alike.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from restore_node.common.atomic import replacing
+from training.data.layouts.named_pairs import NamedPair
+
+LIKENESS = 0.95
+_SIDE = 16
+
+
+def scenes_of(pairs: Sequence[NamedPair], root: Path) -> list[int]:
+    """The number of each pair's scene: that of the first pair which shows it.
+
+    Looking at a set takes seconds and is remembered in the user's cache folder, by the names, sizes and times
+    of its files.
+
+    Args:
+        pairs: of one set.
+        root: the set's folder.
+
+    Raises:
+        InputError: an image cannot be read.
+    """
+    place = _cache_folder() / f'{_key(pairs, root)}.json'
+    try:
+        known = json.loads(place.read_text(encoding='utf-8'))
+        if isinstance(known, list) and len(known) == len(pairs):
+            return known
+    except (OSError, ValueError):
+        pass
+    found = group(np.stack([_look(pair.read()[1]) for pair in pairs]))
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(place) as unfinished:
+            unfinished.write_text(json.dumps(found), encoding='utf-8')
+    except OSError:
+        # A memory that cannot be written costs seconds the next time.
+        pass
+    return found
+
+
+def group(looks: NDArray[np.float32]) -> list[int]:
+    """Number the scenes of looks, float32 [N, D] of mean 0 and length 1: for each the first that is alike."""
+    scene = list(range(len(looks)))
+    for one, other in np.argwhere(np.triu(looks @ looks.T > LIKENESS, 1)).tolist():
+        first, second = sorted((scene[one], scene[other]))
+        if first != second:
+            scene = [first if number == second else number for number in scene]
+    return scene
+
+
+def held_out_scenes(names: Sequence[str], scenes: Sequence[int], share: float) -> set[int]:
+    """The scenes to hold out: this share of them, at least one, those whose first pair's name hashes lowest.
+
+    So the choice is the same for every seed and machine, and hardly changes where pairs are added.
+    """
+    order = sorted(set(scenes), key=lambda scene: hashlib.sha256(names[scene].encode()).digest())
+    return set(order[: max(1, round(share * len(order)))])
+
+
+def _look(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """float32 [256], mean 0, length 1 (0 for an even image)."""
+    small = cv2.resize(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
+    look = small.astype(np.float32).ravel() - small.mean(dtype=np.float32)
+    return look / max(float(np.linalg.norm(look)), 1e-6)
+
+
+def _key(pairs: Sequence[NamedPair], root: Path) -> str:
+    files = sorted(path for path in root.rglob('*') if path.is_file())
+    stats = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    stated = json.dumps([LIKENESS, _SIDE, [pair.name for pair in pairs], stats])
+    return hashlib.sha256(stated.encode()).hexdigest()[:32]
+
+
+def _cache_folder() -> Path:
+    base = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
+    return Path(base) / 'restore_node' / 'scenes'

@@ -1,0 +1,105 @@
+"""Consecutive frames of one camera: folders of images, videos and bags."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from glob import glob, has_magic
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from restore_node.common.errors import ConfigError
+from training.data.bag_frames import bag_frames, is_bag
+from training.data.images import images_under, read_rgb
+from training.data.photographs import CameraFrame
+from training.data.video_frames import VIDEO_SUFFIXES, video_frames
+
+EXPOSED = 3
+"""Frames that one exposure is made of; the middle one is the truth."""
+
+
+@dataclass(frozen=True)
+class FrameFolder:
+    """A folder of images, which in the order of their names are the frames of one camera."""
+
+    folder: Path
+    name: str
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FolderFrame:
+    """Frame `number` of a folder."""
+
+    sequence: FrameFolder
+    number: int
+
+    @property
+    def name(self) -> str:
+        """As globs see it: `SEQUENCE/FILE`."""
+        return f'{self.sequence.name}/{self.sequence.files[self.number]}'
+
+    def read(self) -> NDArray[np.uint8]:
+        """See `Photograph`."""
+        return self.read_on(1)[0]
+
+    def read_on(self, count: int) -> list[NDArray[np.uint8]]:
+        """See `CameraFrame`."""
+        files = self.sequence.files[self.number : self.number + count]
+        return [read_rgb(self.sequence.folder / file) for file in files]
+
+
+def find_sequences(roots: Sequence[str], frame_stride: int = 1) -> list[CameraFrame]:
+    """Every n-th frame of all sequences that has enough others behind it for an exposure, sorted by name.
+
+    Args:
+        roots: folders, or globs of them; every folder at or under one that holds images is a sequence.
+            Videos; bags, whose image topics are a sequence each.
+        frame_stride: the n.
+
+    Raises:
+        ConfigError: a root that is missing, or no sequence of `EXPOSED` frames or more anywhere.
+        RestoreError: a video or bag that cannot be read.
+    """
+    places = [path for root in roots for path in _matching(root)]
+    found = [
+        frame for path in places for frames in _under(path) for frame in _beginnings(frames, frame_stride)
+    ]
+    if not found:
+        raise ConfigError(
+            'sequences',
+            seen=f'no {EXPOSED} frames in a row under {", ".join(roots)}',
+            wanted='folders of consecutive frames, videos or bags',
+        )
+    return sorted(found, key=lambda frame: frame.name)
+
+
+def _matching(root: str) -> list[Path]:
+    if has_magic(root) and not Path(root).exists():
+        return [Path(path) for path in sorted(glob(root))]
+    return [Path(root)]
+
+
+def _beginnings(frames: Sequence[CameraFrame], stride: int) -> Sequence[CameraFrame]:
+    return frames[: max(0, len(frames) - EXPOSED + 1) : stride]
+
+
+def _under(root: Path) -> list[Sequence[CameraFrame]]:
+    if is_bag(root):
+        frames = sorted(bag_frames(root, 1), key=lambda frame: frame.name)
+        return [list(topic) for _, topic in groupby(frames, key=lambda frame: frame.topic)]
+    if root.is_dir():
+        by_folder = groupby(images_under(root), key=lambda path: path.parent)
+        return [_frames(root, folder, sorted(path.name for path in paths)) for folder, paths in by_folder]
+    if root.suffix.lower() in VIDEO_SUFFIXES:
+        return [video_frames(root, 1)]
+    raise ConfigError(
+        'sequences', seen=f'{root}, which is none', wanted='folders of consecutive frames, videos or bags'
+    )
+
+
+def _frames(root: Path, folder: Path, files: Sequence[str]) -> list[FolderFrame]:
+    name = root.name if folder == root else folder.relative_to(root).as_posix()
+    sequence = FrameFolder(folder, name, tuple(files))
+    return [FolderFrame(sequence, number) for number in range(len(files))]

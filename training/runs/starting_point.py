@@ -1,0 +1,82 @@
+"""What a run begins with instead of random weights: another run's checkpoint, or a model that ships."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+from onnx import numpy_helper
+
+from restore_node.common.errors import InputError
+from restore_node.model import load_model
+from training.config.run import TrainConfig
+from training.networks.registry import build
+from training.runs import checkpoint
+from training.runs.checkpoint import Checkpoint
+
+PREFIX = 'network.'
+"""Of the names of weights in a model's graph, see model_file/graph.py; the rest is the state_dict's name."""
+
+_OF_A_RUN = ('config', 'commit', 'seed', 'data')
+
+
+@dataclass(frozen=True)
+class StartingPoint:
+    """Trained weights, and the runs that they went through, oldest first, as a model card lists them."""
+
+    weights: dict[str, torch.Tensor]
+    lineage: list[dict[str, Any]]
+
+
+def starting_point(config: TrainConfig) -> StartingPoint:
+    """Read what a configuration's `start_from` names.
+
+    Raises:
+        RestoreError: it cannot be read, or its weights are those of another network than the run's.
+    """
+    source = config.start_from or ''
+    found = _of_checkpoint(Path(source)) if source.endswith('.pt') else _of_model(source)
+    _refuse_another_network(found.weights, config)
+    return found
+
+
+def _of_checkpoint(path: Path) -> StartingPoint:
+    saved = checkpoint.load(path)
+    return StartingPoint(saved.average, [*saved.provenance.get('started_from', []), _run_of(saved)])
+
+
+def _run_of(saved: Checkpoint) -> dict[str, Any]:
+    kept = {name: saved.provenance.get(name) for name in _OF_A_RUN}
+    return {'name': saved.config.get('name'), **kept, 'steps': saved.step}
+
+
+def _of_model(source: str) -> StartingPoint:
+    model = load_model(source)
+    graph = onnx.load(str(model.graph('fp32'))).graph
+    weights = {
+        tensor.name.removeprefix(PREFIX): torch.from_numpy(numpy_helper.to_array(tensor).copy())
+        for tensor in graph.initializer
+        if tensor.name.startswith(PREFIX)
+    }
+    training = dict(model.card.training)
+    before = training.pop('started_from', [])
+    kept = {name: training.get(name) for name in _OF_A_RUN}
+    run = {'name': model.card.name, **kept, 'steps': training.get('steps')}
+    return StartingPoint(weights, [*before, run])
+
+
+def _refuse_another_network(weights: dict[str, torch.Tensor], config: TrainConfig) -> None:
+    with torch.device('meta'):
+        own = build(config.network, **config.network_options).state_dict()
+    seen = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+    wanted = {name: tuple(tensor.shape) for name, tensor in own.items()}
+    odd = sorted(name for name in seen.keys() | wanted.keys() if seen.get(name) != wanted.get(name))
+    if odd:
+        first = odd[0]
+        raise InputError(
+            f'start_from={config.start_from} has the weights of another network',
+            seen=f'{len(odd)} of {len(wanted)} that differ, first {first}: {seen.get(first, "none")}',
+            wanted=f'{wanted.get(first, "none")}, as network={config.network} has',
+            fix='name the network and the network_options that it was trained with',
+        )
