@@ -10,7 +10,7 @@ import yaml
 pytest.importorskip('torch', reason='the training environment is not set up')
 
 from restore_node.common.metrics import psnr
-from training.commands.cli import contact_sheet, loader_benchmark
+from training.commands import contact_sheet, loader_benchmark
 from training.config.run import parse_config
 from training.evaluation.sheet import compare, draw_sheet
 
