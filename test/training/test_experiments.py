@@ -11,7 +11,7 @@ torch = pytest.importorskip('torch', reason='the training environment is not set
 cv2 = pytest.importorskip('cv2')
 
 from restore_node.common.errors import ConfigError
-from training.commands.cli import ablations, transfer
+from training.commands import ablations, transfer
 from training.config.run import load_config
 from training.evaluation.quality import Quality
 from training.experiments.catalogue import choose, full_ablations, small_ablations

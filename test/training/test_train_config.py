@@ -107,7 +107,7 @@ def test_impossible_values_are_refused(override, named):
     [
         (
             'data={pairs: {layout: gopro, root: x}, roots: [x]}',
-            'data: roots and pairs given, want one of',
+            'got data: roots and pairs given, want one of',
         ),
         ('data={crop_px: 64}', 'got data: none given, want one of roots, pairs and sources;'),
         ('devices=3', 'got schedule.batch is 8, not a multiple of devices 3;'),

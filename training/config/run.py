@@ -205,7 +205,7 @@ def parse_config(values: dict[str, Any], source: str) -> TrainConfig:
         return _ADAPTER.validate_python(values)
     except ValidationError as error:
         faults = ' | '.join(map(_fault, error.errors()))
-        raise ConfigError(f'configuration {source}', seen=faults, fix='see training/config.py') from error
+        raise ConfigError(f'configuration {source}', seen=faults, fix='see training/config/run.py') from error
 
 
 def config_values(config: TrainConfig) -> dict[str, Any]:
