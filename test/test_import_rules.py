@@ -30,12 +30,11 @@ ROOMS: dict[str, set[str]] = {
 # The rooms of `training`. Nobody imports its programs but they themselves.
 TRAINING_ROOMS: dict[str, set[str]] = {
     'degradation': set(),
-    'degradation_torch': {'degradation'},
     'drive': {'degradation'},
     'networks': set(),
     'config': {'degradation'},
     'losses': {'config'},
-    'data': {'config', 'degradation', 'degradation_torch'},
+    'data': {'config', 'degradation'},
     'runs': {'config', 'data', 'networks'},
     'evaluation': {'config', 'data', 'networks', 'runs'},
     'loop': {'config', 'data', 'evaluation', 'losses', 'networks', 'runs'},

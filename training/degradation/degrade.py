@@ -1,7 +1,6 @@
 """Draw how a frame is degraded, then degrade it: motion blur -> streaks -> drops on the lens -> sensor.
 
-Drawing and applying are apart, so that a drawn degradation can be looked at, kept, or applied by other means
-(`training.degradation_torch` applies it to whole batches on a GPU).
+Drawing and applying are apart, so that a drawn degradation can be looked at and kept.
 """
 
 from dataclasses import dataclass
