@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 
 from restore_node.backends.onnxruntime import OnnxRuntimeBackend
 from restore_node.common.metrics import psnr
+from restore_node.common.test_images import make_test_images
 from restore_node.engine.runner import EngineRunner
-from restore_node.engine.spec import EngineSpec, Shape
+from restore_node.engine.spec import EngineSpec
 
 #: Least PSNR of every image, by the precision that was asked for.
 THRESHOLDS_DB = {'fp16': 40.0, 'fp32': 60.0}
@@ -75,7 +75,7 @@ def check_engine(
     worst, count = EQUAL_DB, 0
     with OnnxRuntimeBackend(spec.model, 'cpu') as reference:
         for index, shape in enumerate(batches):
-            images = _images(rng, shape)
+            images = make_test_images(rng, *shape)
             restored = _restored(runner, images)
             for image, result in zip(images, restored, strict=True):
                 single = reference.staging(1, *shape[1:])
@@ -93,22 +93,3 @@ def _restored(runner: EngineRunner, images: np.ndarray) -> np.ndarray:
     slot.input[:] = images
     slot.submit()
     return slot.collect().copy()
-
-
-def _images(rng: np.random.Generator, shape: Shape) -> np.ndarray:
-    """Make a batch of uint8 `[N, H, W, 3]`: soft shades with hard-edged blocks, some grain and a blur."""
-    return np.stack(list(_pictures(rng, shape)))
-
-
-def _pictures(rng: np.random.Generator, shape: Shape) -> Iterator[np.ndarray]:
-    count, height, width = shape
-    for _ in range(count):
-        coarse = rng.uniform(0, 255, (6, 8, 3)).astype(np.float32)
-        picture = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
-        for _ in range(24):
-            top, left = rng.integers(0, (height, width))
-            rows, columns = rng.integers(1, (height // 3 + 2, width // 3 + 2))
-            picture[top : top + rows, left : left + columns] = rng.uniform(0, 255, 3)
-        picture[:, : width // 2] = cv2.blur(picture[:, : width // 2], (9, 1))
-        picture += rng.normal(0, 4, picture.shape)
-        yield np.clip(picture, 0, 255).astype(np.uint8)
