@@ -15,7 +15,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from bindings import CHOICE, load
-from half_graph import add_half_graph
+from other_graphs import add_half_graph, add_int8_graph
 from simulated_gpu import SimulatedGpu
 from trt_doubles import DOUBLES, Double, World
 
@@ -48,20 +48,22 @@ def world(bindings: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         monkeypatch.setattr(bindings, double.__name__, double)
     monkeypatch.setattr('restore_node.engine.cuda.candidates', lambda: iter([lambda: world.gpu]))
     monkeypatch.setattr('restore_node.engine.cuda_calls._lost', None)
-    monkeypatch.setattr('restore_node.engine.slot._abandoned', [])
+    monkeypatch.setattr('restore_node.engine.run._abandoned', [])
     _load.cache_clear()
-    monkeypatch.setattr('restore_node.backends.tensorrt._given_back', set())
+    monkeypatch.setattr('restore_node.backends.tensorrt._refused', {})
+    monkeypatch.setattr('restore_node.backends.tensorrt._hopeless', {})
     monkeypatch.setenv('RESTORE_NODE_CACHE', str(tmp_path / 'cache'))
     return world
 
 
 @pytest.fixture
 def built(world: World, model: Model) -> Callable[..., None]:
-    """`built('64x32')` builds the model's engine for `cameras` of this size (width x height)."""
+    """`built('64x32')` builds the model's engine for `cameras` of this size (width x height); and options."""
 
-    def build(size: str, cameras: int = 3) -> None:
+    def build(size: str, cameras: int = 3, *options: str) -> None:
+        arguments = [str(model.graph()), '--size', size, '--batch', str(cameras), '--progress', 'json']
         with pytest.raises(SystemExit) as ended, redirect_stdout(StringIO()):
-            build_engine([str(model.graph()), '--size', size, '--batch', str(cameras), '--progress', 'json'])
+            build_engine([*arguments, *options])
         assert ended.value.code == 0
 
     return build
@@ -69,5 +71,5 @@ def built(world: World, model: Model) -> Callable[..., None]:
 
 @pytest.fixture
 def model(make_model: Callable[..., Path]) -> Model:
-    """A small model with both graphs; adds ten to every value."""
-    return load_model(str(add_half_graph(make_model(size_multiple=8))))
+    """A small model with all graphs; adds ten to every value."""
+    return load_model(str(add_int8_graph(add_half_graph(make_model(size_multiple=8)))))

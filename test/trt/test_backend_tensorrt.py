@@ -18,7 +18,7 @@ from restore_node.common.errors import (
     ModelError,
     UnavailableError,
 )
-from restore_node.engine import slot as slots
+from restore_node.engine import run
 from restore_node.engine.cache import EngineCache
 from restore_node.engine.cuda import CudaError, CudaLostError, CudaOutOfMemoryError, cuda_lost
 from restore_node.engine.spec import EngineSpec
@@ -328,7 +328,7 @@ def test_sticky_error_ends_cuda_for_this_process(
         TensorRTBackend(model).open()
     assert not world.gpu.calls
     # TensorRT's objects would call CUDA as they are freed.
-    assert {type(thing).__name__ for thing in slots._abandoned} == {
+    assert {type(thing).__name__ for thing in run._abandoned} == {
         'IExecutionContext',
         'ICudaEngine',
         'Runtime',

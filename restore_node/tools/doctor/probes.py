@@ -71,7 +71,12 @@ def probe_tensorrt(model: str) -> Facts:
     loaded = import_module('restore_node.model').load_model(model)
     with import_module('restore_node.engine.machine').Machine() as machine:
         recipe = build.choose_recipe(machine.library, loaded, 'fp16')
-        return {'version': machine.library.version, 'typing': recipe.typing, 'graph': recipe.graph}
+        return {
+            'version': machine.library.version,
+            'typing': recipe.typing,
+            'graph': recipe.graph,
+            'int8': 'int8' in loaded.card.graphs,
+        }
 
 
 def probe_onnxruntime() -> Facts:
