@@ -15,6 +15,7 @@ from training.degradation.bounds import (
     check_weights,
 )
 from training.degradation.rain.ranges import RainRanges, TaperedRanges
+from training.degradation.real_motion import MotionRanges
 
 KINDS: dict[str, frozenset[str]] = {
     'clean': frozenset(),
@@ -66,6 +67,7 @@ class DegradationConfig(Ranges):
 
     Attributes:
         kinds: relative weights of the kinds in `KINDS`.
+        motion: of sources that give neighbouring frames, in place of `blur`.
         reference_height: rows of the frames that the pixels of rain are meant for; of a frame twice as high
             they are twice as many.
         frame_height: rows of the frames that patches are taken for a part of, drawn log-uniformly.
@@ -84,6 +86,7 @@ class DegradationConfig(Ranges):
         }
     )
     blur: BlurRanges = field(default_factory=BlurRanges)
+    motion: MotionRanges = field(default_factory=MotionRanges)
     rain: RainRanges = field(default_factory=RainRanges)
     drops: DropRanges = DropRanges()
     sensor: SensorRanges = SensorRanges()
