@@ -46,7 +46,7 @@ TRAINING_ROOMS['commands'] = set(TRAINING_ROOMS)
 SHARED_WITH_TRAINING = {'common', 'model', 'messages', 'backends', 'runtime'}
 # What a room may import of other libraries, where the list is short enough to be a rule.
 LIBRARIES = {
-    'common': {'numpy', 'cv2'},
+    'common': {'numpy', 'cv2', 'rich'},
     'model': set(),
     'messages': {'numpy', 'cv2', 'rosbags'},
     'engine': {'numpy', 'cv2'},

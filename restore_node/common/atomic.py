@@ -94,3 +94,9 @@ def replacing(path: Path) -> Iterator[Path]:
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a text file in one go: whoever reads `path` finds the old text or the new one."""
+    with replacing(path) as unfinished:
+        unfinished.write_text(text, encoding='utf-8')

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from restore_node.common.atomic import replacing
 from restore_node.common.errors import InputError
+from restore_node.common.image_files import encode_png
 from restore_node.common.metrics import psnr
 
 Image = NDArray[np.uint8]
@@ -39,10 +40,9 @@ def draw_sheet(rows: Mapping[str, Sequence[Strip]]) -> Image:
 
 def save_sheet(sheet: Image, path: Path) -> None:
     """Write the sheet as a PNG. Raises InputError when that cannot be done."""
-    data = cv2.imencode('.png', cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))[1].tobytes()
     try:
         with replacing(path) as unfinished:
-            unfinished.write_bytes(data)
+            unfinished.write_bytes(encode_png(sheet))
     except OSError as error:
         raise InputError(
             f'cannot write {path}', seen=error, fix='name a file in a folder that exists'

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from restore_node.backends.onnxruntime import OnnxRuntimeBackend
 from restore_node.common.errors import ConfigError, InputError
+from restore_node.common.image_files import read_rgb
 from restore_node.messages.frame import Frame, Header
 from restore_node.model import load_model
 from restore_node.runtime.restore import Pipeline
 from training.config.run import parse_config
-from training.data.images import read_rgb
 from training.data.layouts.named_pairs import FilePair, NamedPair, by_name
 from training.evaluation.restoring import restore_with
 from training.networks.registry import build
