@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restore_node.common.errors import ConfigError
+from restore_node.common.image_files import images_under, read_rgb
 from training.data.bag_frames import bag_frames, is_bag
-from training.data.images import images_under, read_rgb
 from training.data.photographs import CameraFrame
 from training.data.video_frames import VIDEO_SUFFIXES, video_frames
 

@@ -71,8 +71,7 @@ class Records:
             'steps_per_s': round(steps_per_s, 4),
             'at': datetime.now(UTC).isoformat(timespec='seconds'),
         }
-        with replacing(self._progress) as unfinished:
-            unfinished.write_text(json.dumps(now) + '\n', encoding='utf-8')
+        replace_text(self._progress, json.dumps(now) + '\n')
 
     def close(self) -> None:
         """Write what is left."""
