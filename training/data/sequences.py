@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restore_node.common.errors import ConfigError
-from restore_node.common.image_files import images_under, read_rgb
+from restore_node.common.image_files import VIDEO_SUFFIXES, images_under, read_rgb
 from training.data.bag_frames import bag_frames, is_bag
 from training.data.photographs import CameraFrame
-from training.data.video_frames import VIDEO_SUFFIXES, video_frames
+from training.data.video_frames import video_frames
 
 SHORTEST = 3
 """Frames that the shortest exposure takes; the middle one is the truth."""
