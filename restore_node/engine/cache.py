@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from restore_node.common.atomic import sync
 from restore_node.common.errors import EngineError
 from restore_node.engine.private_files import (
     locked,
     make_private_folder,
     read_private,
-    sync_folder,
     unwritable,
     write_private,
 )
@@ -212,7 +212,7 @@ class EngineCache:
         try:
             # The manifest first: from then on there is no such engine.
             manifest.unlink(missing_ok=True)
-            sync_folder(self._engines)
+            sync(self._engines)
             if plan.exists() or plan.is_symlink():
                 plan.replace(away)
             write_private(away_manifest, _readable({**known, 'quarantined': _quarantined(reason)}))
@@ -257,7 +257,7 @@ class EngineCache:
         text = _readable(manifest)
         try:
             manifest_path.unlink(missing_ok=True)
-            sync_folder(folder)
+            sync(folder)
             write_private(path, plan)
             write_private(manifest_path, text)
         except OSError as error:
