@@ -65,7 +65,9 @@ def _named(name: str, provenance: dict[str, Any]) -> str:
 
 
 @contextmanager
-def open_system(source: str, device: str = 'auto', tile_px: int | None = None) -> Iterator[System]:
+def open_system(
+    source: str, device: str = 'auto', tile_px: int | None = None, precision: str = 'fp32'
+) -> Iterator[System]:
     """Open a model or a checkpoint.
 
     Args:
@@ -73,6 +75,7 @@ def open_system(source: str, device: str = 'auto', tile_px: int | None = None) -
             checkpoint, whose averaged weights PyTorch runs.
         device: `auto`, `cpu` or `cuda`.
         tile_px: see `restore_with`; for checkpoints only.
+        precision: which of a model's graphs.
 
     Raises:
         RestoreError: it cannot be read or run, or tiles are asked of a model.
@@ -83,7 +86,7 @@ def open_system(source: str, device: str = 'auto', tile_px: int | None = None) -
     if tile_px is not None:
         raise ConfigError('--tile', seen=f'the model {source}', wanted='a checkpoint', fix='leave it out')
     model = load_model(source)
-    with OnnxRuntimeBackend(model, device=device) as backend:
+    with OnnxRuntimeBackend(model, device=device, precision=precision) as backend:
         pipeline = Pipeline(backend)
 
         def restore(_name: str, degraded: Image) -> Image:
