@@ -17,10 +17,10 @@ from restore_node.common.errors import BagError, InputError, ReplayError
 from restore_node.common.metrics import BeforeAfter
 from restore_node.runtime.counters import Fate
 from restore_node.tools.replay_test.accounting import make_report
-from restore_node.tools.replay_test.html import page
+from restore_node.tools.replay_test.page import page
 from restore_node.tools.replay_test.pictures import before_after, detail
 from restore_node.tools.replay_test.records import Drive, Replay, Segment, Settled, open_drive, read_replay
-from restore_node.tools.replay_test.scoring import Sight, choose_sights
+from restore_node.tools.replay_test.scoring import Example, choose_examples
 from restore_node.tools.replay_test.timeline import timeline
 
 FACTS = {
@@ -203,27 +203,27 @@ def test_shown_frames_flatter_nobody():
         for stamp, gain in ((0, 1.0), (1, 9.0), (2, 3.0), (4, 0.0))
     }
     segments = (Segment('rain', (0, 1, 2)), Segment('clean', (3, 4)))
-    assert choose_sights(drive(segments), entries, [0, 1, 2, 4], scores) == {2: 'rain'}
-    assert list(choose_sights(drive(), entries, [0, 1, 2, 4], {})) == [0, 1, 2]
+    assert choose_examples(drive(segments), entries, [0, 1, 2, 4], scores) == {2: 'rain'}
+    assert list(choose_examples(drive(), entries, [0, 1, 2, 4], {})) == [0, 1, 2]
 
 
 def test_the_detail_is_where_the_error_is():
     degraded, truth = picture(100), picture(100)
     degraded[20:30, 45:60] = 200
-    rows, columns = detail(Sight('rain', 0, degraded, truth, truth, None), 0.25)
+    rows, columns = detail(Example('rain', 0, degraded, truth, truth, None), 0.25)
     assert (rows, columns) == (slice(20, 30), slice(45, 60))
 
 
 @pytest.mark.parametrize('with_truth', [True, False])
 def test_the_page_needs_nothing_else(with_truth):
     score = BeforeAfter(20.0, 24.0, 0.5, 0.7) if with_truth else None
-    sight = Sight('<b>', 0, picture(90), picture(120), picture(130) if with_truth else None, score)
+    example = Example('<b>', 0, picture(90), picture(120), picture(130) if with_truth else None, score)
     found = replay(settled(RESTORED, DROPPED), played=3)
     scores = {0: score} if score else {}
     known = drive((Segment('<b>', (0, 1, 2)),))
     report = {'source': known.source, **make_report(found, [0], scores, known.segments, (60, 40))}
     drawing = timeline(known, found, scores)
-    text = page(report | {'problems': ['2 < 3 & so on']}, [sight], drawing)
+    text = page(report | {'problems': ['2 < 3 & so on']}, [example], drawing)
     assert 'a &lt;test&gt;' in text
     assert '2 &lt; 3 &amp; so on' in text
     assert '<b>' not in text
@@ -231,7 +231,7 @@ def test_the_page_needs_nothing_else(with_truth):
     assert text.count('<img') == text.count('src="data:image/') == (7 if with_truth else 5)
     assert 'href=' not in text
     assert drawing.startswith(b'<?xml')
-    image = cv2.imdecode(np.frombuffer(before_after([sight]), np.uint8), cv2.IMREAD_COLOR)
+    image = cv2.imdecode(np.frombuffer(before_after([example]), np.uint8), cv2.IMREAD_COLOR)
     assert image.shape[1] > 400 * (3 if with_truth else 2)
 
 

@@ -22,11 +22,11 @@ from restore_node.common.console import progress_bar
 from restore_node.common.errors import ConfigError, InputError
 from restore_node.common.metrics import BeforeAfter
 from restore_node.tools.replay_test.accounting import make_report
-from restore_node.tools.replay_test.html import page
 from restore_node.tools.replay_test.launching import run_replay
+from restore_node.tools.replay_test.page import page
 from restore_node.tools.replay_test.pictures import before_after
 from restore_node.tools.replay_test.records import Drive, open_drive, read_replay
-from restore_node.tools.replay_test.scoring import choose_sights, load_sights, score_frames, stamps_in
+from restore_node.tools.replay_test.scoring import choose_examples, load_examples, score_frames, stamps_in
 from restore_node.tools.replay_test.timeline import timeline
 from restore_node.tools.shared.cli import run_command
 
@@ -51,22 +51,22 @@ def replay_and_report(drive: Drive, output: Path, model: str, rate: float) -> di
         if drive.truth:
             found = score_frames(drive, output / 'restored', drive.restored_topic)
             scores.update(progress.track(found, total=len(recorded), description='score'))
-    sights = load_sights(
+    examples = load_examples(
         drive,
         output / 'restored',
         drive.restored_topic,
-        choose_sights(drive, replay.settled, recorded, scores),
+        choose_examples(drive, replay.settled, recorded, scores),
         scores,
     )
-    size = sights[0].restored.shape[1::-1] if sights else None
+    size = examples[0].restored.shape[1::-1] if examples else None
     report = {
         'source': drive.source,
         'rate': rate,
         **make_report(replay, recorded, scores, drive.segments, size),
     }
-    _write(output / 'report.html', page(report, sights, timeline(drive, replay, scores)).encode())
-    if sights:
-        _write(output / 'before_after.png', before_after(sights))
+    _write(output / 'report.html', page(report, examples, timeline(drive, replay, scores)).encode())
+    if examples:
+        _write(output / 'before_after.png', before_after(examples))
     _write(output / 'report.json', (json.dumps(report, indent=2) + '\n').encode())
     return report
 

@@ -22,7 +22,7 @@ EVENLY_SPACED = 4
 
 
 @dataclass(frozen=True)
-class Sight:
+class Example:
     """One moment for the report: uint8 RGB `[H, W, 3]` pictures of one size; `truth` None where unknown."""
 
     name: str
@@ -84,7 +84,7 @@ def score_frames(drive: Drive, restored_bag: Path, restored_topic: str) -> Itera
         yield stamp_ns, compare_with_truth(degraded, restored, truth)
 
 
-def choose_sights(
+def choose_examples(
     drive: Drive,
     settled: Sequence[Settled],
     recorded_ns: Collection[int | None],
@@ -113,18 +113,18 @@ def choose_sights(
     return chosen
 
 
-def load_sights(
+def load_examples(
     drive: Drive,
     restored_bag: Path,
     restored_topic: str,
     chosen: Mapping[int, str],
     scores: Mapping[int, BeforeAfter],
-) -> list[Sight]:
+) -> list[Example]:
     """Read the pictures of the chosen frames."""
     degraded = dict(frames(drive.bag, drive.topic, chosen))
     restored = dict(frames(restored_bag, restored_topic, chosen))
     return [
-        Sight(
+        Example(
             name,
             stamp,
             degraded[stamp],
