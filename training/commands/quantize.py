@@ -20,15 +20,15 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
+from restore_node.common.console import table_console
 from restore_node.common.errors import InputError, RestoreError
-from restore_node.common.metrics import psnr
+from restore_node.common.metrics import PSNR_CAP_DB, psnr
 from restore_node.model import Model, load_model
-from training.commands.cli import report_errors, table_console
+from training.commands.cli import report_errors
 from training.config.run import TrainConfig, load_config
 from training.data.example_photographs import EXAMPLES, provide_photographs
 from training.data.feed import open_feed
 from training.data.validation import ValidationSet
-from training.evaluation.conventions import PSNR_CAP_DB
 from training.evaluation.quality import Quality, measure
 from training.evaluation.systems import open_system
 from training.model_file.card import graph_entry, quality_entry, write_card
