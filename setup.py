@@ -15,7 +15,6 @@ setup(
     maintainer_email='maintainers@restore-node.dev',
     license='Apache-2.0',
     packages=find_packages(include=[NAME, f'{NAME}.*']),
-    package_data={f'{NAME}.tools.replay_test': ['*.j2']},
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
         (SHARE, ['package.xml']),
@@ -26,7 +25,7 @@ setup(
     python_requires='>=3.10',
     install_requires=['setuptools'],
     extras_require={'test': ['pytest']},
-    zip_safe=False,
+    zip_safe=True,
     entry_points={
         'console_scripts': [
             'restore_node = restore_node.ros.node:main',

@@ -10,12 +10,12 @@ data = pytest.importorskip('skimage.data', reason='scikit-image, whose photograp
 
 from restore_node.common.metrics import psnr
 from training.degradation.linear_light import to_display, to_linear
-from training.degradation.rain.accumulation import Veil, add_veil, draw_veil, share_of
 from training.degradation.rain.dragged_noise import DraggedNoise, render_dragged_noise
 from training.degradation.rain.falling import Rain, add_rain, draw_rain, render_rain
 from training.degradation.rain.ranges import FAMILIES, DraggedNoiseRanges, RainRanges, StreakRanges
 from training.degradation.rain.streaks import StreakLayer, render_streaks
 from training.degradation.ranges import RAIN100H, RAIN100L
+from training.degradation.veil import Veil, add_veil, draw_veil, share_of
 
 LAYER = StreakLayer(count=30.0, angle_deg=0.0, spread_deg=0.0, length_px=30.0, width_px=2.0, brightness=0.8)
 SHEET = DraggedNoise(grain_px=2.0, fill=0.2, angle_deg=0.0, length_px=25.0, contrast=0.5, brightness=0.7)
@@ -77,6 +77,13 @@ def test_a_layer_has_the_density_and_the_light_it_says(angle, rng):
     light = np.mean([render_streaks(layer, 200, 240, rng).mean() for _ in range(60)])
     # Over its profile a streak is 0.986 times its width at half height; single peaks average 0.598.
     assert light == pytest.approx(30.0 * 30.0 * 1.5 / 1e5 * 0.986 * 0.8 * 0.598, rel=0.1)
+
+
+def test_no_streak_is_darker_than_nothing():
+    """Rounding at a tapered end once gave light below 0, whose power is not a number."""
+    for seed in range(6):
+        layer = dataclasses.replace(LAYER, count=2000.0, length_px=4.0, width_px=1.0, taper=1.0)
+        assert render_streaks(layer, 720, 1280, np.random.default_rng(seed)).min() >= 0.0
 
 
 def test_a_thin_streak_keeps_its_light_wherever_it_lies(rng):

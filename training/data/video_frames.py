@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from restore_node.common.errors import InputError
 
+VIDEO_SUFFIXES = {'.mp4', '.m4v', '.mov', '.mkv', '.avi', '.webm', '.mpg', '.mpeg'}
+
 
 @dataclass(frozen=True)
 class VideoFrame:

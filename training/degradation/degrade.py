@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 
 from training.degradation.blur import scene
 from training.degradation.blur.scene import Blur, draw_blur
-from training.degradation.bounds import choose, happens, log_uniform
-from training.degradation.lens_drops import Drop, add_drops, draw_drops, render_drops
+from training.degradation.bounds import choose, log_uniform
+from training.degradation.lens.wet_lens import WetLens, add_lens, draw_lens, render_lens
 from training.degradation.linear_light import to_display, to_linear
 from training.degradation.rain.falling import Rain, add_rain, draw_rain
 from training.degradation.ranges import (
     KINDS,
     DegradationConfig,
-    DropRanges,
     SensorRanges,
 )
 from training.degradation.sensor import Sensor, expose
@@ -30,14 +29,13 @@ class Degradation:
     Attributes:
         blur: what moves while the shutter is open.
         rain: falling rain.
-        drops: on the lens, and defocus_px: how blurred the scene in them is.
+        lens: water on it.
         sensor: noise and compression.
     """
 
     blur: Blur | None
     rain: Rain | None
-    drops: tuple[Drop, ...]
-    defocus_px: float
+    lens: WetLens | None
     sensor: Sensor
 
 
@@ -68,12 +66,10 @@ def draw(
     effects = KINDS[kind]
     rows = frame_height if frame_height is not None else log_uniform(rng, config.frame_height)
     scale = rows / config.reference_height
-    drops, defocus = _draw_drops(config.drops, height, width, rng) if 'drops' in effects else ((), 0.0)
     return Degradation(
         blur=draw_blur(config.blur, height, width, rng, scale=scale) if 'blur' in effects else None,
         rain=draw_rain(config.rain, rng, scale=scale) if 'streaks' in effects else None,
-        drops=drops,
-        defocus_px=defocus,
+        lens=draw_lens(config.lens, height, width, rng, scale=scale) if 'drops' in effects else None,
         sensor=_draw_sensor(config.sensor, rng),
     )
 
@@ -84,31 +80,17 @@ def degrade(sharp: NDArray[np.uint8], degradation: Degradation) -> NDArray[np.ui
     What a restoration should make of it is `truth(sharp, degradation)`, which is `sharp` itself unless there
     are moving objects.
     """
-    height, width = sharp.shape[:2]
     light = to_linear(sharp) if degradation.blur is None else scene.expose(sharp, degradation.blur)
     if degradation.rain is not None:
         light = add_rain(light, degradation.rain)
-    if degradation.drops:
-        light = add_drops(
-            light, render_drops(degradation.drops, height, width, defocus_px=degradation.defocus_px)
-        )
+    if degradation.lens is not None:
+        light = add_lens(light, render_lens(degradation.lens, *sharp.shape[:2]))
     return expose(to_display(light), degradation.sensor)
 
 
 def truth(sharp: NDArray[np.uint8], degradation: Degradation) -> NDArray[np.uint8]:
     """The sharp, dry frame in the middle of a degradation's exposure: uint8 [H, W, 3] RGB, in and out."""
     return sharp if degradation.blur is None else scene.truth(sharp, degradation.blur)
-
-
-def _draw_drops(
-    ranges: DropRanges, height: int, width: int, rng: np.random.Generator
-) -> tuple[tuple[Drop, ...], float]:
-    count = max(1, round(rng.uniform(*ranges.per_megapixel) * height * width / 1e6))
-    largest = rng.uniform(*ranges.radius_px)
-    radius = (ranges.radius_px[0], max(largest, 1.5 * ranges.radius_px[0]))
-    sky = rng.uniform(*ranges.sky) if happens(rng, ranges.sky_share) else None
-    drops = draw_drops(rng, height, width, count=count, radius_px=radius, opacity=ranges.opacity, sky=sky)
-    return drops, rng.uniform(*ranges.defocus_px)
 
 
 def _draw_sensor(ranges: SensorRanges, rng: np.random.Generator) -> Sensor:

@@ -10,12 +10,11 @@ from training.degradation.bounds import (
     Range,
     Ranges,
     Share,
-    Shares,
     Within,
     check_weights,
 )
+from training.degradation.lens.ranges import LensRanges
 from training.degradation.rain.ranges import RainRanges, TaperedRanges
-from training.degradation.real_motion import MotionRanges
 
 KINDS: dict[str, frozenset[str]] = {
     'clean': frozenset(),
@@ -28,27 +27,6 @@ KINDS: dict[str, frozenset[str]] = {
     'all': frozenset({'blur', 'streaks', 'drops'}),
 }
 """Which effects a frame of each kind has; the sensor's noise is on all of them."""
-
-
-@dataclass(frozen=True)
-class DropRanges(Ranges):
-    """Drops on the lens.
-
-    Attributes:
-        per_megapixel: 43 is ten drops on 640x360.
-        radius_px: mean radius, in pixels.
-        opacity: share of the light that went through the drop, 0..1.
-        defocus_px: blur of the scene in the drops (standard deviation), in pixels.
-        sky_share: share of the wet frames whose drops show the sky, 0..1.
-        sky: light of that sky, linear, 0..1.
-    """
-
-    per_megapixel: NotNegative = (40.0, 350.0)
-    radius_px: Positive = (4.0, 28.0)
-    opacity: Shares = (0.7, 1.0)
-    defocus_px: NotNegative = (0.8, 3.0)
-    sky_share: Share = 0.0
-    sky: Shares = (0.15, 0.9)
 
 
 @dataclass(frozen=True)
@@ -67,7 +45,6 @@ class DegradationConfig(Ranges):
 
     Attributes:
         kinds: relative weights of the kinds in `KINDS`.
-        motion: of sources that give neighbouring frames, in place of `blur`.
         reference_height: rows of the frames that the pixels of rain are meant for; of a frame twice as high
             they are twice as many.
         frame_height: rows of the frames that patches are taken for a part of, drawn log-uniformly.
@@ -86,9 +63,8 @@ class DegradationConfig(Ranges):
         }
     )
     blur: BlurRanges = field(default_factory=BlurRanges)
-    motion: MotionRanges = field(default_factory=MotionRanges)
     rain: RainRanges = field(default_factory=RainRanges)
-    drops: DropRanges = DropRanges()
+    lens: LensRanges = field(default_factory=LensRanges)
     sensor: SensorRanges = SensorRanges()
     reference_height: Annotated[int, Within(1)] = 360
     frame_height: Positive = (360.0, 720.0)

@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.degradation.blur.exposure import blur
-from training.degradation.lens_drops import add_drops, draw_drops, render_drops
+from training.degradation.lens.ranges import BeadRanges, BlobRanges, DropFamilyRanges, LensRanges
+from training.degradation.lens.wet_lens import RenderedLens, WetLens, add_lens, draw_drops, render_lens
 from training.degradation.linear_light import to_display, to_linear
-from training.degradation.rain.accumulation import draw_veil
 from training.degradation.rain.falling import Rain, add_rain
 from training.degradation.rain.families import draw_family
 from training.degradation.rain.ranges import PhotographicRanges, RainRanges, TaperedRanges
 from training.degradation.sensor import Sensor, expose
+from training.degradation.veil import draw_veil
 from training.drive.scenes import REFERENCE_HEIGHT, Size, View
 
 SEGMENTS = {
@@ -37,8 +38,7 @@ class Weather:
     """Strength of rain and drops at 640x360; where a segment has everything at once, each is weaker."""
 
     rain: RainRanges
-    drops: int
-    drop_px: tuple[float, float]
+    lens: LensRanges
 
 
 def _rain(coverage: float, brightness: float) -> RainRanges:
@@ -61,8 +61,29 @@ def _rain(coverage: float, brightness: float) -> RainRanges:
     return RainRanges(photographic=far, tapered=near)
 
 
-ALONE = Weather(rain=_rain(0.25, 0.6), drops=38, drop_px=(5.0, 24.0))
-TOGETHER = Weather(rain=_rain(0.1, 0.5), drops=10, drop_px=(5.0, 14.0))
+def _lens(per_megapixel: float) -> LensRanges:
+    """Drops out of focus that show the sky, small crisp ones among them, and a few that show the scene."""
+    sky = (0.55, 0.55)
+    return LensRanges(
+        refracting=DropFamilyRanges(per_megapixel=(per_megapixel * 0.3,) * 2, radius_px=(5.0, 20.0)),
+        blobs=BlobRanges(per_megapixel=(per_megapixel,) * 2, radius_px=(5.0, 16.0), softness=(0.8, 0.8)),
+        beads=BeadRanges(per_megapixel=(per_megapixel * 2.0,) * 2, radius_px=(2.0, 4.0)),
+        sky=sky,
+    )
+
+
+def _wet(ranges: LensRanges, height: int, width: int, rng: np.random.Generator, scale: float) -> WetLens:
+    """Drops of every family on a lens with a thin haze."""
+    families = tuple(
+        draw_drops(family, height, width, rng, sky=ranges.sky[0], scale=scale)
+        for family in (ranges.beads, ranges.refracting, ranges.blobs)
+    )
+    haze = draw_veil(rng, share=0.03, light=ranges.sky[0], nearest=0.3, by_position=False)
+    return WetLens(haze, film=None, families=families)
+
+
+ALONE = Weather(rain=_rain(0.25, 0.6), lens=_lens(220.0))
+TOGETHER = Weather(rain=_rain(0.08, 0.45), lens=_lens(70.0))
 
 
 class Degrader:
@@ -89,22 +110,21 @@ class Degrader:
                 streaks=families[0] + families[1],
                 in_display=False,
                 screened=True,
-                veil=draw_veil(rng, share=0.08, light=0.45, nearest=0.2, by_position=True),
+                veil=draw_veil(rng, share=0.05, light=0.45, nearest=0.2, by_position=True),
                 seed=0,
             )
-        self._drops = None
+        self._lens: RenderedLens | None = None
         if 'drops' in effects:
-            low, high = weather.drop_px
-            drops = draw_drops(rng, height, width, count=weather.drops, radius_px=(low * scale, high * scale))
-            self._drops = render_drops(drops, height, width, defocus_px=2.5 * scale)
+            lens = _wet(weather.lens, height, width, rng, scale)
+            self._lens = render_lens(lens, height, width)
 
     def degrade(self, view: View) -> NDArray[np.uint8]:
         """One frame as the camera sends it: uint8 [H, W, 3] RGB, 0..255."""
         light = _long_exposure(view) if self._blurred else to_linear(view.sharp)
         if self._rain is not None:
             light = add_rain(light, replace(self._rain, seed=int(self._rng.integers(2**31))))
-        if self._drops is not None:
-            light = add_drops(light, self._drops)
+        if self._lens is not None:
+            light = add_lens(light, self._lens)
         sensor = Sensor(READ_NOISE, SHOT_NOISE, jpeg_quality=None, seed=int(self._rng.integers(2**31)))
         return expose(to_display(light), sensor)
 

@@ -6,15 +6,16 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 
-from restore_node.common.errors import EncodingError
-from restore_node.common.image_files import read_rgb
-from restore_node.common.metrics import BeforeAfter, compare_with_truth
+from restore_node.common.errors import EncodingError, InputError
+from restore_node.common.metrics import psnr, ssim
 from restore_node.messages.bag import BagReader
 from restore_node.messages.cdr import COMPRESSED_IMAGE_TYPE, read_stamp_ns
 from restore_node.messages.codec import decode, decode_compressed, to_rgb
 from restore_node.runtime.counters import Fate
+from restore_node.tools.replay_test.accounting import PSNR_CAP_DB, Score
 from restore_node.tools.replay_test.records import Drive, Settled
 
 #: Pictures of a drive whose segments are not known.
@@ -22,7 +23,7 @@ EVENLY_SPACED = 4
 
 
 @dataclass(frozen=True)
-class Example:
+class Sight:
     """One moment for the report: uint8 RGB `[H, W, 3]` pictures of one size; `truth` None where unknown."""
 
     name: str
@@ -30,7 +31,7 @@ class Example:
     degraded: np.ndarray
     restored: np.ndarray
     truth: np.ndarray | None
-    score: BeforeAfter | None
+    score: Score | None
 
 
 def frames(bag: Path, topic: str, stamps: Collection[int] | None = None) -> Iterator[tuple[int, np.ndarray]]:
@@ -68,8 +69,8 @@ def stamps_in(bag: Path, topic: str) -> list[int | None]:
         return [read_stamp_ns(message.data) for message in reader.messages([topic])]
 
 
-def score_frames(drive: Drive, restored_bag: Path, restored_topic: str) -> Iterator[tuple[int, BeforeAfter]]:
-    """BeforeAfter every recorded frame whose truth is known; see `metrics` for the conventions.
+def score_frames(drive: Drive, restored_bag: Path, restored_topic: str) -> Iterator[tuple[int, Score]]:
+    """Score every recorded frame whose truth is known; see `metrics` for the conventions.
 
     Yields:
         Its stamp and its score.
@@ -81,14 +82,19 @@ def score_frames(drive: Drive, restored_bag: Path, restored_topic: str) -> Itera
         if degraded is None:
             return
         truth = read_rgb(drive.truth[stamp_ns])
-        yield stamp_ns, compare_with_truth(degraded, restored, truth)
+        yield (
+            stamp_ns,
+            Score(
+                min(psnr(degraded, truth), PSNR_CAP_DB),
+                min(psnr(restored, truth), PSNR_CAP_DB),
+                ssim(degraded, truth),
+                ssim(restored, truth),
+            ),
+        )
 
 
-def choose_examples(
-    drive: Drive,
-    settled: Sequence[Settled],
-    recorded_ns: Collection[int | None],
-    scores: Mapping[int, BeforeAfter],
+def choose_sights(
+    drive: Drive, settled: Sequence[Settled], recorded_ns: Collection[int | None], scores: Mapping[int, Score]
 ) -> dict[int, str]:
     """Choose the frames to show: of each segment the restored one of median gain, so that none is flattered.
 
@@ -113,18 +119,18 @@ def choose_examples(
     return chosen
 
 
-def load_examples(
+def load_sights(
     drive: Drive,
     restored_bag: Path,
     restored_topic: str,
     chosen: Mapping[int, str],
-    scores: Mapping[int, BeforeAfter],
-) -> list[Example]:
+    scores: Mapping[int, Score],
+) -> list[Sight]:
     """Read the pictures of the chosen frames."""
     degraded = dict(frames(drive.bag, drive.topic, chosen))
     restored = dict(frames(restored_bag, restored_topic, chosen))
     return [
-        Example(
+        Sight(
             name,
             stamp,
             degraded[stamp],
@@ -135,3 +141,15 @@ def load_examples(
         for stamp, name in chosen.items()
         if stamp in degraded and stamp in restored
     ]
+
+
+def read_rgb(path: Path) -> np.ndarray:
+    """Read a picture file as uint8 RGB `[H, W, 3]`.
+
+    Raises:
+        InputError: it is no readable picture.
+    """
+    bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if bgr is None:
+        raise InputError(f'cannot read the picture {path}', fix='make the drive again')
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)

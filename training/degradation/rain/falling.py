@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 
 from training.degradation.bounds import choose, happens, uniform
 from training.degradation.linear_light import GAMMA
-from training.degradation.rain.accumulation import Veil, add_veil, draw_veil
 from training.degradation.rain.dragged_noise import render_dragged_noise
 from training.degradation.rain.families import Streaks, draw_family
 from training.degradation.rain.ranges import RainRanges
 from training.degradation.rain.streaks import StreakLayer, render_streaks
+from training.degradation.veil import Veil, add_veil, draw_veil
 
 
 @dataclass(frozen=True)

@@ -90,8 +90,8 @@ class DraggedNoiseRanges(Ranges):
     grain_px: Positive = (1.0, 4.0)
     fill: PositiveShares = (0.05, 1.0)
     length_px: Positive = (7.0, 60.0)
-    contrast: Shares = (0.1, 1.0)
-    brightness: PositiveShares = (0.15, 0.9)
+    contrast: Shares = (0.0, 0.9)
+    brightness: PositiveShares = (0.2, 0.9)
     sheets: Counts = (1, 2)
 
 

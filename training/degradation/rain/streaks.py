@@ -87,7 +87,7 @@ def _render_steep(
 
     along = from_middle * per_half
     if layer.taper > 0.0:
-        fade = np.minimum((1.0 - np.abs(along)) / np.float32(layer.taper), 1.0)
+        fade = np.clip((1.0 - np.abs(along)) / np.float32(layer.taper), 0.0, 1.0)
         peak = peak * fade
         thick = np.maximum(thick * (0.5 + 0.5 * fade), np.float32(_THINNEST_PX))
     if layer.ripple > 0.0:

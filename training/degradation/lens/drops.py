@@ -1,0 +1,223 @@
+"""Water drops on the lens: each is a small lens that shows the scene upside down, smaller and blurred.
+
+A real drop's view is so wide that it shows the sky wherever it hangs, below its middle since it is upside
+down: a bright spot before a dark road. The crop around it may hold no sky, so the sky's light is a number of
+its own. A drop out of focus has no edge: its light falls off to its middle.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from operator import attrgetter
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from training.degradation.smoothstep import smoothstep
+
+Floats = NDArray[np.float32]
+
+HORIZON_WIDTH = 0.7
+"""Over how many of a drop's radii the scene in it gives way to the sky."""
+
+# No edge is harder than a pixel of the sensor makes it.
+_HARDEST_EDGE_PX = 1.2
+_COLUMNS = 256
+
+
+@dataclass(frozen=True)
+class Drop:
+    """One drop.
+
+    Attributes:
+        x, y: centre, in pixels.
+        radius_px: mean radius.
+        stretch: height over width, 1 is round; drops on glass hang down a little.
+        ripple_2, ripple_3: relative amplitudes of the outline's 2nd and 3rd harmonic.
+        phase_2, phase_3: their phases, in radians.
+        shrink: how many times smaller the scene inside is; 4 shows four times the drop's own size.
+        softness: width of the soft edge relative to the radius; at 2 it reaches the drop's middle.
+        opacity: share of the light that went through the drop, 0..1.
+        shade: darkening towards the rim, 0..1.
+        sky: light of the sky that is seen in the drop, linear; 0 where it sees only the scene.
+        horizon: where that sky begins, in radii below the drop's middle.
+        rim: darkness of a thin line along the edge, 0..1.
+        highlight: light of a small bright spot, linear.
+    """
+
+    x: float
+    y: float
+    radius_px: float
+    stretch: float = 1.0
+    ripple_2: float = 0.0
+    ripple_3: float = 0.0
+    phase_2: float = 0.0
+    phase_3: float = 0.0
+    shrink: float = 4.0
+    softness: float = 0.3
+    opacity: float = 1.0
+    shade: float = 0.0
+    sky: float = 0.0
+    horizon: float = 2.0
+    rim: float = 0.0
+    highlight: float = 0.0
+
+    @property
+    def reach_px(self) -> float:
+        """Nothing farther from the centre than this is changed."""
+        softness = max(self.softness, _HARDEST_EDGE_PX / self.radius_px)
+        return (
+            self.radius_px * max(1.0, self.stretch) * (1.0 + self.ripple_2 + self.ripple_3 + softness / 2.0)
+        )
+
+
+_numbers = attrgetter(*(field.name for field in fields(Drop)))
+
+
+@dataclass(frozen=True, eq=False)
+class DropLayer:
+    """Drops that do not overlap, rendered for one image size: the N pixels that they cover.
+
+    Attributes:
+        pixels: int64 [N], each once, counted row by row.
+        source: float32 [N, 2], x and y of the pixel that is seen there.
+        alpha: float32 [N, 1], share of the light that comes through the drop, 0..1.
+        gain: float32 [N, 1], brightness of that light, 0..1.
+        glow: float32 [N, 1], light of the sky and of highlights that is added to it, linear.
+    """
+
+    pixels: NDArray[np.intp]
+    source: Floats
+    alpha: Floats
+    gain: Floats
+    glow: Floats
+
+
+def render_drops(drops: Sequence[Drop], height: int, width: int) -> tuple[DropLayer, ...]:
+    """The drops for one image size, in layers from back to front; where two overlap the later is seen."""
+    seen = [drop for drop in drops if _is_seen(drop, height, width)]
+    if not seen:
+        return ()
+    which, pixels, source, alpha, gain, glow = _render(seen, height, width)
+    layers = _layers_of(seen)
+    layer_of = layers[which]
+    return tuple(
+        DropLayer(*(values[layer_of == layer] for values in (pixels, source, alpha, gain, glow)))
+        for layer in range(layers.max() + 1)
+    )
+
+
+def add_drops(light: Floats, layers: Sequence[DropLayer], *, defocus_px: float = 1.5) -> Floats:
+    """The picture through drops: float32 [H, W, 3], linear light.
+
+    Args:
+        light: float32 [H, W, 3], linear light, of the size the layers were rendered for; not changed.
+        layers: from back to front.
+        defocus_px: blur of the scene inside the drops (standard deviation).
+    """
+    if not layers:
+        return light
+    scene = defocused(light, defocus_px)
+    wet = light.reshape(-1, 3).copy()
+    for layer in layers:
+        behind = wet[layer.pixels]
+        in_drops = _look_up(scene, layer.source) * layer.gain + layer.glow
+        wet[layer.pixels] = behind + layer.alpha * (in_drops - behind)
+    return wet.reshape(light.shape)
+
+
+def defocused(light: Floats, defocus_px: float) -> Floats:
+    """An image blurred by a Gaussian of any width, the wide ones on a smaller copy: same shape out."""
+    if defocus_px <= 0.0:
+        return light
+    height, width = light.shape[:2]
+    shrink = max(1, min(int(defocus_px / 1.5), height, width))
+    if shrink == 1:
+        return cv2.GaussianBlur(light, (0, 0), defocus_px)
+    small = cv2.resize(light, (-(-width // shrink), -(-height // shrink)), interpolation=cv2.INTER_AREA)
+    small = cv2.GaussianBlur(small, (0, 0), defocus_px / shrink)
+    return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+def _look_up(image: Floats, source: Floats) -> Floats:
+    """An image at places x and y, float32 [N, 2], bilinear and mirrored at the border: float32 [N, 3]."""
+    # OpenCV takes places in rows and columns, of which it allows 32 767.
+    rows = -(-len(source) // _COLUMNS)
+    places = np.zeros((rows, _COLUMNS, 2), np.float32)
+    places.reshape(-1, 2)[: len(source)] = source
+    seen = cv2.remap(image, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+    return seen.reshape(-1, 3)[: len(source)]
+
+
+def _is_seen(drop: Drop, height: int, width: int) -> bool:
+    reach = drop.reach_px
+    return -reach < drop.x < width + reach and -reach < drop.y < height + reach
+
+
+def _layers_of(drops: Sequence[Drop]) -> NDArray[np.intp]:
+    """For each drop a layer above those of all earlier drops that it may overlap."""
+    places = np.array([(drop.x, drop.y) for drop in drops])
+    reach = np.array([drop.reach_px for drop in drops])
+    apart = np.hypot(*(places[:, None] - places[None]).transpose(2, 0, 1))
+    overlap = np.tril(apart < reach[:, None] + reach[None], -1)
+    layers = np.zeros(len(drops), np.intp)
+    for index in np.flatnonzero(overlap.any(axis=1)):
+        layers[index] = layers[overlap[index]].max() + 1
+    return layers
+
+
+def _render(drops: Sequence[Drop], height: int, width: int) -> tuple[NDArray[Any], ...]:
+    """All pixels of all drops at once: which drop, and the values of `DropLayer`."""
+    which, row, column = _pixels_of(drops, height, width)
+    numbers = np.array([_numbers(drop) for drop in drops], np.float32)
+    x, y, radius, stretch = numbers[which, :4].T
+    # Offsets from the centre in units of the radius.
+    dx, dy = (column - x) / radius, (row - y) / (radius * stretch)
+    (ripple_2, ripple_3, phase_2, phase_3, shrink, softness, opacity, shade, sky, horizon, rim,
+     highlight) = numbers[which, 4:].T  # fmt: skip
+
+    # The distance from the centre in units of the outline's radius.
+    theta = np.arctan2(dy, dx)
+    outline = 1.0 + ripple_2 * np.cos(2.0 * theta + phase_2) + ripple_3 * np.cos(3.0 * theta + phase_3)
+    distance = np.hypot(dx, dy) / outline
+    softness = np.maximum(softness, np.float32(_HARDEST_EDGE_PX) / radius)
+    cover = opacity * smoothstep((1.0 + softness / 2.0 - distance) / softness)
+
+    # A steeper surface near the rim bends light more: the view widens there. Over a disc the factor's mean is
+    # 1, so that the drop as a whole shrinks the scene by `shrink`; in its soft edge the view widens no more.
+    bent = radius * shrink * (0.6 + 0.8 * np.square(np.minimum(distance, 1.2)))
+    source = np.stack((x - bent * dx, y - bent * dy), axis=-1)
+    dark = 1.0 - shade * np.minimum(distance, 1.0) ** 4
+    # The rim: a line a fifth of the radius wide, inside of the edge.
+    dark *= 1.0 - rim * np.maximum(1.0 - np.square((distance - 0.9) / 0.2), 0.0)
+    below = np.where(sky > 0.0, smoothstep((dy - horizon) / HORIZON_WIDTH + 0.5), 0.0)
+    spot = np.maximum(1.0 - 9.0 * (np.square(dx + 0.3) + np.square(dy + 0.35)), 0.0)
+    glow = dark * below * sky + highlight * spot
+
+    inside = cover > 0.0
+    values = cover, dark * (1.0 - below), glow
+    columns = (value[inside, None].astype(np.float32) for value in values)
+    return which[inside], (row * width + column)[inside], source[inside].astype(np.float32), *columns
+
+
+def _pixels_of(
+    drops: Sequence[Drop], height: int, width: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+    """The pixels of the boxes around all drops, one after the other: which drop, row and column of each."""
+    boxes = [
+        (
+            max(0, int(drop.y - drop.reach_px)),
+            min(height, int(drop.y + drop.reach_px) + 2),
+            max(0, int(drop.x - drop.reach_px)),
+            min(width, int(drop.x + drop.reach_px) + 2),
+        )
+        for drop in drops
+    ]
+    top, bottom, left, right = np.array(boxes, np.intp).reshape(-1, 4).T
+    wide = np.maximum(right - left, 0)
+    pixels = np.maximum(bottom - top, 0) * wide
+    which = np.repeat(np.arange(len(drops)), pixels)
+    place = np.arange(which.size) - np.repeat(np.cumsum(pixels) - pixels, pixels)
+    down, along = np.divmod(place, wide[which])
+    return which, top[which] + down, left[which] + along
