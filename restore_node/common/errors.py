@@ -27,7 +27,15 @@ class RestoreError(Exception):
 
 
 class EncodingError(RestoreError):
-    """An image message that is malformed or in an encoding that is not supported."""
+    """An image message that gives no picture: it is malformed, or in an encoding that is not read."""
+
+
+class MalformedError(EncodingError):
+    """An image message that contradicts itself, or ends too early: nobody can read it."""
+
+
+class UnreadableEncodingError(EncodingError):
+    """A well-formed image message in an encoding that is not read here; others may read it."""
 
 
 class ModelError(RestoreError):

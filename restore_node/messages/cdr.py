@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from restore_node.common.errors import EncodingError
+from restore_node.common.errors import MalformedError
 from restore_node.messages.frame import Header
 
 IMAGE_TYPE = 'sensor_msgs/msg/Image'
@@ -57,13 +57,13 @@ class _Reader:
 
     def __init__(self, message: bytes | bytearray | memoryview) -> None:
         if len(message) < _ENCAPSULATION:
-            raise EncodingError(
+            raise MalformedError(
                 'serialised message is too short', seen=f'{len(message)} bytes', wanted='4 or more'
             )
         self._buffer = memoryview(message)
         kind = bytes(self._buffer[:2])
         if kind not in (b'\x00\x00', b'\x00\x01'):
-            raise EncodingError(
+            raise MalformedError(
                 'unknown serialisation',
                 seen=kind.hex(),
                 wanted='plain CDR (0000 or 0001)',
@@ -75,7 +75,7 @@ class _Reader:
     def _take(self, count: int, what: str) -> memoryview:
         end = self._at + count
         if end > len(self._buffer):
-            raise EncodingError(
+            raise MalformedError(
                 f'message ends inside its {what}',
                 seen=f'{len(self._buffer)} bytes',
                 wanted=f'{end} or more',
@@ -105,7 +105,7 @@ def read_image(message: bytes | bytearray | memoryview) -> ImageMessage:
     """Read a serialised `sensor_msgs/Image`.
 
     Raises:
-        EncodingError: the bytes end before the message does, or are not plain CDR.
+        MalformedError: the bytes end before the message does, or are not plain CDR.
     """
     reader = _Reader(message)
     return ImageMessage(
@@ -120,7 +120,7 @@ def read_image(message: bytes | bytearray | memoryview) -> ImageMessage:
 
 
 def read_compressed_image(message: bytes | bytearray | memoryview) -> CompressedImageMessage:
-    """Read a serialised `sensor_msgs/CompressedImage`; raises `EncodingError` like `read_image`."""
+    """Read a serialised `sensor_msgs/CompressedImage`; raises `MalformedError` like `read_image`."""
     reader = _Reader(message)
     return CompressedImageMessage(header=reader.header(), format=reader.text('format'), data=reader.data())
 
@@ -136,7 +136,7 @@ def read_stamp_ns(message: bytes | bytearray | memoryview) -> int | None:
     try:
         reader = _Reader(message)
         return Header(reader.number('i', 'stamp'), reader.number('I', 'stamp'), '').stamp_ns
-    except EncodingError:
+    except MalformedError:
         return None
 
 
@@ -156,19 +156,42 @@ def _aligned(body: bytes, size: int = 4) -> bytes:
     return body + b'\0' * (-len(body) % size)
 
 
+def quoted(text: str) -> str:
+    """A text of a message for an error's one line: ASCII, and short whatever was sent."""
+    return ascii(text if len(text) <= 40 else text[:40] + '...')
+
+
 def new_image(
-    header: Header, height: int, width: int, encoding: str, step: int
+    header: Header, height: int, width: int, encoding: str, step: int, into: bytearray | None = None
 ) -> tuple[bytearray, np.ndarray]:
     """Begin a serialised little-endian `sensor_msgs/Image` and leave its pixels to the caller.
+
+    Args:
+        header: of the image.
+        height: rows.
+        width: columns.
+        encoding: name of the encoding.
+        step: bytes of a row.
+        into: a message made here before that nobody needs any more: its memory is used again where it fits.
 
     Returns:
         The message, and a writable uint8 view `[height, step]` of its data, so that the colour conversion
         writes straight into the message.
     """
-    body = _STAMP.pack(header.sec, header.nanosec) + _text(header.frame_id)
-    body = _aligned(body) + struct.pack('<II', height, width) + _text(encoding)
+    body = _stamped(header) + struct.pack('<II', height, width) + _text(encoding)
     body = _aligned(body + b'\0') + struct.pack('<II', step, height * step)
-    message = bytearray(_ENCAPSULATION + len(body) + height * step)
-    message[: _ENCAPSULATION + len(body)] = _LITTLE_ENDIAN + body
-    data = np.frombuffer(message, np.uint8, offset=_ENCAPSULATION + len(body))
-    return message, data.reshape(height, step)
+    start = _ENCAPSULATION + len(body)
+    fits = into is not None and len(into) == start + height * step
+    message = into if into is not None and fits else bytearray(start + height * step)
+    message[:start] = _LITTLE_ENDIAN + body
+    return message, np.frombuffer(message, np.uint8, offset=start).reshape(height, step)
+
+
+def compressed_image(header: Header, form: str, data: bytes) -> bytes:
+    """Serialise a little-endian `sensor_msgs/CompressedImage`; `form` is the text of its field `format`."""
+    body = _aligned(_stamped(header) + _text(form)) + struct.pack('<I', len(data))
+    return b''.join((_LITTLE_ENDIAN, body, data))
+
+
+def _stamped(header: Header) -> bytes:
+    return _aligned(_STAMP.pack(header.sec, header.nanosec) + _text(header.frame_id))

@@ -1,19 +1,18 @@
 """Messages to frames, frames to the network's RGB, and restored RGB back to messages.
 
 Pixels are touched once each way: `decode` makes a view, `to_rgb` converts in the copy into the backend's
-input buffer, `encode` converts in the copy into the outgoing message. Encodings have the names of
-`sensor_msgs/image_encodings.hpp`.
+input buffer, `encode` converts in the copy into the outgoing message. What the encodings mean is said in
+`restore_node.messages.encodings`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 
-from restore_node.common.errors import EncodingError
-from restore_node.messages import cdr, compressed
+from restore_node.common.errors import MalformedError, UnreadableEncodingError
+from restore_node.messages import cdr, compressed, nv24
+from restore_node.messages.encodings import LAYOUTS, NV24, SUPPORTED_ENCODINGS, Layout
 from restore_node.messages.frame import Frame
 
 # A camera beyond this does not exist on a vehicle; a message that claims it is broken or hostile.
@@ -21,122 +20,129 @@ MAX_SIDE = 16384
 MAX_PIXELS = 2**26
 
 
-@dataclass(frozen=True)
-class _Layout:
-    """How an encoding lies in memory and how it turns into RGB and back."""
-
-    channels: int
-    bits: int = 8
-    to_rgb: int | None = None  # cv2 conversion code; None where a plain copy does
-    from_rgb: int | None = None
-    output: str = ''  # encoding of the restored image, where it is not the same
-
-
-_LAYOUTS = {
-    'rgb8': _Layout(3),
-    'bgr8': _Layout(3, to_rgb=cv2.COLOR_BGR2RGB, from_rgb=cv2.COLOR_RGB2BGR),
-    'rgba8': _Layout(4, to_rgb=cv2.COLOR_RGBA2RGB, from_rgb=cv2.COLOR_RGB2RGBA),
-    'bgra8': _Layout(4, to_rgb=cv2.COLOR_BGRA2RGB, from_rgb=cv2.COLOR_RGB2BGRA),
-    'mono8': _Layout(1, to_rgb=cv2.COLOR_GRAY2RGB, from_rgb=cv2.COLOR_RGB2GRAY),
-    'rgb16': _Layout(3, bits=16),
-    'bgr16': _Layout(3, bits=16, to_rgb=cv2.COLOR_BGR2RGB, from_rgb=cv2.COLOR_RGB2BGR),
-    'mono16': _Layout(1, bits=16, to_rgb=cv2.COLOR_GRAY2RGB, from_rgb=cv2.COLOR_RGB2GRAY),
-    # OpenCV names a Bayer pattern by its second row's second and third pixel, ROS by its first two pixels.
-    'bayer_rggb8': _Layout(1, to_rgb=cv2.COLOR_BayerBG2RGB, output='bgr8'),
-    'bayer_bggr8': _Layout(1, to_rgb=cv2.COLOR_BayerRG2RGB, output='bgr8'),
-    'bayer_gbrg8': _Layout(1, to_rgb=cv2.COLOR_BayerGR2RGB, output='bgr8'),
-    'bayer_grbg8': _Layout(1, to_rgb=cv2.COLOR_BayerGB2RGB, output='bgr8'),
-    # Packed 4:2:2 under the names of Humble and of later distros.
-    'yuv422': _Layout(2, to_rgb=cv2.COLOR_YUV2RGB_UYVY, output='bgr8'),
-    'uyvy': _Layout(2, to_rgb=cv2.COLOR_YUV2RGB_UYVY, output='bgr8'),
-    'yuv422_yuy2': _Layout(2, to_rgb=cv2.COLOR_YUV2RGB_YUY2, output='bgr8'),
-    'yuyv': _Layout(2, to_rgb=cv2.COLOR_YUV2RGB_YUY2, output='bgr8'),
-}
-
-#: Encodings of `sensor_msgs/Image` that are read.
-SUPPORTED_ENCODINGS = tuple(_LAYOUTS)
-#: Encodings that restored images can be published in.
-OUTPUT_ENCODINGS = tuple(name for name, layout in _LAYOUTS.items() if not layout.output and layout.bits == 8)
-
-
-def decode(message: bytes | bytearray | memoryview) -> Frame:
+def decode(message: bytes | bytearray | memoryview, bits: int = 0) -> Frame:
     """Read a serialised `sensor_msgs/Image` as a Frame whose pixels are a view of the message.
 
-    `step` padding and `is_bigendian` are honoured.
+    `step` padding and `is_bigendian` are honoured. Only the pixels of a padded nv24 image are a copy.
+
+    Args:
+        message: the serialised message.
+        bits: significant bits, 9 to 16, of an encoding whose name says 16 and whose camera fills fewer; 0
+            where the name is right. A message has no field for it: mono16 of a 12-bit camera looks like a
+            dark image.
 
     Raises:
-        EncodingError: unknown encoding, impossible size, wrong step, or fewer bytes than the rows need.
+        UnreadableEncodingError: the encoding is not read here; nothing is wrong with the message otherwise.
+        MalformedError: impossible size, wrong step, or fewer bytes than the rows need.
     """
     image = cdr.read_image(message)
-    layout = _LAYOUTS.get(image.encoding)
-    if layout is None:
-        raise EncodingError(
-            'image encoding is not supported',
-            seen=repr(image.encoding),
-            wanted='one of ' + ', '.join(SUPPORTED_ENCODINGS),
-            fix='convert it before this node, or set the camera driver to one of them',
-        )
     check_size(image.height, image.width)
-    if layout.channels == 2 and image.width % 2:
-        raise EncodingError('4:2:2 image of odd width', seen=image.width, wanted='an even width')
-    if image.encoding.startswith('bayer_') and min(image.height, image.width) < 3:
-        # OpenCV interpolates inside a border of one pixel and leaves smaller images black.
-        raise EncodingError(
+    if len(image.data) <= image.step * (image.height - 1):
+        raise _too_short(image, image.step * (image.height - 1) + 1)
+    layout = LAYOUTS.get(image.encoding)
+    if layout is None:
+        raise _unreadable(image.encoding)
+    _check_shape(image, layout)
+    row = image.width * layout.channels * layout.item
+    step = _step(image, layout, row)
+    rows = image.height * layout.rows[0] // layout.rows[1]
+    needed = step * (rows - 1) + row
+    if len(image.data) < needed:
+        raise _too_short(image, needed)
+    pixels = _view(image, layout, rows, step)
+    if layout.to_rgb == NV24 and step > row:
+        pixels = nv24.without_padding(image.data, image.height, image.width, step)
+    return Frame(pixels, image.encoding, image.header, bits if layout.bits == 16 else 0)
+
+
+def _unreadable(encoding: str) -> UnreadableEncodingError:
+    names = [name for name in SUPPORTED_ENCODINGS if not name.startswith('bayer_')]
+    return UnreadableEncodingError(
+        'image encoding is not supported',
+        seen=cdr.quoted(encoding),
+        wanted=f'one of {", ".join(names)}, bayer_*',
+        fix='set the camera driver to one of them, or convert the image before',
+    )
+
+
+def _too_short(image: cdr.ImageMessage, needed: int) -> MalformedError:
+    shape = f'{image.width}x{image.height} {cdr.quoted(image.encoding)}'
+    return MalformedError(
+        'image data is too short',
+        seen=f'{len(image.data)} bytes',
+        wanted=f'{needed} for {shape} with step {image.step}',
+        fix='correct the sender',
+    )
+
+
+def _check_shape(image: cdr.ImageMessage, layout: Layout) -> None:
+    if image.width % layout.even[0] or image.height % layout.even[1]:
+        raise MalformedError(
+            f'{image.encoding} image of an odd width or height',
+            seen=f'{image.width}x{image.height}',
+            wanted=f'multiples of {layout.even[0]} and {layout.even[1]}',
+            fix='correct the sender',
+        )
+    if min(image.height, image.width) < layout.smallest:
+        raise MalformedError(
             'Bayer image is too small', seen=f'{image.width}x{image.height}', wanted='3x3 or more'
         )
-    item = layout.bits // 8
-    row = image.width * layout.channels * item
+
+
+def _step(image: cdr.ImageMessage, layout: Layout, row: int) -> int:
+    """Bytes from one row in memory to the next."""
+    # Some drivers count the plane of colours into the step of an image that has no padding.
+    whole = row * layout.rows[0] // layout.rows[1]
+    if layout.rows != (1, 1) and image.step == whole and len(image.data) == whole * image.height:
+        return row
     if image.step < row:
-        raise EncodingError(
+        raise MalformedError(
             'image step is too small',
             seen=f'step {image.step} for {image.width} pixels of {image.encoding}',
             wanted=f'{row} or more',
             fix='correct the sender',
         )
-    needed = image.step * (image.height - 1) + row
-    if len(image.data) < needed:
-        raise EncodingError(
-            'image data is too short',
-            seen=f'{len(image.data)} bytes',
-            wanted=f'{needed} for {image.width}x{image.height} {image.encoding} with step {image.step}',
-            fix='correct the sender',
-        )
-    dtype = np.dtype(np.uint8 if item == 1 else ('>u2' if image.is_bigendian else '<u2'))
-    shape: tuple[int, ...] = (image.height, image.width)
-    strides: tuple[int, ...] = (image.step, layout.channels * item)
+    return image.step
+
+
+def _view(image: cdr.ImageMessage, layout: Layout, rows: int, step: int) -> np.ndarray:
+    dtype = np.dtype(np.uint8 if layout.item == 1 else ('>u2' if image.is_bigendian else '<u2'))
+    shape: tuple[int, ...] = (rows, image.width)
+    strides: tuple[int, ...] = (step, layout.channels * layout.item)
     if layout.channels > 1:
-        shape, strides = (*shape, layout.channels), (*strides, item)
-    pixels: np.ndarray = np.ndarray(shape, dtype, buffer=image.data, strides=strides)
-    return Frame(pixels, image.encoding, image.header)
+        shape, strides = (*shape, layout.channels), (*strides, layout.item)
+    return np.ndarray(shape, dtype, buffer=image.data, strides=strides)
 
 
 def decode_compressed(message: bytes | bytearray | memoryview) -> Frame:
-    """Read a serialised `sensor_msgs/CompressedImage` (jpeg or png) as a bgr8 Frame.
+    """Read a serialised `sensor_msgs/CompressedImage` (jpeg, png, webp or tiff) as a bgr8 Frame.
 
     Raises:
-        EncodingError: data that is no readable image, or of an impossible size.
+        UnreadableEncodingError: the data is none of these, such as a video stream or a depth image.
+        MalformedError: data that is cut or damaged, or an impossible size, which is found out undecoded.
     """
     image = cdr.read_compressed_image(message)
     # The format text is free ("jpeg", "rgb8; jpeg compressed bgr8"): the data's own signature decides.
     data = image.data.tobytes()
-    size = compressed.read_size(data)
-    if size is not None:
+    sizes = compressed.read_sizes(data)
+    for size in sizes:
         check_size(*size)
-    pixels = None if size is None else compressed.decode_pixels(data)
+    pixels = compressed.decode_pixels(data) if sizes else None
     if pixels is None:
-        raise EncodingError(
+        is_ours = not data or compressed.is_known(data)
+        raise (MalformedError if is_ours else UnreadableEncodingError)(
             'compressed image cannot be decoded',
-            seen=f'{len(data)} bytes, format {image.format!r}',
-            wanted='jpeg or png',
+            seen=f'{len(data)} bytes, format {cdr.quoted(image.format)}',
+            wanted='a whole jpeg, png, webp or tiff',
             fix='check the sender; depth formats such as compressedDepth are not images',
         )
     return Frame(pixels, 'bgr8', image.header)
 
 
 def check_size(height: int, width: int) -> None:
-    """Raise EncodingError for a size that no camera has."""
+    """Raise MalformedError for a size that no camera has."""
     if not (0 < height <= MAX_SIDE and 0 < width <= MAX_SIDE and height * width <= MAX_PIXELS):
-        raise EncodingError(
+        raise MalformedError(
             'image size is impossible',
             seen=f'{width}x{height}',
             wanted=f'1x1 up to {MAX_SIDE} a side and {MAX_PIXELS} pixels in all',
@@ -148,69 +154,121 @@ def to_rgb(frame: Frame, out: np.ndarray) -> None:
     """Convert a frame into RGB.
 
     Args:
-        frame: any supported encoding; 16-bit is reduced to its upper 8 bits.
+        frame: any supported encoding; of more than 8 bits the upper 8 that are significant are taken.
         out: uint8 `[H, W, 3]`, RGB, written in place; rows may be strided (a corner of a larger buffer).
     """
-    layout = _LAYOUTS[frame.encoding]
+    layout = LAYOUTS[frame.encoding]
     pixels = frame.pixels
-    if layout.bits == 16:
-        pixels = (pixels >> 8).astype(np.uint8)
+    if layout.item == 2:
+        bits = frame.bits or layout.bits
+        pixels = pixels >> (bits - 8)
+        # What a camera puts above the bits that it promised is more than white.
+        pixels = (pixels if bits == 16 else np.minimum(pixels, 255)).astype(np.uint8)
     if layout.to_rgb is None:
         np.copyto(out, pixels)
-        return
+    elif layout.to_rgb == NV24:
+        nv24.to_rgb(pixels, out)
+    else:
+        convert_colours(pixels, layout.to_rgb, out)
+
+
+def convert_colours(pixels: np.ndarray, code: int, out: np.ndarray) -> None:
+    """`cv2.cvtColor` that really writes into `out`, whatever its strides and size.
+
+    Args:
+        pixels: uint8 `[H, W]` or `[H, W, C]`.
+        code: OpenCV's conversion.
+        out: uint8 of the shape that the conversion gives; rows may be strided.
+    """
     if pixels.shape[:2] == (1, 1):  # OpenCV 4.5, which Ubuntu 22.04 has, cannot take a single pixel
-        out[:] = cv2.cvtColor(np.repeat(pixels, 2, axis=1), layout.to_rgb)[:, :1]
+        out[:] = cv2.cvtColor(np.repeat(pixels, 2, axis=1), code)[:, :1].reshape(out.shape)
         return
-    converted = cv2.cvtColor(pixels, layout.to_rgb, dst=out)
+    converted = cv2.cvtColor(pixels, code, dst=out)
     if converted is not out and not np.shares_memory(converted, out):
-        np.copyto(out, converted)
+        np.copyto(out, converted.reshape(out.shape))
 
 
 def output_encoding(frame: Frame) -> str:
-    """The encoding in which this frame's restored image goes out: the same, or bgr8 for Bayer and 4:2:2."""
-    return _LAYOUTS[frame.encoding].output or frame.encoding
+    """The encoding in which this frame's restored image goes out: the same, or bgr8 for Bayer and YUV."""
+    return LAYOUTS[frame.encoding].output or frame.encoding
 
 
-def encode(rgb: np.ndarray, frame: Frame, encoding: str = '') -> bytes:
+def encode(rgb: np.ndarray, frame: Frame, encoding: str = '', into: bytearray | None = None) -> bytearray:
     """Serialise a restored image as `sensor_msgs/Image` with the header of the frame it came from.
 
     Args:
         rgb: uint8 `[H, W, 3]`, RGB, the frame's height and width.
         frame: the frame that was restored; gives header, alpha, and the low bits of 16-bit images.
         encoding: one of `OUTPUT_ENCODINGS`, or empty for `output_encoding(frame)`.
+        into: what `encode` returned to this caller before. Where the size is the same its memory is used
+            again and it is returned: its old content is gone. So a message is valid until its owner gives it
+            back here, and a stream gives back only its own.
+
+    Returns:
+        The message. Without `into`, or where that does not fit, in memory of its own.
     """
     encoding = encoding or output_encoding(frame)
-    layout = _LAYOUTS[encoding]
-    step = frame.width * layout.channels * (layout.bits // 8)
-    message, data = cdr.new_image(frame.header, frame.height, frame.width, encoding, step)
-    if layout.bits == 16:
+    layout = LAYOUTS[encoding]
+    step = frame.width * layout.channels * layout.item
+    message, data = cdr.new_image(frame.header, frame.height, frame.width, encoding, step, into)
+    if layout.item == 2:
         data[:] = _add_residual_16(rgb, frame, layout).view(np.uint8).reshape(data.shape)
-        return bytes(message)
-    out = data.reshape(frame.height, frame.width, layout.channels)
+        return message
+    shape = (frame.height, frame.width, layout.channels)[: 2 if layout.channels == 1 else 3]
+    out = data.reshape(shape)
     if layout.from_rgb is None:
         np.copyto(out, rgb)
     else:
-        wide = np.repeat(rgb, 2, axis=1) if rgb.shape[:2] == (1, 1) else rgb  # as in `to_rgb`
-        np.copyto(out, cv2.cvtColor(wide, layout.from_rgb)[:, : frame.width].reshape(out.shape))
-    if layout.channels == 4 and frame.encoding in ('rgba8', 'bgra8'):
-        out[..., 3] = frame.pixels[..., 3]
-    return bytes(message)
+        convert_colours(rgb, layout.from_rgb, out)
+    source = LAYOUTS[frame.encoding]
+    if layout.channels == 4 and source.channels == 4:
+        alpha = frame.pixels[..., 3]
+        out[..., 3] = alpha if source.item == 1 else alpha >> ((frame.bits or source.bits) - 8)
+    return message
 
 
-def _add_residual_16(rgb: np.ndarray, frame: Frame, layout: _Layout) -> np.ndarray:
+def _add_residual_16(rgb: np.ndarray, frame: Frame, layout: Layout) -> np.ndarray:
     """16-bit pixels plus what the network changed in their upper 8 bits, in the frame's encoding."""
     degraded = np.empty_like(rgb)
     to_rgb(frame, degraded)
     change = rgb.astype(np.int32) - degraded
     if layout.channels == 1:
         change = change.mean(axis=2).round().astype(np.int32)
-    elif layout.from_rgb is not None:
+    elif layout.to_rgb in (cv2.COLOR_BGR2RGB, cv2.COLOR_BGRA2RGB):
         change = change[..., ::-1]
-    return np.clip(frame.pixels.astype(np.int32) + change * 257, 0, 65535).astype('<u2')
+    white = 2 ** (frame.bits or layout.bits) - 1
+    restored = frame.pixels.astype(np.int32)
+    colours = restored if layout.channels == 1 else restored[..., :3]
+    # What a camera puts above the white that it promised is not taken away from it.
+    limit = np.maximum(colours, white)
+    np.clip(colours + np.rint(change * (white / 255)).astype(np.int32), 0, limit, out=colours)
+    return restored.astype('<u2')
 
 
-def convert(frame: Frame, encoding: str) -> bytes:
-    """Serialise a frame as it is, in another encoding (one of `OUTPUT_ENCODINGS`)."""
+def encode_compressed(rgb: np.ndarray, frame: Frame, form: str = 'jpeg', quality: int = 90) -> bytes:
+    """Serialise a restored image as `sensor_msgs/CompressedImage` with the header of the frame it came from.
+
+    The field `format` is written as image_transport's compressed plugin does (`bgr8; jpeg compressed bgr8`),
+    so that its subscribers give the image back in the encoding of the camera, reduced to 8 bits.
+
+    Args:
+        rgb: uint8 `[H, W, 3]`, RGB, the frame's height and width.
+        frame: the frame that was restored.
+        form: `jpeg` or `png`.
+        quality: of jpeg, 1 to 100; png is always exact and written with little effort.
+    """
+    encoding = output_encoding(frame)
+    is_grey = LAYOUTS[encoding].channels == 1
+    code = cv2.COLOR_RGB2GRAY if is_grey else cv2.COLOR_RGB2BGR
+    pixels = np.empty(rgb.shape[:2] if is_grey else rgb.shape, np.uint8)
+    convert_colours(rgb, code, pixels)
+    name = encoding.replace('16', '8') if encoding.startswith(('rgb', 'bgr')) else 'bgr8'
+    text = f'mono8; {form} compressed mono8' if is_grey else f'{name}; {form} compressed bgr8'
+    return cdr.compressed_image(frame.header, text, compressed.encode_pixels(pixels, form, quality))
+
+
+def convert(frame: Frame, encoding: str, into: bytearray | None = None) -> bytearray:
+    """Serialise a frame as it is, in another encoding (one of `OUTPUT_ENCODINGS`); `into` as for `encode`."""
     rgb = np.empty((frame.height, frame.width, 3), np.uint8)
     to_rgb(frame, rgb)
-    return encode(rgb, frame, encoding)
+    return encode(rgb, frame, encoding, into)

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from restore_node.messages.encodings import LAYOUTS
+
 
 class Header(NamedTuple):
     """`std_msgs/Header`, kept in its wire form so that it can be given back bit for bit.
@@ -32,20 +34,24 @@ class Frame:
     """Decoded image, stamp and frame_id.
 
     Attributes:
-        pixels: `[H, W]` or `[H, W, C]`, uint8 or uint16, in the channel order that `encoding` names. A view
-            of the message's bytes wherever the encoding allows it: read it, never write it.
+        pixels: `[H, W]` or `[H, W, C]`, uint8 or uint16, in the channel order that `encoding` names; of nv12,
+            nv21 and nv24 `[H * 3/2, W]` or `[H * 3, W]`, the plane of colours below the grey one. A view of
+            the message's bytes wherever the encoding allows it: read it, never write it.
         encoding: `sensor_msgs/image_encodings` name of `pixels`.
         header: the header of the message it came from.
+        bits: significant bits of a value, in the low bits of 16; 0: as many as the encoding's name says.
     """
 
     pixels: np.ndarray
     encoding: str
     header: Header
+    bits: int = 0
 
     @property
     def height(self) -> int:
         """Rows, pixels."""
-        return int(self.pixels.shape[0])
+        in_memory, of_pixels = LAYOUTS[self.encoding].rows
+        return int(self.pixels.shape[0]) * of_pixels // in_memory
 
     @property
     def width(self) -> int:

@@ -45,9 +45,9 @@ class Output:
         """Whether anyone subscribes to the restored image."""
         return self._image.get_subscription_count() > 0
 
-    def publish(self, image: bytes, header: Header, height: int, width: int) -> None:
-        """Publish a serialised image and the camera_info that belongs to it."""
-        self._image.publish(image)
+    def publish(self, image: bytes | bytearray, header: Header, height: int, width: int) -> None:
+        """Publish a serialised image, which may change afterwards, and the camera_info that belongs to it."""
+        self._image.publish(bytes(image))  # rclpy takes nothing else; of bytes this is no copy
         if self.relay:
             self.relay.accompany(header, height, width)
 

@@ -76,9 +76,9 @@ class Restored:
     clean: bool
     stages_ms: dict[str, float]
 
-    def message(self, encoding: str = '') -> bytes:
-        """The serialised `sensor_msgs/Image`; `encoding` as for `codec.encode`."""
-        return codec.encode(self.rgb, self.frame, encoding)
+    def message(self, encoding: str = '', into: bytearray | None = None) -> bytearray:
+        """The serialised `sensor_msgs/Image`; `encoding` and `into` as for `codec.encode`."""
+        return codec.encode(self.rgb, self.frame, encoding, into)
 
 
 class Pipeline:

@@ -46,7 +46,7 @@ class Output(Protocol):
     def is_watched(self) -> bool:
         """Whether anyone subscribes."""
 
-    def publish(self, image: bytes, header: Header, height: int, width: int) -> None:
+    def publish(self, image: bytes | bytearray, header: Header, height: int, width: int) -> None:
         """Publish a serialised image, and the camera_info that belongs to it."""
 
 
@@ -174,7 +174,7 @@ class CameraStream:
             self._drop(job.received.ticket, Reason.FAILURE)
             self._context.log(f'{self._topic}: frame dropped: {type(error).__name__}: {error}')
 
-    def _publish(self, job: _Job, image: bytes | None, fate: Fate, reason: Reason) -> None:
+    def _publish(self, job: _Job, image: bytes | bytearray | None, fate: Fate, reason: Reason) -> None:
         """Publish what the fate asks for, then settle the frame."""
         frame = job.frame
         if fate is Fate.PASSED_THROUGH:
@@ -183,7 +183,7 @@ class CameraStream:
             self._output.publish(image, frame.header, frame.height, frame.width)
         self._context.ledger.settle(job.received.ticket, fate, reason)
 
-    def _restore(self, frame: Frame, settings: Settings) -> tuple[bytes | None, Fate, Reason]:
+    def _restore(self, frame: Frame, settings: Settings) -> tuple[bytearray | None, Fate, Reason]:
         """The restored message, or None and the reason why there is none."""
         if settings.bypass:
             return None, Fate.PASSED_THROUGH, Reason.BYPASS
@@ -201,7 +201,7 @@ class CameraStream:
         fate = Fate.DROPPED if settings.on_failure == 'drop' else Fate.PASSED_THROUGH
         return None, fate, Reason.FAILURE
 
-    def _original(self, frame: Frame, message: bytes, encoding: str) -> bytes:
+    def _original(self, frame: Frame, message: bytes, encoding: str) -> bytes | bytearray:
         """The frame as it came, in the encoding that restored ones have, so that a stream never mixes two."""
         wanted = encoding or codec.output_encoding(frame)
         if wanted == frame.encoding and self._decode is codec.decode:

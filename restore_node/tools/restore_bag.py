@@ -146,7 +146,7 @@ def _restore(message: Message, output: Topic, pipeline: Pipeline, outcome: Outco
         outcome.first_fault = outcome.first_fault or f'{message.topic}: {err}'
         return None
     outcome.restored += 1
-    return Message(output.name, IMAGE_TYPE, message.time_ns, pipeline.process(frame).message())
+    return Message(output.name, IMAGE_TYPE, message.time_ns, bytes(pipeline.process(frame).message()))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
