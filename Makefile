@@ -59,7 +59,7 @@ test-side-by-side:
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-unit test-py310 test-train
 
 # Tests that need neither ROS 2 nor PyTorch.
-WITHOUT_ROS := -m pytest --ignore=test/ros --ignore=test/training
+WITHOUT_ROS := -m pytest -m 'not slow' --ignore=test/ros --ignore=test/training
 
 .PHONY: test-unit
 test-unit: setup  ## tests that need neither ROS 2 nor PyTorch
@@ -78,8 +78,9 @@ test-train:  ## tests of the trainer and its configs, in .venv/train
 	@$(PLAIN) .venv/train/bin/python -m pytest -m 'not slow' test/training test/test_configs.py
 
 .PHONY: test-slow
-test-slow:  ## the tests that take minutes: long trainings, torchrun
-	@dev/setup.sh train
+test-slow:  ## the tests that take minutes: long trainings, torchrun, thousands of damaged messages
+	@dev/setup.sh node train
+	@$(NODE) -m pytest -m slow test/unit
 	@$(PLAIN) .venv/train/bin/python -m pytest -m slow test/training
 
 # ARGS='data.roots=[/my/photographs]' goes to these commands.
