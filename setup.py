@@ -15,6 +15,7 @@ setup(
     maintainer_email='maintainers@restore-node.dev',
     license='Apache-2.0',
     packages=find_packages(include=[NAME, f'{NAME}.*']),
+    package_data={f'{NAME}.tools.replay_test': ['*.j2']},
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
         (SHARE, ['package.xml']),
@@ -25,7 +26,7 @@ setup(
     python_requires='>=3.10',
     install_requires=['setuptools'],
     extras_require={'test': ['pytest']},
-    zip_safe=True,
+    zip_safe=False,
     entry_points={
         'console_scripts': [
             'restore_node = restore_node.ros.node:main',

@@ -6,7 +6,7 @@ import ctypes
 import itertools
 from collections.abc import Callable
 
-from restore_node.engine.cuda_runtime import SIGNATURES, Outcome
+from restore_node.engine.cuda_runtime import SIGNATURES, CudaResult
 
 SUCCESS, INVALID_VALUE, OUT_OF_MEMORY, NO_DRIVER, NO_DEVICE = 0, 1, 2, 35, 100
 NOT_READY, ILLEGAL_ADDRESS, CAPTURE_INVALIDATED = 600, 700, 901
@@ -76,29 +76,29 @@ class RecordingRuntime:
     def names(self) -> list[str]:
         return [call[0] for call in self.calls]
 
-    def call(self, function: str, *arguments: int) -> Outcome:
+    def call(self, function: str, *arguments: int) -> CudaResult:
         inputs = [kind for kind in SIGNATURES[function] if not hasattr(kind, 'contents')]
         assert len(arguments) == len(inputs), f'{function}{arguments}'
         self.calls.append((function, *arguments))
         code = self._failures.get((function, self.names().count(function)), SUCCESS)
         if code:
-            return Outcome(code)
+            return CudaResult(code)
         if function in FREED_BY.values():
             if self.live.pop(arguments[0], None) != function:
-                return Outcome(INVALID_VALUE)
+                return CudaResult(INVALID_VALUE)
             self._memory.pop(arguments[0], None)
-            return Outcome(SUCCESS)
+            return CudaResult(SUCCESS)
         values = self._answers.get(function, lambda *_: ())(*arguments)
         if function in FREED_BY:
             self.live[values[0]] = FREED_BY[function]
-        return Outcome(SUCCESS, values)
+        return CudaResult(SUCCESS, values)
 
     def describe(self, code: int) -> tuple[str, str]:
         return NAMES[code], f'text of {code}'
 
-    def device_name(self, device: int) -> Outcome:
+    def device_name(self, device: int) -> CudaResult:
         self.calls.append(('cudaGetDeviceProperties', device))
-        return Outcome(SUCCESS, ('Orin',))
+        return CudaResult(SUCCESS, ('Orin',))
 
     def _allocate(self, size: int, flags: int = 0) -> tuple[int]:
         memory = (ctypes.c_uint8 * (size + ALIGNMENT))()

@@ -105,3 +105,19 @@ def write_card(folder: Path, name: str, graph: bytes, size_multiple: int = 8, **
         'quality': [],
     } | changes
     (folder / f'{name}.json').write_text(json.dumps(card))
+
+
+def write_int8_graph(fp32: Path, offset: float = 10.0) -> Path:
+    """Put a graph that counts as the int8 one beside a model's fp32 graph, and into its card.
+
+    Args:
+        fp32: as `write_model` returns it.
+        offset: grey levels that it adds.
+    """
+    card = json.loads(fp32.with_suffix('.json').read_text())
+    other = write_model(fp32.parent / 'other', offset=offset)
+    path = fp32.with_suffix('.int8.onnx')
+    path.write_bytes(other.read_bytes())
+    card['graphs']['int8'] = {'file': path.name, 'sha256': hashlib.sha256(path.read_bytes()).hexdigest()}
+    fp32.with_suffix('.json').write_text(json.dumps(card))
+    return path

@@ -13,7 +13,11 @@ static char failing[64];
 static int failure;
 static unsigned long next_handle = 0xABCD00000000UL;
 
+static volatile int held, waiting;
+
 const char *stub_log(void) { return record; }
+void stub_hold(int yes) { held = yes; }
+int stub_waiting(void) { return waiting; }
 void stub_fail(const char *function, int code) { snprintf(failing, sizeof failing, "%s", function); failure = code; }
 
 static int called(const char *function, int count, ...) {
@@ -47,7 +51,14 @@ TAKES_TWO(cudaGraphLaunch)
 
 int cudaSetDevice(int device) { return called("cudaSetDevice", 1, U(device)); }
 int cudaGetLastError(void) { return called("cudaGetLastError", 0); }
-int cudaEventSynchronize(void *event) { usleep(300000); return called("cudaEventSynchronize", 1, U(event)); }
+
+/* Waits while a test holds the GPU; one that nobody lets go within a minute fails. */
+int cudaEventSynchronize(void *event) {
+    waiting = 1;
+    for (int left = 60000; held && left; --left) usleep(1000);
+    waiting = 0;
+    return held ? 999 : called("cudaEventSynchronize", 1, U(event));
+}
 
 int cudaDeviceGetAttribute(int *value, int attribute, int device) {
     *value = attribute;

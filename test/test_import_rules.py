@@ -46,7 +46,7 @@ TRAINING_ROOMS['commands'] = set(TRAINING_ROOMS)
 SHARED_WITH_TRAINING = {'common', 'model', 'messages', 'backends', 'runtime'}
 # What a room may import of other libraries, where the list is short enough to be a rule.
 LIBRARIES = {
-    'common': {'numpy', 'cv2'},
+    'common': {'numpy', 'cv2', 'rich'},
     'model': set(),
     'messages': {'numpy', 'cv2', 'rosbags'},
     'engine': {'numpy', 'cv2'},
@@ -56,6 +56,7 @@ LIBRARIES = {
 # Libraries that one file imports, and only when it is opened.
 OPENED_BY = {
     'onnxruntime': {'restore_node/backends/onnxruntime.py'},
+    'openvino': {'restore_node/backends/openvino.py'},
     'tensorrt': {'restore_node/engine/trt.py'},
     'cuda': {'restore_node/engine/cuda_runtime.py'},
 }
@@ -70,7 +71,7 @@ ROS_LIBRARIES = {
 }
 NEVER_IN_RESTORE_NODE = {'torch', 'training'}
 TORCHLESS = ['training/degradation', 'training/drive', 'training/commands/make_drive.py']
-BLOCKED = ['torch', 'rclpy', 'tensorrt', 'onnxruntime', 'cuda', 'cv_bridge']
+BLOCKED = ['torch', 'rclpy', 'tensorrt', 'onnxruntime', 'openvino', 'cuda', 'cv_bridge']
 
 
 class Import(NamedTuple):

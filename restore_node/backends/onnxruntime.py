@@ -15,21 +15,33 @@ DEVICES = {'auto': (CUDA, CPU), 'cuda': (CUDA,), 'cpu': (CPU,)}
 
 
 class OnnxRuntimeBackend(Backend):
-    """Runs the fp32 graph with ONNX Runtime on the CPU or, when its provider really loads, on CUDA.
+    """Runs a model with ONNX Runtime on the CPU or, when its provider really loads, on CUDA.
 
     Args:
         model: a loaded model.
         device: `auto` (CUDA if it loads, else CPU), `cuda` or `cpu`.
         threads: CPU threads; 0 lets ONNX Runtime take one per core.
+        precision: which of the model's graphs. The int8 one is for comparing: ONNX Runtime gains nothing from
+            one whose biases are fp32, as TensorRT wants them.
+        in_float: compute a quantised graph in float between its pairs, as a reference for others.
     """
 
     name = 'onnxruntime'
 
-    def __init__(self, model: Model, device: str = 'auto', threads: int = 0) -> None:
+    def __init__(
+        self,
+        model: Model,
+        device: str = 'auto',
+        threads: int = 0,
+        *,
+        precision: str = 'fp32',
+        in_float: bool = False,
+    ) -> None:
         super().__init__(model)
         if device not in DEVICES:
             raise BackendError('unknown device', seen=repr(device), wanted=f'one of {", ".join(DEVICES)}')
-        self._wanted, self._threads = DEVICES[device], threads
+        self._wanted, self._threads, self._precision = DEVICES[device], threads, precision
+        self._in_float = in_float
         self._session: Any = None
 
     @property
@@ -38,7 +50,7 @@ class OnnxRuntimeBackend(Backend):
         return str(self._session.get_providers()[0]) if self._session else 'none'
 
     def open(self) -> None:
-        """Load the fp32 graph; raises as `Backend.open` does."""
+        """Load the graph; raises as `Backend.open` does."""
         self._session = self._new_session()
         try:
             self._check_session()
@@ -88,8 +100,12 @@ class OnnxRuntimeBackend(Backend):
         options.log_severity_level = 3
         # Spinning threads would take the cores from the camera driver and DDS between two frames.
         options.add_session_config_entry('session.intra_op.allow_spinning', '0')
+        if self._in_float:
+            options.add_session_config_entry('session.disable_quant_qdq', '1')
         try:
-            return onnxruntime.InferenceSession(str(self.model.graph()), options, providers=providers)
+            return onnxruntime.InferenceSession(
+                str(self.model.graph(self._precision)), options, providers=providers
+            )
         except Exception as error:  # as above
             raise BackendError(
                 f'ONNX Runtime refuses the graph of model {self.model.card.name}',

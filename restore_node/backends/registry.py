@@ -11,15 +11,21 @@ from restore_node.common.errors import BackendError
 from restore_node.model import Model
 
 
-def _onnxruntime(model: Model, device: str, threads: int) -> Backend:
+def _onnxruntime(model: Model, device: str, threads: int, **options: Any) -> Backend:
     module = import_module('restore_node.backends.onnxruntime')
-    backend: Backend = module.OnnxRuntimeBackend(model, device, threads)
+    backend: Backend = module.OnnxRuntimeBackend(model, device, threads, **options)
     return backend
 
 
-def _tensorrt(model: Model, device: str, threads: int, **engine: Any) -> Backend:
+def _openvino(model: Model, device: str, threads: int, **options: Any) -> Backend:
+    module = import_module('restore_node.backends.openvino')
+    backend: Backend = module.OpenVinoBackend(model, device, threads, **options)
+    return backend
+
+
+def _tensorrt(model: Model, device: str, threads: int, **options: Any) -> Backend:
     module = import_module('restore_node.backends.tensorrt')
-    backend: Backend = module.TensorRTBackend(model, device, **engine)
+    backend: Backend = module.TensorRTBackend(model, device, **options)
     return backend
 
 
@@ -31,6 +37,7 @@ def _passthrough(model: Model, device: str, threads: int) -> Backend:
 
 _REGISTRY: dict[str, Callable[..., Backend]] = {
     'tensorrt': _tensorrt,
+    'openvino': _openvino,
     'onnxruntime': _onnxruntime,
     'passthrough': _passthrough,
 }
@@ -39,19 +46,21 @@ _REGISTRY: dict[str, Callable[..., Backend]] = {
 BACKENDS = tuple(_REGISTRY)
 
 
-def create_backend(name: str, model: Model, device: str = 'auto', threads: int = 0, **engine: Any) -> Backend:
+def create_backend(
+    name: str, model: Model, device: str = 'auto', threads: int = 0, **options: Any
+) -> Backend:
     """A backend that is not open yet.
 
     Args:
         name: one of `BACKENDS`.
         model: a loaded model.
-        device: `auto`, `cuda` or `cpu`, for backends that run on several.
+        device: `auto`, `cuda`, `intel_gpu` or `cpu`, for backends that run on several.
         threads: CPU threads, 0 for one per core.
-        **engine: options of `TensorRTBackend`, for that one only.
+        **options: further keywords of the backend's own.
 
     Raises:
         BackendError: unknown name or device.
     """
     if name not in _REGISTRY:
         raise BackendError('unknown backend', seen=repr(name), wanted=f'one of {", ".join(BACKENDS)}')
-    return _REGISTRY[name](model, device, threads, **engine)
+    return _REGISTRY[name](model, device, threads, **options)

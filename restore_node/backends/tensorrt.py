@@ -11,19 +11,26 @@ from restore_node.backends.base import Backend
 from restore_node.common.errors import BackendError, EngineError, EngineMissingError
 from restore_node.engine.build import choose_recipe
 from restore_node.engine.cache import EngineCache, key_of
-from restore_node.engine.machine import Machine
-from restore_node.engine.runner import EngineRunner, PlanError
-from restore_node.engine.slot import Slot
+from restore_node.engine.machine import Machine, fields_of, find_engine
+from restore_node.engine.run import EngineRunner, PlanError, ShapeContext
 from restore_node.engine.spec import EngineSpec
 from restore_node.engine.trt import LOG
 from restore_node.model import Model
 
-#: Keys of engines that did not load and were given back to be built again, which helps once if at all.
-_given_back: set[str] = set()
+#: How many sizes of image are kept at hand. A camera has one; a few serve who changes between several.
+MAX_SIZES = 4
+
+# Builds that this process could not load, by their engine's key: each engine is built once more, which helps
+# once if at all. A model whose engine did not load then either is not opened again: why, by its graph.
+_refused: dict[str, set[str]] = {}
+_hopeless: dict[str, str] = {}
 
 
 class TensorRTBackend(Backend):
-    """Runs a model's engines, one for each size of image.
+    """Runs a model's engines, whichever serves a size of image best.
+
+    The `MAX_SIZES` sizes that were used last stay open. What an older one holds, above all memory of the GPU,
+    is freed when a further one is opened, which takes its time anyway: no frame of an open size waits for it.
 
     `restore` sends a batch and waits for it. Who has several batches at once, as from cameras of different
     sizes, gives each a buffer of another `slot` and uses `submit` and `collect`: one is converted and copied
@@ -32,11 +39,12 @@ class TensorRTBackend(Backend):
     Args:
         model: a loaded model.
         device: `auto` or `cuda`.
-        precision: `fp16` or `fp32`.
+        precision: `fp32`, `fp16` or `int8`.
         cameras: how many frames may come as one batch.
         zero_copy: on a GPU that shares the CPU's memory, let it use the staging buffers in place.
-        optimization_level: of the engines to use, see `EngineSpec`.
-        workspace_mib: likewise.
+        optimization_level: of the engines to use at least, see `EngineSpec`.
+        workspace_mib: of the engines to use.
+        min_psnr_db: their likeness at least.
         cache: folder of the engines; default as `EngineCache`.
 
     Raises:
@@ -55,19 +63,25 @@ class TensorRTBackend(Backend):
         zero_copy: bool = False,
         optimization_level: int = 3,
         workspace_mib: int = 1024,
+        min_psnr_db: float = 0.0,
         cache: Path | None = None,
     ) -> None:
         super().__init__(model)
         if device not in ('auto', 'cuda'):
             raise BackendError('TensorRT runs on no such device', seen=repr(device), wanted='auto or cuda')
         self._precision, self._cameras, self._zero_copy = precision, cameras, zero_copy
-        self._effort = {'optimization_level': optimization_level, 'workspace_mib': workspace_mib}
+        self._settings = {
+            'optimization_level': optimization_level,
+            'workspace_mib': workspace_mib,
+            'min_psnr_db': min_psnr_db,
+        }
         self._folder = cache
         self._machine: Machine | None = None
         self._cache: EngineCache | None = None
-        self._runners: dict[tuple[int, int], EngineRunner] = {}
-        # By the address of the staging buffer, which stays the same as long as its slot lives.
-        self._slots: dict[int, Slot] = {}
+        self._runners: dict[str, EngineRunner] = {}  # by the key of their engine
+        self._sizes: dict[tuple[int, int], EngineRunner] = {}  # who serves them, least recently used first
+        # By the address of the staging buffer, which stays the same as long as its context lives.
+        self._contexts: dict[int, ShapeContext] = {}
 
     @property
     def device(self) -> str:
@@ -77,21 +91,23 @@ class TensorRTBackend(Backend):
     def spec_for(self, batch: int, height: int, width: int) -> EngineSpec:
         """What to build for batches of this shape; raises EngineError for an impossible one."""
         cameras = max(batch, self._cameras)
-        return EngineSpec.for_cameras(self.model, width, height, cameras, self._precision, **self._effort)
+        return EngineSpec.for_cameras(self.model, width, height, cameras, self._precision, **self._settings)
 
     def open(self) -> None:
         """Look for driver, GPU, TensorRT and the cache folder.
 
         Raises:
             UnavailableError: one of them is missing.
-            EngineError: the GPU or the cache folder refuses.
+            EngineError: the GPU or the cache folder refuses, or an engine of the model did not load, twice.
             ModelError: the model has no graph that this TensorRT can use.
         """
         self.close()
         self._cache = EngineCache(self._folder)
         self._machine = Machine()
         try:
-            choose_recipe(self._machine.library, self.model, self._precision)
+            recipe = choose_recipe(self._machine.library, self.model, self._precision)
+            if reason := _hopeless.get(self.model.card.graphs[recipe.graph]['sha256']):
+                raise EngineError(f'TensorRT cannot run model {self.model.card.name}', seen=reason)
             if self._zero_copy and not self._machine.gpu.integrated:
                 LOG.warning('%s has memory of its own: images are copied', self._machine.gpu.name)
         except BaseException:
@@ -100,6 +116,8 @@ class TensorRTBackend(Backend):
 
     def staging(self, batch: int, height: int, width: int, slot: int = 0) -> np.ndarray:
         """The pinned input buffer; opens and warms up the engine for the size where that is not done yet.
+
+        It is valid until `close`, or until `MAX_SIZES` other sizes have been used.
 
         Args:
             batch: images.
@@ -112,9 +130,9 @@ class TensorRTBackend(Backend):
             EngineError: TensorRT or CUDA fails.
             ModelError: the engine is not one of this contract.
         """
-        opened = self._runner(batch, height, width).slot((batch, height, width), slot)
-        self._slots[opened.input.ctypes.data] = opened
-        return opened.input
+        context = self._runner(batch, height, width).context((batch, height, width), slot)
+        self._contexts[context.input.ctypes.data] = context
+        return context.input
 
     def restore(self, batch: np.ndarray) -> np.ndarray:
         """Run the generator; arguments, result and errors are those of `Backend.restore`."""
@@ -127,7 +145,7 @@ class TensorRTBackend(Backend):
 
     def submit(self, batch: np.ndarray) -> None:
         """Start on a batch, which must be left alone until `collect`; raises EngineError."""
-        self._slot_of(batch).submit()
+        self._context_of(batch).submit()
 
     def collect(self, batch: np.ndarray) -> np.ndarray:
         """Wait for a batch that was submitted.
@@ -141,7 +159,7 @@ class TensorRTBackend(Backend):
         Raises:
             EngineError: TensorRT or CUDA failed.
         """
-        return self._slot_of(batch).collect()
+        return self._context_of(batch).collect()
 
     def warm_up(self) -> None:
         """Nothing to do: `staging` warms an engine up as it opens it, for only frames have a size."""
@@ -149,7 +167,7 @@ class TensorRTBackend(Backend):
     def close(self) -> None:
         """Free engines, buffers and the GPU."""
         super().close()
-        self._slots = {}
+        self._contexts, self._sizes = {}, {}
         machine, self._machine = self._machine, None
         with ExitStack() as closing:
             if machine:
@@ -157,55 +175,88 @@ class TensorRTBackend(Backend):
             while self._runners:
                 closing.callback(self._runners.popitem()[1].close)
 
-    def _slot_of(self, batch: np.ndarray) -> Slot:
-        if self._machine is None:
-            raise BackendError('backend is closed', fix='open it first')
+    def _context_of(self, batch: np.ndarray) -> ShapeContext:
+        self._opened()
         if not self._is_staging(batch):
             raise BackendError(f'batch of shape {batch.shape} is not a staging buffer', fix='fill `staging`')
-        return self._slots[batch.ctypes.data]
+        return self._contexts[batch.ctypes.data]
 
     def _is_staging(self, batch: np.ndarray) -> bool:
-        slot = self._slots.get(batch.ctypes.data)
-        return slot is not None and slot.input.shape == batch.shape
+        context = self._contexts.get(batch.ctypes.data)
+        return context is not None and context.input.shape == batch.shape
 
-    def _runner(self, batch: int, height: int, width: int) -> EngineRunner:
+    def _opened(self) -> tuple[Machine, EngineCache]:
         if self._machine is None or self._cache is None:
             raise BackendError('backend is closed', fix='open it first')
-        runner = self._runners.get((height, width))
-        if runner is None or not runner.accepts((batch, height, width)):
-            spec = self.spec_for(batch, height, width)
-            old, runner = runner, self._load(self._machine, self._cache, spec)
-            self._runners[height, width] = runner
-            if old:
-                self._slots = {at: slot for at, slot in self._slots.items() if not old.owns(slot)}
-                old.close()
-            # Every batch that cameras can come in is recorded now, not in the midst of traffic.
-            for count in range(spec.min_shape[0], spec.max_shape[0] + 1):
-                runner.slot((count, height, width))
+        return self._machine, self._cache
+
+    def _runner(self, batch: int, height: int, width: int) -> EngineRunner:
+        size = height, width
+        runner = self._sizes.get(size)
+        if runner is None or not runner.accepts((batch, *size)):
+            runner = self._open_size(self.spec_for(batch, *size))
+        self._sizes[size] = self._sizes.pop(size)  # the one that was used last stands last
         return runner
 
-    def _load(self, machine: Machine, cache: EngineCache, spec: EngineSpec) -> EngineRunner:
-        key = key_of(machine.fields(spec, choose_recipe(machine.library, self.model, self._precision)))
-        engine = cache.find(key)
-        if engine is None:
-            raise _missing(spec, 'no engine in the cache')
+    def _open_size(self, spec: EngineSpec) -> EngineRunner:
+        size, runner = spec.max_shape[1:], None
         try:
-            return EngineRunner(
-                machine.cuda,
-                machine.library,
-                engine.plan,
-                zero_copy=self._zero_copy and machine.gpu.integrated,
-            )
-        except PlanError as error:
-            cache.quarantine(key, str(error))
-            if key in _given_back:
-                raise EngineError(
-                    f'the engine for {spec} does not load, built anew either',
-                    seen=error.seen,
-                    fix='run doctor',
-                ) from error
-            _given_back.add(key)
-            raise _missing(spec, f'no engine that loads ({error.seen})') from error
+            runner = self._load(spec)
+            # Every batch that cameras can come in is recorded now, not in the midst of traffic.
+            for count in range(spec.min_shape[0], spec.max_shape[0] + 1):
+                runner.context((count, *size))
+            self._sizes[size], runner = runner, self._sizes.get(size)
+        finally:  # the one before, or the new one that failed
+            if runner:
+                runner.release(size)
+            self._close_idle()
+        return self._sizes[size]
+
+    def _load(self, spec: EngineSpec) -> EngineRunner:
+        """The runner of the engine that serves best; makes room for a new size before it takes memory."""
+        machine, cache = self._opened()
+        fault = 'no engine in the cache'
+        refused = {build for builds in _refused.values() for build in builds}
+        while engine := find_engine(cache, machine, spec, refused):
+            self._make_room()
+            if engine.key in self._runners:
+                return self._runners[engine.key]
+            try:
+                runner = EngineRunner(
+                    machine.cuda,
+                    machine.library,
+                    engine.plan,
+                    zero_copy=self._zero_copy and machine.gpu.integrated,
+                )
+            except PlanError as error:
+                cache.quarantine(engine, str(error))
+                refused.add(engine.build)
+                _refused.setdefault(engine.key, set()).add(engine.build)
+                fault = f'no engine that loads ({error.seen})'
+            else:
+                self._runners[engine.key] = runner
+                return runner
+        fields = fields_of(machine, spec)
+        if len(_refused.get(key_of(fields), ())) < 2:
+            raise _missing(spec, fault)
+        hopeless = EngineError(
+            f'the engine for {spec} does not load, built anew either', seen=fault, fix='run doctor'
+        )
+        _hopeless[fields['graph_sha256']] = str(hopeless)
+        raise hopeless
+
+    def _make_room(self) -> None:
+        """Leave the sizes that were not used for longest, for one more; none that has a batch under way."""
+        for size in list(self._sizes)[: max(0, len(self._sizes) - MAX_SIZES + 1)]:
+            if not self._sizes[size].is_busy(size):
+                self._sizes.pop(size).release(size)
+        self._close_idle()
+
+    def _close_idle(self) -> None:
+        """Close engines that serve no size, and forget the buffers that are gone."""
+        for key in [key for key, runner in self._runners.items() if runner not in self._sizes.values()]:
+            self._runners.pop(key).close()
+        self._contexts = {at: context for at, context in self._contexts.items() if context.is_open}
 
 
 def _missing(spec: EngineSpec, what: str) -> EngineMissingError:

@@ -46,9 +46,9 @@ class Unfinished:
         """Give the result its final name, once all of it has reached the disk."""
         try:
             for path in (self.path, *self.path.rglob('*')):
-                _sync(path)
+                sync(path)
             self.path.rename(self._final)
-            _sync(self._final.parent)
+            sync(self._final.parent)
         except OSError as err:
             raise self._unwritable(err) from err
         finally:
@@ -73,7 +73,8 @@ class Unfinished:
         return self._error(f'cannot write {self._final}', seen=err, fix='check permissions and free space')
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Make a file's content, or the names in a folder, outlast a power cut; raises OSError."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -94,3 +95,9 @@ def replacing(path: Path) -> Iterator[Path]:
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a text file in one go: whoever reads `path` finds the old text or the new one."""
+    with replacing(path) as unfinished:
+        unfinished.write_text(text, encoding='utf-8')

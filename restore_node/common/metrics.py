@@ -1,4 +1,4 @@
-"""PSNR and SSIM, and the conventions under which this package states them.
+"""PSNR and SSIM, and the conventions under which the node's figures are stated.
 
 Both compare uint8 RGB images `[H, W, 3]`, range 0..255, over all pixels and channels, with no alignment, no
 border cropped and no conversion to luma. Numbers of papers that score luma, crop, align first, or use
@@ -7,12 +7,17 @@ MATLAB's three-dimensional SSIM are not comparable with these.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
 from restore_node.common.errors import InputError
 
 PEAK = 255.0
+#: Equal images have no finite PSNR, and a mean needs a number: every image counts at most this much in one.
+PSNR_CAP_DB = 60.0
 SSIM_WINDOW = 11
 SSIM_SIGMA = 1.5
 SSIM_K1 = 0.01
@@ -65,22 +70,75 @@ def ssim(a: np.ndarray, b: np.ndarray) -> float:
             seen=f'{a.shape[1]}x{a.shape[0]}',
             wanted=f'{SSIM_WINDOW}x{SSIM_WINDOW}',
         )
-    x, y = a.astype(np.float64), b.astype(np.float64)
-    mean_x, mean_y = _window_mean(x), _window_mean(y)
-    variance_x = _window_mean(x * x) - mean_x**2
-    variance_y = _window_mean(y * y) - mean_y**2
-    covariance = _window_mean(x * y) - mean_x * mean_y
-    c1, c2 = (SSIM_K1 * PEAK) ** 2, (SSIM_K2 * PEAK) ** 2
-    similarity = ((2 * mean_x * mean_y + c1) * (2 * covariance + c2)) / (
-        (mean_x**2 + mean_y**2 + c1) * (variance_x + variance_y + c2)
-    )
-    return float(similarity.mean())
+    return float(inside(similarity_map(a, b, PEAK)).mean())
 
 
-def _window_mean(image: np.ndarray) -> np.ndarray:
+def inside(positions: np.ndarray) -> np.ndarray:
+    """Only the positions whose window stays inside the image: [H - 10, W - 10, ...]."""
     margin = SSIM_WINDOW // 2
-    blurred = cv2.GaussianBlur(image, (SSIM_WINDOW, SSIM_WINDOW), SSIM_SIGMA)
-    return blurred[margin:-margin, margin:-margin]
+    return positions[margin:-margin, margin:-margin]
+
+
+def plane_mean(image: np.ndarray) -> np.ndarray:
+    """The Gaussian mean around every pixel of every channel, the border repeated: float [H, W(, C)]."""
+    return cv2.GaussianBlur(image, (SSIM_WINDOW, SSIM_WINDOW), SSIM_SIGMA, borderType=cv2.BORDER_REPLICATE)
+
+
+def similarity_map(
+    a: np.ndarray, b: np.ndarray, peak: float, mean: Callable[[np.ndarray], np.ndarray] = plane_mean
+) -> np.ndarray:
+    """SSIM at every position, float64.
+
+    Args:
+        a: [H, W] or [H, W, C], 0..peak, of any type.
+        b: another of the same shape.
+        peak: the largest value that a pixel can have.
+        mean: the window.
+    """
+    a, b = a.astype(np.float64), b.astype(np.float64)
+    mean_a, mean_b = mean(a), mean(b)
+    covariance = mean(a * b) - mean_a * mean_b
+    variances = mean(a * a) - mean_a**2 + mean(b * b) - mean_b**2
+    c1, c2 = (SSIM_K1 * peak) ** 2, (SSIM_K2 * peak) ** 2
+    luminance = (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1)
+    return luminance * (2 * covariance + c2) / (variances + c2)
+
+
+def capped_psnr(a: np.ndarray, b: np.ndarray) -> float:
+    """`psnr` as it counts in a mean, at most `PSNR_CAP_DB`."""
+    return min(psnr(a, b), PSNR_CAP_DB)
+
+
+@dataclass(frozen=True)
+class BeforeAfter:
+    """How far a degraded and a restored image are from the truth, or means of that over many images.
+
+    Attributes:
+        psnr_degraded_db: before, dB, at most `PSNR_CAP_DB`.
+        psnr_restored_db: after, likewise.
+        ssim_degraded: before, at most 1.
+        ssim_restored: after, likewise.
+    """
+
+    psnr_degraded_db: float
+    psnr_restored_db: float
+    ssim_degraded: float
+    ssim_restored: float
+
+    @property
+    def gain_db(self) -> float:
+        """What restoration won in PSNR."""
+        return self.psnr_restored_db - self.psnr_degraded_db
+
+
+def compare_with_truth(degraded: np.ndarray, restored: np.ndarray, truth: np.ndarray) -> BeforeAfter:
+    """Compare what came in and what went out with the truth; images and errors as for `ssim`."""
+    return BeforeAfter(
+        capped_psnr(degraded, truth),
+        capped_psnr(restored, truth),
+        ssim(degraded, truth),
+        ssim(restored, truth),
+    )
 
 
 def _check(a: np.ndarray, b: np.ndarray) -> None:

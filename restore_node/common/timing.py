@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -26,6 +26,28 @@ class StageTimer:
             self.stages_ms[name] = (time.perf_counter_ns() - start) / 1e6
 
 
+def percentiles(values: Iterable[float], digits: int | None = None) -> dict[str, float]:
+    """p50, p95 and p99 by their names, rounded to `digits` places; empty where there are no values."""
+    found = np.array(list(values))
+    if not found.size:
+        return {}
+    marks = np.percentile(found, (50, 95, 99))
+    marks = marks if digits is None else np.round(marks, digits)
+    return dict(zip(('p50', 'p95', 'p99'), marks.tolist(), strict=True))
+
+
+def measure_ms(call: Callable[[], object], runs: int, warm_up: int) -> list[float]:
+    """Milliseconds of each of `runs` calls by the monotonic clock, after `warm_up` that are not counted."""
+    for _ in range(warm_up):
+        call()
+    times = []
+    for _ in range(runs):
+        start = time.perf_counter_ns()
+        call()
+        times.append((time.perf_counter_ns() - start) / 1e6)
+    return times
+
+
 class Percentiles:
     """p50, p95 and p99 over the last `window` values."""
 
@@ -38,7 +60,4 @@ class Percentiles:
 
     def summary(self) -> dict[str, float] | None:
         """`{'p50', 'p95', 'p99'}`, or None before the first value."""
-        if not self._values:
-            return None
-        p50, p95, p99 = np.percentile(np.array(self._values), (50, 95, 99))
-        return {'p50': float(p50), 'p95': float(p95), 'p99': float(p99)}
+        return percentiles(self._values) or None

@@ -1,7 +1,8 @@
 """Building a TensorRT plan from a model's graph: one function, and the choice of typing it follows.
 
 From TensorRT 10.12 networks are strongly typed: the fp16 graph says itself what is computed in fp16. Older
-ones get the fp32 graph and the flag that allows fp16, and TensorRT chooses by layer.
+ones get the fp32 graph and the flag that allows fp16, and TensorRT chooses by layer. What is computed in int8
+the int8 graph says, to both: by its pairs of QuantizeLinear and DequantizeLinear. Older ones need a flag.
 """
 
 from __future__ import annotations
@@ -12,9 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from restore_node.common.errors import EngineError, ModelError
-from restore_node.engine.progress import BuildProgress
 from restore_node.engine.spec import EngineSpec
-from restore_node.engine.trt import LOG, TensorRT
+from restore_node.engine.trt import LOG, BuildProgress, TensorRT
 from restore_node.model import INPUT_NAME, OUTPUT_NAME, Model
 
 #: Part of every engine's key: raise it when a change here makes other engines of the same inputs.
@@ -32,7 +32,7 @@ class Recipe:
     """How this TensorRT makes an engine of a precision.
 
     Attributes:
-        graph: the graph of the model that it starts from, `fp32` or `fp16`.
+        graph: the graph of the model that it starts from, `fp32`, `fp16` or `int8`.
         typing: `strong` or `weak`.
     """
 
@@ -41,12 +41,12 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class Plan:
+class SerializedEngine:
     """A serialised engine.
 
     Attributes:
         data: its bytes, in TensorRT's own memory.
-        precision: what was really obtained: `fp16`, `fp32` or `tf32`.
+        precision: what was really obtained: `int8`, `fp16`, `fp32` or `tf32`.
         typing: `strong` or `weak`.
         build_s: seconds that the build took.
         timing_cache: TensorRT's timing cache after the build, empty if it has none.
@@ -63,11 +63,19 @@ def choose_recipe(library: TensorRT, model: Model, precision: str) -> Recipe:
     """Choose graph and typing for a precision.
 
     Raises:
-        ModelError: the model has no fp16 graph and this TensorRT cannot do without.
+        ModelError: the model has no graph of this precision and this TensorRT cannot do without.
     """
     typing = STRONG if library.number >= STRONG_TYPING_SINCE else WEAK
     if precision == 'fp32':
         return Recipe('fp32', typing)
+    if precision == 'int8':
+        if precision in model.card.graphs:
+            return Recipe(precision, typing)
+        raise ModelError(
+            f'model {model.card.name} has no int8 graph',
+            wanted='one, which says where to quantise and by how much',
+            fix='make it with python -m training.commands.quantize, or take precision fp16',
+        )
     if typing == STRONG and 'fp16' in model.card.graphs:
         return Recipe('fp16', STRONG)
     if hasattr(library.module.BuilderFlag, 'FP16'):
@@ -87,7 +95,7 @@ def build_plan(
     *,
     progress: Callable[[str, float], None] = lambda phase, percent: None,
     timing_cache: bytes = b'',
-) -> Plan:
+) -> SerializedEngine:
     """Build an engine on this machine's GPU; takes minutes and cannot be interrupted from Python.
 
     Args:
@@ -96,7 +104,7 @@ def build_plan(
         spec: precision, range of shapes, effort and workspace.
         recipe: from `choose_recipe`.
         progress: called with a phase's name and percentage, from TensorRT's threads; see `BuildProgress`.
-        timing_cache: an earlier `Plan.timing_cache` of the same GPU and TensorRT.
+        timing_cache: an earlier `SerializedEngine.timing_cache` of the same GPU and TensorRT.
 
     Raises:
         EngineError: TensorRT refuses or fails, in its own words.
@@ -130,7 +138,7 @@ def build_plan(
     built_s = time.monotonic() - started
     timing_cache = _timing_cache_of(config)
     del parser, monitor, timings
-    return Plan(memoryview(data), precision, recipe.typing, built_s, timing_cache)
+    return SerializedEngine(memoryview(data), precision, recipe.typing, built_s, timing_cache)
 
 
 def _network_flags(trt: Any, recipe: Recipe) -> int:
@@ -175,15 +183,17 @@ def _check_network(network: Any) -> None:
 
 def _set_precision(trt: Any, builder: Any, config: Any, precision: str, recipe: Recipe) -> str:
     """Set or clear what decides the precision; return the one that this really gives."""
-    if precision == 'fp16':
-        if recipe.typing == STRONG:
-            return 'fp16'
-        config.set_flag(trt.BuilderFlag.FP16)
-        return 'fp16' if getattr(builder, 'platform_has_fast_fp16', True) else 'fp32'
-    if not hasattr(trt.BuilderFlag, 'TF32'):
-        return 'fp32'
-    config.clear_flag(trt.BuilderFlag.TF32)
-    return TF32 if config.get_flag(trt.BuilderFlag.TF32) else 'fp32'
+    if precision == 'fp32':
+        if not hasattr(trt.BuilderFlag, 'TF32'):
+            return 'fp32'
+        config.clear_flag(trt.BuilderFlag.TF32)
+        return TF32 if config.get_flag(trt.BuilderFlag.TF32) else 'fp32'
+    if recipe.typing == STRONG:
+        return precision
+    config.set_flag(trt.BuilderFlag.FP16)  # for int8, too: it may serve the layers that stay in float
+    if precision == 'int8':
+        config.set_flag(trt.BuilderFlag.INT8)
+    return precision if getattr(builder, f'platform_has_fast_{precision}', True) else 'fp32'
 
 
 def _pin_shapes(library: TensorRT, builder: Any, config: Any, spec: EngineSpec) -> None:

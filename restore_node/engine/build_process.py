@@ -15,19 +15,14 @@ COMMAND = (sys.executable, '-m', 'restore_node.tools.build_engine')
 PATIENCE_S = 5.0
 
 
-def build_arguments(spec: EngineSpec, min_psnr_db: float = 0.0) -> list[str]:
-    """Arguments of the build command (docs/contracts.md, section 8).
-
-    Args:
-        spec: what to build.
-        min_psnr_db: least likeness to ONNX Runtime on the CPU; 0 takes the command's own.
-    """
+def build_arguments(spec: EngineSpec) -> list[str]:
+    """Arguments that have the build command build a spec of one size (docs/contracts.md, section 8)."""
     batch, height, width = spec.opt_shape
     return [
         str(spec.model.graph()),
         *('--size', f'{width}x{height}', '--batch', str(batch), '--precision', spec.precision),
         *('--optimization-level', str(spec.optimization_level), '--workspace-mib', str(spec.workspace_mib)),
-        *(('--min-psnr', f'{min_psnr_db:g}') if min_psnr_db else ()),
+        *(('--min-psnr', f'{spec.min_psnr_db:g}') if spec.min_psnr_db else ()),
         *('--progress', 'json'),
     ]
 

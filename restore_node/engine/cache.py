@@ -12,18 +12,19 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+from restore_node.common.atomic import sync
 from restore_node.common.errors import EngineError
 from restore_node.engine.private_files import (
     locked,
     make_private_folder,
     read_private,
-    sync_folder,
     unwritable,
     write_private,
 )
@@ -74,9 +75,17 @@ class Engine:
     manifest: dict[str, Any]
     plan: bytes = field(repr=False)
 
+    @property
+    def build(self) -> str:
+        """What tells it from the engine of another build of the same key, even one of the same bytes."""
+        return str(self.manifest.get('build'))
+
 
 class EngineCache:
     """Engines by their key.
+
+    Several processes share it: nodes that find and quarantine, commands that build. Whatever is looked at and
+    then acted upon is looked at again under the lock of its key, and compared.
 
     Args:
         folder: default `cache_folder()`; made if it is missing.
@@ -92,6 +101,15 @@ class EngineCache:
         )
         for place in (self.folder, self._engines, self._quarantine, self._timing):
             make_private_folder(place)
+        self._held: set[str] = set()
+
+    def manifests(self) -> list[dict[str, Any]]:
+        """What is said of each engine, without a look at its plan; what cannot be read is left out."""
+        found = []
+        for path in sorted(self._engines.glob('*.json')):
+            with suppress(OSError, ValueError):
+                found.append(_parsed(path))
+        return found
 
     def find(self, key: str) -> Engine | None:
         """Return the engine of a key, or None; one that is damaged or not the user's own is quarantined.
@@ -101,20 +119,14 @@ class EngineCache:
         """
         try:
             return self._load(key)
-        except FileNotFoundError:
-            return None
         except (OSError, ValueError):
             pass
         # Whoever holds the lock may be between the plan and the manifest of a new one.
         with locked(self._lock_of(key)) as held:
-            if not held:
-                return None
             try:
-                return self._load(key)
-            except FileNotFoundError:
-                return None
+                return self._load(key) if held else None
             except (OSError, ValueError) as error:
-                self.quarantine(key, str(error))
+                self._put_away(key, str(error))
                 return None
 
     @contextmanager
@@ -129,10 +141,14 @@ class EngineCache:
             EngineError: the file system refuses.
         """
         with locked(self._lock_of(key), on_wait):
-            yield
+            self._held.add(key)
+            try:
+                yield
+            finally:
+                self._held.discard(key)
 
     def store(self, fields: Mapping[str, Any], plan: Buffer, about: Mapping[str, Any]) -> Engine:
-        """Keep an engine that has been verified; `lock` must be held.
+        """Keep an engine that has been verified, inside its `lock`.
 
         Args:
             fields: what its key is made of.
@@ -148,27 +164,27 @@ class EngineCache:
         """Keep an engine that failed its verification in quarantine; arguments and errors as for `store`."""
         self._write(self._quarantine, fields, plan, {**about, 'quarantined': _quarantined(reason)})
 
-    def quarantine(self, key: str, reason: str) -> None:
-        """Take an engine out of service; its manifest then says why.
+    def quarantine(self, engine: Engine, reason: str) -> bool:
+        """Take an engine out of service, unless another one has taken its place; its manifest then says why.
+
+        Returns:
+            Whether it was still there and is gone now. Otherwise somebody else has put it away, has built
+            another one, or is building one.
 
         Raises:
             EngineError: the disk refuses.
         """
-        plan, manifest = self._files(self._engines, key)
-        away, away_manifest = self._files(self._quarantine, key)
-        try:
-            known = _parsed(manifest)
-        except (OSError, ValueError):
-            known = {'format': FORMAT, 'key': key}
-        try:
-            # The manifest first: from then on there is no such engine.
-            manifest.unlink(missing_ok=True)
-            sync_folder(self._engines)
-            if plan.exists() or plan.is_symlink():
-                plan.replace(away)
-            write_private(away_manifest, _readable({**known, 'quarantined': _quarantined(reason)}))
-        except OSError as error:
-            raise unwritable(self._quarantine, error) from error
+        with locked(self._lock_of(engine.key)) as held:
+            if not held:
+                return False
+            try:
+                present = _parsed(self._files(self._engines, engine.key)[1])
+            except (OSError, ValueError):  # it is gone, or damaged, which `find` sees to
+                return False
+            is_it = present == engine.manifest
+            if is_it:
+                self._put_away(engine.key, reason)
+            return is_it
 
     def read_timing(self, gpu: str, tensorrt: str) -> bytes:
         """TensorRT's timing cache of a GPU and version; empty if there is none that is the user's own."""
@@ -178,11 +194,7 @@ class EngineCache:
             return b''
 
     def write_timing(self, gpu: str, tensorrt: str, data: Buffer) -> None:
-        """Keep TensorRT's timing cache.
-
-        Raises:
-            EngineError: the disk refuses.
-        """
+        """Keep TensorRT's timing cache; raises EngineError when the disk refuses."""
         path = self._timing_of(gpu, tensorrt)
         with locked(path.with_suffix('.lock'), on_wait=lambda: None):
             try:
@@ -190,9 +202,29 @@ class EngineCache:
             except OSError as error:
                 raise unwritable(path, error) from error
 
-    def _load(self, key: str) -> Engine:
+    def _put_away(self, key: str, reason: str) -> None:
+        plan, manifest = self._files(self._engines, key)
+        away, away_manifest = self._files(self._quarantine, key)
+        try:
+            known = _parsed(manifest)
+        except (OSError, ValueError):
+            known = {'format': FORMAT, 'key': key}
+        try:
+            # The manifest first: from then on there is no such engine.
+            manifest.unlink(missing_ok=True)
+            sync(self._engines)
+            if plan.exists() or plan.is_symlink():
+                plan.replace(away)
+            write_private(away_manifest, _readable({**known, 'quarantined': _quarantined(reason)}))
+        except OSError as error:
+            raise unwritable(self._quarantine, error) from error
+
+    def _load(self, key: str) -> Engine | None:
         path, manifest_path = self._files(self._engines, key)
-        manifest = _parsed(manifest_path)
+        try:
+            manifest = _parsed(manifest_path)
+        except FileNotFoundError:
+            return None
         if manifest.get('format') != FORMAT or manifest.get('key') != key:
             raise ValueError(f'manifest is of format {manifest.get("format")}, key {manifest.get("key")}')
         if not isinstance(manifest.get('fields'), dict) or key_of(manifest['fields']) != key:
@@ -209,12 +241,15 @@ class EngineCache:
         self, folder: Path, fields: Mapping[str, Any], plan: Buffer, about: Mapping[str, Any]
     ) -> Engine:
         key = key_of(fields)
+        if key not in self._held:
+            raise RuntimeError(f'engine {key} is written without its lock')
         path, manifest_path = self._files(folder, key)
         manifest = {
             'format': FORMAT,
             'key': key,
             'fields': dict(fields),
             **about,
+            'build': uuid4().hex,
             'plan_sha256': _digest(plan),
             'plan_bytes': memoryview(plan).nbytes,
             'created': _now(),
@@ -222,7 +257,7 @@ class EngineCache:
         text = _readable(manifest)
         try:
             manifest_path.unlink(missing_ok=True)
-            sync_folder(folder)
+            sync(folder)
             write_private(path, plan)
             write_private(manifest_path, text)
         except OSError as error:

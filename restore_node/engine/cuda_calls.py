@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from restore_node.common.errors import EngineError
-from restore_node.engine.cuda_runtime import Outcome, Runtime
+from restore_node.engine.cuda_runtime import CudaResult, Runtime
 
 _NOT_READY = 600
 
@@ -79,7 +79,7 @@ class CheckedCalls:
         """Call one function of `cuda_runtime.SIGNATURES`.
 
         Returns:
-            Its results, as `Outcome.values`.
+            Its results, as `CudaResult.values`.
 
         Raises:
             CudaOutOfMemoryError: no memory.
@@ -103,7 +103,7 @@ class CheckedCalls:
         refuse_if_lost('cudaGetDeviceProperties')
         return str(self._checked('cudaGetDeviceProperties', self.runtime.device_name(0))[0])
 
-    def _checked(self, function: str, outcome: Outcome) -> tuple[Any, ...]:
+    def _checked(self, function: str, outcome: CudaResult) -> tuple[Any, ...]:
         global _lost
         if outcome.code == 0:
             return outcome.values

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 
-class Outcome(NamedTuple):
+class CudaResult(NamedTuple):
     """What one call came to.
 
     Attributes:
@@ -30,13 +30,13 @@ class Runtime(Protocol):
 
     name: str
 
-    def call(self, function: str, *arguments: int) -> Outcome:
+    def call(self, function: str, *arguments: int) -> CudaResult:
         """Call a function of `SIGNATURES`; handles, addresses and enumerations are plain numbers."""
 
     def describe(self, code: int) -> tuple[str, str]:
         """Name of an error such as `cudaErrorNoDevice`, and NVIDIA's words for it."""
 
-    def device_name(self, device: int) -> Outcome:
+    def device_name(self, device: int) -> CudaResult:
         """The GPU's name as the only value, such as `Orin`."""
 
 
@@ -107,15 +107,15 @@ class CudaPython:
             'cudaStreamBeginCapture': {1: runtime.cudaStreamCaptureMode},
         }
 
-    def call(self, function: str, *arguments: int) -> Outcome:
+    def call(self, function: str, *arguments: int) -> CudaResult:
         """As `Runtime.call`."""
         given: list[Any] = list(arguments)
         for position, enumeration in self._enumerations.get(function, {}).items():
             given[position] = enumeration(given[position])
         code, *values = getattr(self._runtime, function)(*given)
         if int(code):
-            return Outcome(int(code))
-        return Outcome(0, tuple(v if isinstance(v, (int, float)) else self._number_of(v) for v in values))
+            return CudaResult(int(code))
+        return CudaResult(0, tuple(v if isinstance(v, (int, float)) else self._number_of(v) for v in values))
 
     def describe(self, code: int) -> tuple[str, str]:
         """As `Runtime.describe`."""
@@ -125,10 +125,10 @@ class CudaPython:
             return f'cudaError {code}', 'unknown to these bindings'
         return error.name, self._runtime.cudaGetErrorString(error)[1].decode()
 
-    def device_name(self, device: int) -> Outcome:
+    def device_name(self, device: int) -> CudaResult:
         """As `Runtime.device_name`."""
         code, properties = self._runtime.cudaGetDeviceProperties(device)
-        return Outcome(int(code)) if int(code) else Outcome(0, (_text(properties.name),))
+        return CudaResult(int(code)) if int(code) else CudaResult(0, (_text(properties.name),))
 
 
 class CudaLibrary:
@@ -152,7 +152,7 @@ class CudaLibrary:
         except (OSError, AttributeError) as error:  # no such library, no such function
             raise ImportError(str(error)) from error
 
-    def call(self, function: str, *arguments: int) -> Outcome:
+    def call(self, function: str, *arguments: int) -> CudaResult:
         """As `Runtime.call`."""
         given = iter(arguments)
         results: list[Any] = []
@@ -165,17 +165,17 @@ class CudaLibrary:
                 passed.append(next(given))
         code = self._functions[function](*passed)
         # ctypes turns a null pointer into None.
-        return Outcome(code, () if code else tuple(result.value or 0 for result in results))
+        return CudaResult(code, () if code else tuple(result.value or 0 for result in results))
 
     def describe(self, code: int) -> tuple[str, str]:
         """As `Runtime.describe`."""
         return _text(self._error_name(code)), _text(self._error_text(code))
 
-    def device_name(self, device: int) -> Outcome:
+    def device_name(self, device: int) -> CudaResult:
         """As `Runtime.device_name`."""
         properties = ctypes.create_string_buffer(_PROPERTIES_BYTES)
         code = self._properties(ctypes.addressof(properties), device)
-        return Outcome(code, () if code else (_text(properties.raw[:_NAME_BYTES]),))
+        return CudaResult(code, () if code else (_text(properties.raw[:_NAME_BYTES]),))
 
 
 def candidates() -> list[Callable[[], Runtime]]:

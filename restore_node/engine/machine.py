@@ -1,17 +1,28 @@
-"""Machine: the GPU and the TensorRT that engines are built and run on, opened in the order that is safe."""
+"""Machine: the GPU and the TensorRT that engines are built and run on, and which engines serve on it.
+
+Which engine is which, and which one serves, is decided here alone, for the build command and for the backend.
+An engine is known by everything it depends on. It serves every shape within its profile: one that was built
+for four cameras or for a range of sizes serves a single camera, too, and what fits best comes first.
+"""
 
 from __future__ import annotations
 
+import math
 import platform
 import sys
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from restore_node.common.errors import RestoreError
-from restore_node.engine.build import BUILDER_REVISION, Recipe
+from restore_node.engine.build import BUILDER_REVISION, choose_recipe
+from restore_node.engine.cache import Engine, EngineCache, key_of
 from restore_node.engine.cuda import Cuda, open_cuda
 from restore_node.engine.spec import EngineSpec
 from restore_node.engine.trt import load_tensorrt
 from restore_node.model import INPUT_NAME, OUTPUT_NAME
+
+#: Fields in which an engine may differ from what is asked for and serve all the same.
+_ELASTIC = ('shapes', 'optimization_level')
 
 
 class Machine:
@@ -36,21 +47,6 @@ class Machine:
             self.cuda.close()
             raise
 
-    def fields(self, spec: EngineSpec, recipe: Recipe) -> dict[str, Any]:
-        """What an engine's key is made of (docs/contracts.md, section 8)."""
-        return {
-            'graph_sha256': spec.model.card.graphs[recipe.graph]['sha256'],
-            'typing': recipe.typing,
-            'tensors': [INPUT_NAME, OUTPUT_NAME],
-            'builder_revision': BUILDER_REVISION,
-            'platform': f'{sys.platform} {platform.machine()}',
-            'gpu': self.gpu.name,
-            'compute_capability': self.gpu.capability,
-            'sm_count': self.gpu.sm_count,
-            **self.versions(),
-            **spec.fields(),
-        }
-
     def versions(self) -> dict[str, str]:
         """Versions of TensorRT, of the CUDA runtime and of the CUDA that the driver serves."""
         return {
@@ -68,3 +64,88 @@ class Machine:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def fields_of(machine: Machine, spec: EngineSpec) -> dict[str, Any]:
+    """What the key of this machine's engine for a spec is made of (docs/contracts.md, section 8).
+
+    Raises:
+        ModelError: the model has no graph that this TensorRT can use.
+    """
+    recipe, gpu = choose_recipe(machine.library, spec.model, spec.precision), machine.gpu
+    return {
+        'graph_sha256': spec.model.card.graphs[recipe.graph]['sha256'],
+        'typing': recipe.typing,
+        'tensors': [INPUT_NAME, OUTPUT_NAME],
+        'builder_revision': BUILDER_REVISION,
+        'platform': f'{sys.platform} {platform.machine()}',
+        'gpu': gpu.name,
+        'compute_capability': gpu.capability,
+        'sm_count': gpu.sm_count,
+        **machine.versions(),
+        **spec.fields(),
+    }
+
+
+def find_exact(cache: EngineCache, machine: Machine, spec: EngineSpec) -> Engine | None:
+    """The engine that was built for just this spec, if it is there and good enough; raises as below."""
+    fields = fields_of(machine, spec)
+    engine = cache.find(key_of(fields))
+    return engine if engine and _serves(engine.manifest, fields, spec) else None
+
+
+def find_engine(
+    cache: EngineCache, machine: Machine, spec: EngineSpec, refused: Collection[str] = ()
+) -> Engine | None:
+    """The engine that serves all shapes of a spec best: the exact one, or one with a wider profile.
+
+    Args:
+        cache: where engines lie.
+        machine: what they run on.
+        spec: what is wanted. An engine needs its optimization level at least, and its likeness at least.
+        refused: `Engine.build` of engines that are not wanted.
+
+    Returns:
+        The engine made for the nearest shape, of these the one with the narrowest profile and then with the
+        highest level; None if no engine serves.
+
+    Raises:
+        EngineError: the cache refuses.
+        ModelError: the model has no graph that this TensorRT can use.
+    """
+    exact = find_exact(cache, machine, spec)
+    if exact and exact.build not in refused:
+        return exact
+    fields = fields_of(machine, spec)
+    serving = [manifest for manifest in cache.manifests() if _serves(manifest, fields, spec)]
+    for manifest in sorted(serving, key=lambda manifest: _misfit(manifest, spec)):
+        engine = cache.find(manifest['key'])
+        if engine and engine.build not in refused and _serves(engine.manifest, fields, spec):
+            return engine
+    return None
+
+
+def _serves(manifest: Mapping[str, Any], fields: Mapping[str, Any], spec: EngineSpec) -> bool:
+    try:
+        built: dict[str, Any] = manifest['fields']
+        if any(built[name] != value for name, value in fields.items() if name not in _ELASTIC):
+            return False
+        smallest, _, largest = built['shapes']
+        return bool(
+            _within(smallest, spec.min_shape)
+            and _within(spec.max_shape, largest)
+            and built['optimization_level'] >= spec.optimization_level
+            and manifest['verified']['psnr_db'] >= spec.least_psnr_db
+        )
+    except (KeyError, TypeError, ValueError):  # a manifest of another hand
+        return False
+
+
+def _within(inner: Sequence[int], outer: Sequence[int]) -> bool:
+    return all(a <= b for a, b in zip(inner, outer, strict=True))
+
+
+def _misfit(manifest: Mapping[str, Any], spec: EngineSpec) -> tuple[float, float, int]:
+    smallest, best, largest = (math.prod(shape) for shape in manifest['fields']['shapes'])
+    distance = abs(math.log(best / math.prod(spec.opt_shape)))
+    return distance, largest / smallest, -manifest['fields']['optimization_level']

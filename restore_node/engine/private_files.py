@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from restore_node.common.atomic import replacing, sync
 from restore_node.common.errors import EngineError
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -62,27 +63,13 @@ def write_private(path: Path, data: bytes | bytearray | memoryview) -> None:
     Raises:
         OSError: the disk refuses; nothing is left behind.
     """
-    unfinished = path.with_name(f'.{path.name}.part')
-    unfinished.unlink(missing_ok=True)
-    try:
+    with replacing(path) as unfinished:
+        unfinished.unlink(missing_ok=True)
         with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), 'wb') as file:  # noqa: PTH123
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        unfinished.replace(path)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder outlast a power cut; raises OSError."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync(path.parent)
 
 
 @contextmanager

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from restore_node.common.errors import EngineError
-from restore_node.model import Model
+from restore_node.model import PRECISIONS, Model
 
-PRECISIONS = ('fp16', 'fp32')
+#: Least PSNR of an engine's images to ONNX Runtime on the CPU, by the precision that was asked for.
+LEAST_PSNR_DB = {'fp32': 60.0, 'fp16': 40.0, 'int8': 45.0}
 #: TensorRT counts a tensor's elements in 31 bits.
 MAX_ELEMENTS = 2**31 - 1
 
@@ -21,12 +22,13 @@ class EngineSpec:
 
     Attributes:
         model: the model.
-        precision: `fp16` or `fp32`; what is asked for, the manifest says what was obtained.
+        precision: `fp32`, `fp16` or `int8`; what is asked for, the manifest says what was obtained.
         min_shape: the smallest batch, as `(N, H, W)`; H and W multiples of the model's `size_multiple`.
         opt_shape: the one that the engine is fastest for.
         max_shape: the largest batch.
         optimization_level: TensorRT's effort, 0 (quick build) to 5.
         workspace_mib: GPU memory that a layer may use to work in.
+        min_psnr_db: least likeness of its images to ONNX Runtime's on the CPU; 0 takes `LEAST_PSNR_DB`.
 
     Raises:
         EngineError: an impossible value.
@@ -39,6 +41,7 @@ class EngineSpec:
     max_shape: Shape
     optimization_level: int = 3
     workspace_mib: int = 1024
+    min_psnr_db: float = 0.0
 
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
@@ -60,10 +63,18 @@ class EngineSpec:
             raise _impossible('optimization level', self.optimization_level, '0 to 5')
         if self.workspace_mib < 1:
             raise _impossible('workspace', f'{self.workspace_mib} MiB', '1 MiB or more')
+        if not self.min_psnr_db >= 0:
+            raise _impossible('likeness', f'{self.min_psnr_db:g} dB', '0 dB or more')
 
     @classmethod
     def for_cameras(
-        cls, model: Model, width: int, height: int, cameras: int = 1, precision: str = 'fp16', **effort: int
+        cls,
+        model: Model,
+        width: int,
+        height: int,
+        cameras: int = 1,
+        precision: str = 'fp16',
+        **settings: Any,
     ) -> EngineSpec:
         """Choose the shapes for a number of cameras of one size.
 
@@ -72,8 +83,8 @@ class EngineSpec:
             width: of the images, in pixels; rounded up to the model's `size_multiple`, as images are padded.
             height: likewise.
             cameras: how many frames may come as one batch.
-            precision: `fp16` or `fp32`.
-            **effort: `optimization_level`, `workspace_mib`.
+            precision: `fp32`, `fp16` or `int8`.
+            **settings: `optimization_level`, `workspace_mib`, `min_psnr_db`.
 
         Raises:
             EngineError: an impossible value.
@@ -81,12 +92,12 @@ class EngineSpec:
         multiple = model.card.size_multiple
         size = -(-height // multiple) * multiple, -(-width // multiple) * multiple
         most = (cameras, *size)
-        return cls(model, precision, (1, *size), most, most, **effort)
+        return cls(model, precision, (1, *size), most, most, **settings)
 
-    def covers(self, batch: int, height: int, width: int) -> bool:
-        """Whether an engine built for this can run a batch of uint8 `[batch, height, width, 3]`."""
-        shapes = zip(self.min_shape, (batch, height, width), self.max_shape, strict=True)
-        return all(low <= size <= high for low, size, high in shapes)
+    @property
+    def least_psnr_db(self) -> float:
+        """What an engine has to reach to be used, in dB."""
+        return self.min_psnr_db or LEAST_PSNR_DB[self.precision]
 
     def fields(self) -> dict[str, Any]:
         """Its part of an engine's key; the model's graph is the builder's part, which chooses it."""

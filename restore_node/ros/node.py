@@ -217,13 +217,13 @@ class RestoreNode(LifecycleNode):
             'precision': engine.precision,
             'optimization_level': engine.optimization_level,
             'workspace_mib': engine.workspace_mib,
+            'min_psnr_db': engine.min_psnr_db,
             'zero_copy': engine.zero_copy,
         }
         return LadderOptions(settings.backend, settings.device, settings.threads, options)
 
     def _start_build(self, missing: EngineMissingError, on_end: Callable[[str], None]) -> BuildProcess:
-        arguments = build_arguments(missing.spec, self.settings.engine.min_psnr_db)
-        return BuildProcess(arguments, on_end, self.get_logger().info)
+        return BuildProcess(build_arguments(missing.spec), on_end, self.get_logger().info)
 
     # Parameters.
 

@@ -141,7 +141,7 @@ class restore_parameters:
                     self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
 
                 if param.name == self.prefix_ + "engine.precision":
-                    validation_result = ParameterValidators.one_of(param, ["fp16", "fp32"])
+                    validation_result = ParameterValidators.one_of(param, ["fp16", "fp32", "int8"])
                     if validation_result:
                         return SetParametersResult(successful=False, reason=validation_result)
                     updated_params.engine.precision = param.value
@@ -271,7 +271,7 @@ class restore_parameters:
                 self.node_.declare_parameter(self.prefix_ + "threads", parameter, descriptor)
 
             if not self.node_.has_parameter(self.prefix_ + "engine.precision"):
-                descriptor = ParameterDescriptor(description=r"Precision of TensorRT engines: fp16 or fp32.", read_only = True)
+                descriptor = ParameterDescriptor(description=r"Precision of TensorRT engines: fp16, fp32, or int8 for a model that has an int8 graph.", read_only = True)
                 parameter = updated_params.engine.precision
                 self.node_.declare_parameter(self.prefix_ + "engine.precision", parameter, descriptor)
 
@@ -292,7 +292,7 @@ class restore_parameters:
                 self.node_.declare_parameter(self.prefix_ + "engine.workspace_mib", parameter, descriptor)
 
             if not self.node_.has_parameter(self.prefix_ + "engine.min_psnr_db"):
-                descriptor = ParameterDescriptor(description=r"A new engine is used only if its output is at least this like that of ONNX Runtime on the CPU, dB; 0 takes 40 for fp16 and 60 for fp32.", read_only = True)
+                descriptor = ParameterDescriptor(description=r"An engine is used only if its output is at least this like that of ONNX Runtime on the CPU, dB; 0 takes 40 for fp16, 45 for int8 and 60 for fp32.", read_only = True)
                 descriptor.floating_point_range.append(FloatingPointRange())
                 descriptor.floating_point_range[-1].from_value = 0.0
                 descriptor.floating_point_range[-1].to_value = 100.0
@@ -394,7 +394,7 @@ class restore_parameters:
             updated_params.threads = param.value
             param = self.node_.get_parameter(self.prefix_ + "engine.precision")
             self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
-            validation_result = ParameterValidators.one_of(param, ["fp16", "fp32"])
+            validation_result = ParameterValidators.one_of(param, ["fp16", "fp32", "int8"])
             if validation_result:
                 raise InvalidParameterValueException('engine.precision',param.value, 'Invalid value set during initialization for parameter engine.precision: ' + validation_result)
             updated_params.engine.precision = param.value

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import threading
 import time
@@ -23,6 +22,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import remove_ros_args
 
+from restore_node.common.atomic import replace_text
 from restore_node.common.errors import ReplayError, RestoreError
 from restore_node.messages.bag import BagReader, Topic
 from restore_node.messages.cdr import read_stamp_ns
@@ -126,9 +126,7 @@ class Player:
         }
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            part = path.with_name(f'.{path.name}.part')
-            part.write_text(json.dumps(report) + '\n', encoding='utf-8')
-            os.replace(part, path)
+            replace_text(path, json.dumps(report) + '\n')
         except OSError as error:
             raise ReplayError(
                 f'cannot write {path}', seen=error, fix='give a path in a writable folder'

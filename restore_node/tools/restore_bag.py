@@ -12,18 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from restore_node.common.console import progress_bar
 from restore_node.common.errors import BagError, EncodingError
 from restore_node.messages import codec
 from restore_node.messages.bag import BagReader, BagWriter, Message, Topic
 from restore_node.messages.cdr import COMPRESSED_IMAGE_TYPE, IMAGE_TYPE
 from restore_node.runtime.restore import Pipeline
-from restore_node.tools.shared.cli import (
-    add_model_arguments,
-    open_pipeline,
-    progress_bar,
-    run_command,
-    runs_on,
-)
+from restore_node.tools.shared.cli import add_model_arguments, open_pipeline, run_command, runs_on
 
 RESTORED_NAME = 'image_restored'
 COMPRESSED_SUFFIX = '/compressed'

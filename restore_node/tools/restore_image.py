@@ -16,20 +16,14 @@ import cv2
 import numpy as np
 
 from restore_node.common.atomic import Unfinished
+from restore_node.common.console import progress_bar
 from restore_node.common.errors import EncodingError, InputError
+from restore_node.common.image_files import IMAGE_SUFFIXES, VIDEO_SUFFIXES, images_under
 from restore_node.messages import codec, compressed
 from restore_node.messages.frame import Frame, Header
 from restore_node.runtime.restore import Pipeline
-from restore_node.tools.shared.cli import (
-    add_model_arguments,
-    open_pipeline,
-    progress_bar,
-    run_command,
-    runs_on,
-)
+from restore_node.tools.shared.cli import add_model_arguments, open_pipeline, run_command, runs_on
 
-IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp')
-VIDEO_SUFFIXES = ('.mp4', '.avi', '.mkv', '.mov', '.m4v', '.webm')
 JPEG_SIGNATURE, PNG_SIGNATURE = b'\xff\xd8', b'\x89PNG'
 DEFAULT_FPS = 30.0
 ENCODINGS = {1: 'mono8', 3: 'bgr8', 4: 'bgra8'}
@@ -128,9 +122,7 @@ def restore_folder(source: Path, out: Path, pipeline: Pipeline) -> int:
     Raises:
         InputError: there are no images, one cannot be written, or the output exists.
     """
-    paths = sorted(
-        path for path in source.rglob('*') if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
-    )
+    paths = images_under(source)
     if not paths:
         raise InputError(f'no images below {source}', wanted=' '.join(IMAGE_SUFFIXES))
     if source.resolve() in out.resolve().parents:

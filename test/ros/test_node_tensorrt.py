@@ -20,7 +20,7 @@ TRT = Path(__file__).resolve().parents[1] / 'trt'
 sys.path.insert(0, str(TRT))
 
 from bindings import CHOICE, installed  # noqa: E402
-from half_graph import add_half_graph  # noqa: E402
+from other_graphs import add_half_graph  # noqa: E402
 
 SIMULATED = 'Simulated Orin'
 LOST = {'cuda': {'cudaStreamSynchronize': 700, 'cudaEventSynchronize': 700}}

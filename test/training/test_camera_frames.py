@@ -15,7 +15,8 @@ from restore_node.messages.frame import Header
 from training.config.data import DataConfig, PhotographsConfig, SourceConfig
 from training.data.patch_source import PatchSource
 from training.data.photographs import find_photographs, hold_out
-from training.degradation.ranges import BlurRanges, DegradationConfig, SensorRanges
+from training.degradation.ranges import DegradationConfig, SensorRanges
+from training.degradation.real_motion import MotionRanges
 
 GREYS = [20 * index for index in range(12)]
 
@@ -118,7 +119,7 @@ def panning(tmp_path_factory):
     """A video in which a textured scene moves by six pixels a frame."""
     path = tmp_path_factory.mktemp('panning') / 'panning.avi'
     noise = np.random.default_rng(0).integers(0, 256, (160, 260, 3), np.uint8)
-    scene = cv2.normalize(cv2.GaussianBlur(noise, (0, 0), 2.5), None, 0, 255, cv2.NORM_MINMAX)
+    scene = cv2.normalize(cv2.GaussianBlur(noise, (0, 0), 1.0), None, 0, 255, cv2.NORM_MINMAX)
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'MJPG'), 10.0, (180, 160))
     for index in range(6):
         writer.write(np.ascontiguousarray(scene[:, 6 * index : 6 * index + 180]))
@@ -139,7 +140,7 @@ def test_a_frame_reads_on_to_the_end(panning, bag):
 def test_blur_between_frames_is_the_motion_of_the_camera(panning):
     degradation = DegradationConfig(
         kinds={'blur': 1.0},
-        blur=BlurRanges(extent_px=(1.0, 1.0), shutter=(1.0, 1.0)),
+        motion=MotionRanges(exposure=(2.0, 2.0), shake_share=0.0, highlight_share=0.0),
         sensor=SensorRanges(read_noise=(0.0, 0.0), shot_noise=(0.0, 0.0), jpeg_share=0.0),
     )
     sharp = PhotographsConfig((str(panning),), smallest_scale=1.0, real_motion=1.0)

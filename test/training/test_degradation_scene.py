@@ -14,12 +14,11 @@ from training.degradation.blur.ranges import BlurRanges, MovingObjectRanges
 from training.degradation.blur.scene import Blur
 from training.degradation.blur.trajectory import Trajectory
 from training.degradation.degrade import degrade, draw, truth
-from training.degradation.linear_light import to_display, to_linear
+from training.degradation.linear_light import to_display
 from training.degradation.ranges import (
     DegradationConfig,
     SensorRanges,
 )
-from training.degradation.video_blur import blur_between
 
 STILL = Trajectory(np.zeros((3, 2)), np.zeros(3), np.ones(3))
 
@@ -76,45 +75,9 @@ def test_a_frame_is_degraded_from_its_truth(rng):
     assert truth(sharp, replace(drawn, blur=None)) is sharp
 
 
-@pytest.mark.parametrize(('frames', 'shutter'), [(3, 1.0), (3, 0.5), (2, 1.0)])
-def test_the_exposure_between_frames_is_that_of_the_moving_camera(frames, shutter):
-    light = to_linear(data.stereo_motorcycle()[0])
-
-    def at(time):
-        return moved(light, 5.0 * time, 3.0 * time)[100:260, 100:300]
-
-    blurred, sharp = blur_between([to_display(at(time)) for time in range(frames)], shutter)
-    middle, half = (frames - 1) / 2.0, (frames - 1) * shutter / 2.0
-    exact, seen = exposure_of(at, middle - half, middle + half), to_display(at(middle))
-    assert psnr(exact, seen) < 28.0
-    assert psnr(blurred, exact) > 46.0
-    assert psnr(sharp, seen) > (40.0 if frames == 2 else 59.0)
-
-
-@pytest.mark.parametrize(
-    ('frames', 'shutter', 'named'),
-    [
-        (1, 1.0, 'two or more'),
-        (2, 0.0, 'shutter'),
-        (2, 1.5, 'shutter'),
-    ],
-)
-def test_frames_that_make_no_exposure_are_refused(frames, shutter, named):
-    with pytest.raises(ValueError, match=named):
-        blur_between([photograph(size=64)] * frames, shutter)
-
-
-def test_frames_of_two_sizes_and_tiny_ones_are_refused():
-    with pytest.raises(ValueError, match='one shape'):
-        blur_between([photograph(size=64), photograph(size=80)])
-    with pytest.raises(ValueError, match='32'):
-        blur_between([photograph(size=16)] * 2)
-
-
 @pytest.mark.parametrize(
     ('make', 'named'),
     [
-        (lambda: BlurRanges(shutter=(0.0, 0.5)), 'shutter'),
         (lambda: SensorRanges(jpeg_share=2.0), 'jpeg_share'),
     ],
 )

@@ -37,7 +37,7 @@ def sequences_root(tmp_path_factory):
     """Two sequences of five frames in which a textured scene moves."""
     root = tmp_path_factory.mktemp('sequences')
     noise = np.random.default_rng(0).integers(0, 256, (160, 260, 3), np.uint8)
-    scene = cv2.normalize(cv2.GaussianBlur(noise, (0, 0), 2.5), None, 0, 255, cv2.NORM_MINMAX)
+    scene = cv2.normalize(cv2.GaussianBlur(noise, (0, 0), 1.0), None, 0, 255, cv2.NORM_MINMAX)
     for name, speed in (('slow', 3), ('fast', 6)):
         (root / name).mkdir()
         for number in range(5):

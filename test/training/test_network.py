@@ -25,7 +25,8 @@ def test_output_has_the_size_of_the_input_and_starts_as_the_identity(name, multi
 
 
 @pytest.mark.parametrize(
-    ('name', 'most_macs'), [('lite-small', 8_000), ('lite', 20_000), ('lite-base', 100_000)]
+    ('name', 'most_macs'),
+    [('lite-small', 8_000), ('lite', 20_000), ('lite-deep', 20_000), ('lite-base', 100_000)],
 )
 def test_the_lite_family_is_cheap_and_easy_for_tensorrt(name, most_macs):
     """Plain convolutions without normalisation, in multiples of 16 channels but for the folded pixels."""

@@ -6,9 +6,13 @@ import pytest
 
 pytest.importorskip('pydantic', reason='the training environment is not set up')
 
-from restore_node.common.errors import ConfigError
+from restore_node.common.errors import ConfigError, InputError
+from training.config.data import DataConfig, SequencesConfig, SourceConfig
+from training.data.patch_source import PatchSource
 from training.data.photographs import CameraFrame
 from training.data.sequences import find_sequences
+from training.degradation.ranges import DegradationConfig
+from training.degradation.real_motion import MotionRanges
 
 
 @pytest.fixture
@@ -49,3 +53,40 @@ def test_where_no_frames_follow_each_other_is_an_error(root):
     for place in (root / 'short', root / 'nowhere', root / 'none*'):
         with pytest.raises(ConfigError, match='sequences'):
             find_sequences([str(place)])
+
+
+def source_of(root, **motion):
+    """Patches of the sequences under a folder, all blurred by their own motion."""
+    sharp = SequencesConfig((str(root),))
+    data = DataConfig((SourceConfig('mine', sequences=sharp),), patch_px=64, crop_px=64, pool=1, reuse=1)
+    degradation = DegradationConfig(kinds={'blur': 1.0}, motion=MotionRanges(**motion))
+    return PatchSource(find_sequences(sharp.roots), sharp, data, degradation, 3, 1)
+
+
+def noise(seed, size=(140, 160)):
+    return np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8)
+
+
+def test_where_motion_is_bad_another_place_is_taken(tmp_path):
+    scene = noise(0, (140, 260))
+    for name, frames in (
+        ('cuts', [noise(seed) for seed in range(4)]),
+        ('pan', [scene[:, 5 * step : 5 * step + 160] for step in range(4)]),
+    ):
+        (tmp_path / name).mkdir()
+        for number, frame in enumerate(frames):
+            cv2.imwrite(str(tmp_path / name / f'{number}.png'), np.ascontiguousarray(frame))
+    source = source_of(tmp_path, exposure=(1.0, 1.5), shake_share=0.0)
+    for index in range(4):
+        blurred, sharp = source.sample(index)
+        assert blurred.shape == sharp.shape == (64, 64, 3)
+        assert blurred.std() < 0.9 * sharp.std()
+
+
+def test_sequences_that_never_move_usably_are_one_line(tmp_path):
+    (tmp_path / 'cuts').mkdir()
+    for number in range(4):
+        cv2.imwrite(str(tmp_path / 'cuts' / f'{number}.png'), noise(number))
+    with pytest.raises(InputError, match='without usable motion, 200 places in a row') as caught:
+        source_of(tmp_path).sample(0)
+    assert '\n' not in str(caught.value)

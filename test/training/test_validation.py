@@ -13,6 +13,7 @@ from training.data.cutting import framed_cut
 from training.data.feed import open_feed
 from training.data.validation import ValidationSet
 from training.evaluation.quality import Quality, measure, score
+from training.evaluation.sheet import compare, draw_sheet
 
 
 @pytest.fixture
@@ -110,3 +111,11 @@ def test_images_made_worse_are_counted():
     assert found.made_worse == 0.5
     assert found.psnr_to_input_db == pytest.approx(42.11, abs=0.01)
     assert measure(lambda degraded: degraded, pairs).made_worse == 0.0
+
+
+def test_a_sheet_holds_pictures_of_different_sizes():
+    small, large = np.zeros((20, 30, 3), np.uint8), np.zeros((40, 50, 3), np.uint8)
+    sheet = draw_sheet({'a': [compare(small, small), compare(large, large)], 'b': [compare(small, small)]})
+    alone = draw_sheet({'a': [compare(small, small), compare(large, large)]})
+    assert sheet.shape[1] == alone.shape[1]
+    assert sheet.shape[0] > alone.shape[0]

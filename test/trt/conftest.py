@@ -14,11 +14,15 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from batches import CAMERAS
 from bindings import CHOICE, load
-from half_graph import add_half_graph
+from other_graphs import add_half_graph, add_int8_graph
 from simulated_gpu import SimulatedGpu
 from trt_doubles import DOUBLES, Double, World
 
+from restore_node.backends.registry import create_backend
+from restore_node.backends.tensorrt import TensorRTBackend
+from restore_node.engine.cuda import cuda_lost
 from restore_node.engine.trt import _load
 from restore_node.model import Model, load_model
 from restore_node.tools.build_engine.command import main as build_engine
@@ -48,20 +52,22 @@ def world(bindings: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         monkeypatch.setattr(bindings, double.__name__, double)
     monkeypatch.setattr('restore_node.engine.cuda.candidates', lambda: iter([lambda: world.gpu]))
     monkeypatch.setattr('restore_node.engine.cuda_calls._lost', None)
-    monkeypatch.setattr('restore_node.engine.slot._abandoned', [])
+    monkeypatch.setattr('restore_node.engine.run._abandoned', [])
     _load.cache_clear()
-    monkeypatch.setattr('restore_node.backends.tensorrt._given_back', set())
+    monkeypatch.setattr('restore_node.backends.tensorrt._refused', {})
+    monkeypatch.setattr('restore_node.backends.tensorrt._hopeless', {})
     monkeypatch.setenv('RESTORE_NODE_CACHE', str(tmp_path / 'cache'))
     return world
 
 
 @pytest.fixture
 def built(world: World, model: Model) -> Callable[..., None]:
-    """`built('64x32')` builds the model's engine for `cameras` of this size (width x height)."""
+    """`built('64x32')` builds the model's engine for `cameras` of this size (width x height); and options."""
 
-    def build(size: str, cameras: int = 3) -> None:
+    def build(size: str, cameras: int = CAMERAS, *options: str) -> None:
+        arguments = [str(model.graph()), '--size', size, '--batch', str(cameras), '--progress', 'json']
         with pytest.raises(SystemExit) as ended, redirect_stdout(StringIO()):
-            build_engine([str(model.graph()), '--size', size, '--batch', str(cameras), '--progress', 'json'])
+            build_engine([*arguments, *options])
         assert ended.value.code == 0
 
     return build
@@ -69,5 +75,18 @@ def built(world: World, model: Model) -> Callable[..., None]:
 
 @pytest.fixture
 def model(make_model: Callable[..., Path]) -> Model:
-    """A small model with both graphs; adds ten to every value."""
-    return load_model(str(add_half_graph(make_model(size_multiple=8))))
+    """A small model with all graphs; adds ten to every value."""
+    return load_model(str(add_int8_graph(add_half_graph(make_model(size_multiple=8)))))
+
+
+@pytest.fixture
+def backend(world: World, model: Model, built: Callable[..., None]) -> Iterator[TensorRTBackend]:
+    """The backend for three cameras of 8x8, not open yet, with its engine."""
+    built('8x8')
+    world.gpu.calls.clear()
+    backend = create_backend('tensorrt', model, 'cuda', cameras=CAMERAS)
+    assert isinstance(backend, TensorRTBackend)
+    yield backend
+    backend.close()
+    if not cuda_lost():
+        assert not world.gpu.leaks()

@@ -12,7 +12,7 @@ import ctypes
 from collections import Counter
 from collections.abc import Callable
 
-from restore_node.engine.cuda_runtime import Outcome
+from restore_node.engine.cuda_runtime import CudaResult
 
 NAMES = {
     2: 'cudaErrorMemoryAllocation',
@@ -56,23 +56,23 @@ class SimulatedGpu:
         self._recording: dict[int, list[Work]] = {}
         self._handles = iter(range(1, 10**6))
 
-    def call(self, function: str, *arguments: int) -> Outcome:
+    def call(self, function: str, *arguments: int) -> CudaResult:
         self.calls.append((function, arguments))
         code = self.failures.get(function, 0)
         if function == 'cudaStreamEndCapture' and code:
             self._recording.pop(arguments[0], None)
         if code:
-            return Outcome(code, (0,))
+            return CudaResult(code, (0,))
         if function in LENT_BY:
             self.lent[function] += 1
         self.lent.subtract(lend for lend, free in LENT_BY.items() if free == function)
-        return Outcome(0, getattr(self, f'_{function}')(*arguments) or ())
+        return CudaResult(0, getattr(self, f'_{function}')(*arguments) or ())
 
     def describe(self, code: int) -> tuple[str, str]:
         return NAMES[code], 'as the test wants it'
 
-    def device_name(self, device: int) -> Outcome:
-        return Outcome(0, ('Simulated Orin',))
+    def device_name(self, device: int) -> CudaResult:
+        return CudaResult(0, ('Simulated Orin',))
 
     def count(self, function: str) -> int:
         """How often a function was called."""

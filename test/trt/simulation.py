@@ -17,7 +17,7 @@ from simulated_gpu import SimulatedGpu
 from trt_doubles import DOUBLES, Builder, Double, World
 
 import restore_node.engine.cuda
-from restore_node.engine.cuda_runtime import Outcome
+from restore_node.engine.cuda_runtime import CudaResult
 
 #: Names the file that tells what fails.
 FAULTS = 'RESTORE_NODE_TEST_FAULTS'
@@ -32,7 +32,7 @@ def faults() -> dict[str, Any]:
 class TroubledGpu(SimulatedGpu):
     """Fails as the file says."""
 
-    def call(self, function: str, *arguments: int) -> Outcome:
+    def call(self, function: str, *arguments: int) -> CudaResult:
         self.failures = faults().get('cuda', {})
         return super().call(function, *arguments)
 

@@ -1,53 +1,23 @@
-"""The TensorRT backend over the true bindings: the contract, the engine cache, and every way it can fail."""
+"""The TensorRT backend over the true bindings: how it runs frames and finds its engines."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 import pytest
+from batches import CAMERAS, plus_ten, ramp
 from trt_doubles import World
 
-from restore_node.backends.registry import create_backend
 from restore_node.backends.tensorrt import TensorRTBackend
 from restore_node.common.errors import (
     BackendError,
     EngineError,
     EngineMissingError,
-    ModelError,
-    UnavailableError,
 )
-from restore_node.engine import slot as slots
 from restore_node.engine.cache import EngineCache
-from restore_node.engine.cuda import CudaError, CudaLostError, CudaOutOfMemoryError, cuda_lost
 from restore_node.engine.spec import EngineSpec
 from restore_node.model import Model
-
-CAMERAS = 3  # what `built` builds for
-
-
-@pytest.fixture
-def backend(world: World, model: Model, built: Callable[..., None]) -> Iterator[TensorRTBackend]:
-    """The backend for three cameras of 8x8, not open yet, with its engine."""
-    built('8x8')
-    world.gpu.calls.clear()
-    backend = create_backend('tensorrt', model, 'cuda', cameras=CAMERAS)
-    assert isinstance(backend, TensorRTBackend)
-    yield backend
-    backend.close()
-    if not cuda_lost():
-        assert not world.gpu.leaks()
-
-
-def ramp(batch: np.ndarray) -> np.ndarray:
-    batch[:] = np.arange(batch.size).reshape(batch.shape) % 256
-    return batch
-
-
-def plus_ten(batch: np.ndarray) -> np.ndarray:
-    return np.minimum(batch.astype(int) + 10, 255)
-
 
 # Running.
 
@@ -233,126 +203,3 @@ def test_full_gpu_is_not_blamed_on_the_engine(backend: TensorRTBackend, world: W
         assert not quarantined()
         world.faults.clear()
         backend.restore(backend.staging(1, 8, 8))
-
-
-# Failures.
-
-
-@pytest.mark.parametrize(
-    ('name', 'answer'),
-    [
-        ('Runtime', TypeError('factory function returned nullptr')),
-        ('ICudaEngine.create_execution_context', None),
-        ('ICudaEngine.create_execution_context', TypeError('factory function returned nullptr')),
-        ('ICudaEngine.get_tensor_profile_shape', RuntimeError('no such profile')),
-        ('IExecutionContext.set_input_shape', False),
-        ('IExecutionContext.infer_shapes', RuntimeError('cannot infer')),
-        ('IExecutionContext.infer_shapes', ['degraded']),
-        ('IExecutionContext.set_tensor_address', False),
-        ('IExecutionContext.execute_async_v3', False),
-        ('IExecutionContext.execute_async_v3', RuntimeError('native failure')),
-    ],
-    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
-)
-def test_failure_is_told_in_tensorrts_words_and_mended(
-    backend: TensorRTBackend, world: World, name: str, answer: Any
-) -> None:
-    world.faults[name] = answer
-    backend.open()
-    with pytest.raises(EngineError, match='as the test wants it'):
-        backend.staging(1, 8, 8)
-    backend.close()
-    assert not world.gpu.leaks()
-    world.faults.clear()
-    with backend:
-        batch = ramp(backend.staging(1, 8, 8))
-        np.testing.assert_array_equal(backend.restore(batch), plus_ten(batch))
-
-
-@pytest.mark.parametrize(
-    ('name', 'answer'),
-    [
-        ('ICudaEngine.get_tensor_dtype', 'HALF'),
-        ('ICudaEngine.get_tensor_format', 'CHW4'),
-        ('ICudaEngine.get_tensor_location', 'HOST'),
-        ('ICudaEngine.get_tensor_mode', 'OUTPUT'),
-        ('ICudaEngine.get_tensor_name', 'image'),
-        ('ICudaEngine.get_tensor_shape', (1, 3, 8, 8)),
-        ('IExecutionContext.get_tensor_shape', (1, 16, 16, 3)),
-    ],
-)
-def test_engine_of_another_contract_is_refused(
-    backend: TensorRTBackend, world: World, name: str, answer: Any
-) -> None:
-    kinds = {
-        'dtype': 'DataType',
-        'format': 'TensorFormat',
-        'location': 'TensorLocation',
-        'mode': 'TensorIOMode',
-    }
-    kind = kinds.get(name.rpartition('_')[2])
-    value = getattr(getattr(world.trt, kind), answer) if kind else answer
-    world.faults[name] = world.trt.Dims(value) if isinstance(value, tuple) else value
-    with backend, pytest.raises(ModelError, match=r'does not keep the contract|gives another size'):
-        backend.staging(1, 8, 8)
-
-
-@pytest.mark.parametrize(
-    'function', ['cudaMalloc', 'cudaHostAlloc', 'cudaEventCreateWithFlags', 'cudaStreamCreateWithPriority']
-)
-def test_out_of_memory_leaves_nothing_behind(backend: TensorRTBackend, world: World, function: str) -> None:
-    world.gpu.failures[function] = 2
-    with backend:
-        with pytest.raises(CudaOutOfMemoryError, match=function):
-            backend.staging(1, 8, 8)
-        world.gpu.failures.clear()
-        assert not world.gpu.leaks()
-        backend.restore(backend.staging(1, 8, 8))
-
-
-@pytest.mark.parametrize('function', ['cudaEventSynchronize', 'cudaGraphLaunch'])
-def test_sticky_error_ends_cuda_for_this_process(
-    backend: TensorRTBackend, world: World, model: Model, function: str
-) -> None:
-    backend.open()
-    batch = backend.staging(1, 8, 8)
-    world.gpu.failures[function] = 700
-    with pytest.raises(CudaError, match='cudaErrorIllegalAddress') as raised:
-        backend.restore(batch)
-    assert raised.value.sticky
-    world.gpu.calls.clear()
-    with pytest.raises(CudaLostError):
-        backend.restore(batch)
-    backend.close()
-    with pytest.raises(CudaLostError):
-        TensorRTBackend(model).open()
-    assert not world.gpu.calls
-    # TensorRT's objects would call CUDA as they are freed.
-    assert {type(thing).__name__ for thing in slots._abandoned} == {
-        'IExecutionContext',
-        'ICudaEngine',
-        'Runtime',
-    }
-
-
-def test_failure_of_tensorrt_that_hides_a_sticky_error(backend: TensorRTBackend, world: World) -> None:
-    world.gpu.failures['cudaStreamBeginCapture'] = 900
-    backend.open()
-    batch = backend.staging(1, 8, 8)
-    world.faults['IExecutionContext.execute_async_v3'] = False
-    world.gpu.failures['cudaStreamQuery'] = 700
-    with pytest.raises(CudaError, match='cudaErrorIllegalAddress'):
-        backend.restore(batch)
-    assert cuda_lost()
-
-
-def test_cpu_is_no_device_for_it(model: Model) -> None:
-    with pytest.raises(BackendError, match="no such device: got 'cpu', want auto or cuda"):
-        create_backend('tensorrt', model, 'cpu')
-
-
-def test_version_that_is_too_old(world: World, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(world.trt, '__version__', '8.5.2.2')
-    with pytest.raises(UnavailableError, match=r'too old: got 8.5.2.2, want 10.0'):
-        TensorRTBackend(model).open()
-    assert not world.gpu.leaks()

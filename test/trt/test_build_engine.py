@@ -16,7 +16,7 @@ from restore_node.model import Model
 from restore_node.tools.build_engine.command import main
 
 
-class Outcome:
+class Done:
     """What a run of the command gave.
 
     Attributes:
@@ -33,19 +33,19 @@ class Outcome:
         return self.said[-1]
 
 
-Run = Callable[..., Outcome]
+Run = Callable[..., Done]
 
 
 @pytest.fixture
 def run(world: World, model: Model, capfd: pytest.CaptureFixture[str]) -> Run:
     """`run('--size', '24x16', ...)` runs the command with JSON on stdout."""
 
-    def run(*arguments: str, path: Path | None = None) -> Outcome:
+    def run(*arguments: str, path: Path | None = None) -> Done:
         capfd.readouterr()
         with pytest.raises(SystemExit) as ended:
             main([str(path or model.graph()), '--progress', 'json', *arguments])
         assert isinstance(ended.value.code, int)
-        return Outcome(ended.value.code, capfd.readouterr().out)
+        return Done(ended.value.code, capfd.readouterr().out)
 
     return run
 
@@ -64,7 +64,7 @@ def test_engine_is_built_verified_and_kept(run: Run, world: World, model: Model)
     assert manifest['fields']['tensorrt'] == manifest['versions']['tensorrt'] == world.trt.__version__
     verified = manifest['verified']
     assert (verified['images'], verified['psnr_db'], verified['threshold_db']) == (2, 100.0, 40.0)
-    assert verified['reference'] == 'onnxruntime CPUExecutionProvider'
+    assert verified['reference'] == 'onnxruntime CPUExecutionProvider fp32'
     assert not world.gpu.leaks()
 
 
@@ -101,6 +101,7 @@ def test_every_choice_makes_another_engine(run: Run) -> None:
         (),
         ('--batch', '2'),
         ('--precision', 'fp32'),
+        ('--precision', 'int8'),
         ('--optimization-level', '5'),
         ('--workspace-mib', '512'),
         ('--max-size', '48x32'),
@@ -116,14 +117,23 @@ def test_range_of_sizes_is_verified_at_its_ends(run: Run) -> None:
     assert done.last['manifest']['verified']['images'] == 2 * (1 + 2 + 2)
 
 
-@pytest.mark.parametrize(('precision', 'damage'), [('fp16', 3), ('fp32', 1)])
+def test_int8_engine_is_held_to_its_own_graph(run: Run, world: World) -> None:
+    done = run('--size', '24x16', '--precision', 'int8')
+    manifest = done.last['manifest']
+    verified = manifest['verified']
+    assert (done.code, manifest['precision'], manifest['fields']['precision']) == (0, 'int8', 'int8')
+    assert (verified['psnr_db'], verified['threshold_db']) == (100.0, 45.0)
+    assert verified['reference'] == 'onnxruntime CPUExecutionProvider int8'
+
+
+@pytest.mark.parametrize(('precision', 'damage'), [('fp16', 3), ('int8', 2), ('fp32', 1)])
 def test_engine_that_computes_something_else_is_never_served(
     run: Run, world: World, precision: str, damage: int
 ) -> None:
     world.damage = damage
     done = run('--size', '24x16', '--precision', precision)
     assert done.code == 1
-    threshold = {'fp16': 40, 'fp32': 60}[precision]
+    threshold = {'fp16': 40, 'int8': 45, 'fp32': 60}[precision]
     assert not plans('engines')
     (plan,) = plans('quarantine')
     manifest = json.loads(plan.with_suffix('.json').read_text())

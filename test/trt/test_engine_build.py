@@ -14,12 +14,12 @@ import trt_doubles
 from trt_doubles import TIMINGS, World
 
 from restore_node.common.errors import BackendError, EngineError, ModelError
-from restore_node.engine.build import Plan, build_plan, choose_recipe
+from restore_node.engine.build import SerializedEngine, build_plan, choose_recipe
 from restore_node.engine.machine import Machine
 from restore_node.engine.spec import EngineSpec
 from restore_node.model import Model, load_model
 
-Build = Callable[..., Plan]
+Build = Callable[..., SerializedEngine]
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def machine(world: World) -> Iterator[Machine]:
 def build(machine: Machine, model: Model) -> Build:
     """`build(precision='fp16', graph=None, **options)` builds an engine of the model for one 16x24 camera."""
 
-    def build(precision: str = 'fp16', graph: bytes | None = None, **options: Any) -> Plan:
+    def build(precision: str = 'fp16', graph: bytes | None = None, **options: Any) -> SerializedEngine:
         spec = EngineSpec.for_cameras(model, 24, 16, precision=precision, workspace_mib=256)
         recipe = choose_recipe(machine.library, model, precision)
         data = model.graph(recipe.graph).read_bytes() if graph is None else graph
@@ -65,6 +65,31 @@ def test_fp32_is_without_tf32(build: Build, world: World, model: Model) -> None:
     assert (plan.precision, plan.typing) == ('fp32', 'strong' if is_strong(world) else 'weak')
     assert bytes(plan.data).endswith(model.graph('fp32').read_bytes())
     assert not world.config._flags
+
+
+def test_int8_computes_what_the_int8_graph_says(build: Build, world: World, model: Model) -> None:
+    plan = build('int8')
+    strong = is_strong(world)
+    assert (plan.precision, plan.typing) == ('int8', 'strong' if strong else 'weak')
+    assert bytes(plan.data).endswith(model.graph('int8').read_bytes())
+    assert world.network._is_strong() == strong
+    flags = {flag.name for flag in world.config._flags}
+    assert flags == ({'TF32'} if strong else {'TF32', 'FP16', 'INT8'})
+
+
+def test_int8_on_a_gpu_without_it_is_said(
+    build: Build, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if is_strong(world):
+        pytest.skip('a strongly typed network is not asked what the GPU is fast at')
+    monkeypatch.setattr(trt_doubles.Builder, 'platform_has_fast_int8', property(lambda self: False))
+    assert build('int8').precision == 'fp32'
+
+
+def test_model_without_int8_graph(machine: Machine, make_model: Callable[..., Path]) -> None:
+    model = load_model(str(make_model(name='single')))
+    with pytest.raises(ModelError, match=r'single has no int8 graph.*quantize, or take precision fp16'):
+        choose_recipe(machine.library, model, 'int8')
 
 
 def test_tf32_that_stays_is_said(build: Build, world: World) -> None:

@@ -93,6 +93,10 @@ class Builder(_Made):
     def platform_has_fast_fp16(self) -> bool:
         return True
 
+    @property
+    def platform_has_fast_int8(self) -> bool:
+        return True
+
     def create_network(self, flags: int = 0) -> INetworkDefinition:
         self.world.network = INetworkDefinition(flags)
         return self.world.network
@@ -111,6 +115,10 @@ class Builder(_Made):
         half = getattr(trt.BuilderFlag, 'FP16', None)
         if network._is_strong() and half in config._flags:
             self.world.log('Error Code 4: precision flags are not allowed in a strongly typed network')
+            return None
+        needs_flag = network._is_quantised() and not network._is_strong()
+        if needs_flag != (getattr(trt.BuilderFlag, 'INT8', None) in config._flags):
+            self.world.log('Error Code 4: the INT8 flag does not fit the network')
             return None
         if not network._graph or len(config._profiles) != 1:
             self.world.log('Network has dynamic inputs, but no optimization profile has been defined')
@@ -159,6 +167,9 @@ class INetworkDefinition(Double):
         trt = self.world.trt
         strong = 1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
         return bool(self._flags & strong) or not hasattr(trt.BuilderFlag, 'FP16')
+
+    def _is_quantised(self) -> bool:
+        return b'QuantizeLinear' in self._graph
 
     @property
     def num_inputs(self) -> int:

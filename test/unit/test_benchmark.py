@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from restore_node.common.timing import measure_ms, percentiles
 from restore_node.messages import codec
 from restore_node.tools.benchmark import command
 from restore_node.tools.benchmark.contest import FLOOR, Entry, image_message, run_contest
 from restore_node.tools.benchmark.result import entries_as_dicts
 from restore_node.tools.shared.host import describe_host, host_line
-from restore_node.tools.shared.measuring import measure_ms, percentiles
 
 STAGES = {'decode', 'convert', 'restore', 'gate', 'encode', 'total'}
 

@@ -11,7 +11,8 @@ from restore_node.engine.build_process import BuildProcess, build_arguments
 from restore_node.engine.spec import EngineSpec
 from restore_node.model import load_model
 
-SOON = 20.0
+#: Only a build that hangs takes so long.
+SOON = 300.0
 
 
 class Build:

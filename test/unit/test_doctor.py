@@ -237,9 +237,9 @@ def gpu_doctor(tensorrt, doctor, tmp_path, model) -> Doctor:
     """A doctor whose processes see a simulated GPU."""
     if not (ROOT / '.venv' / 'trt' / f'{tensorrt}-{Path(sys.prefix).name}' / '.stamp').is_file():
         pytest.skip(f'no bindings of TensorRT {tensorrt} for this Python: run dev/setup.sh trt')
-    from half_graph import add_half_graph
+    from other_graphs import add_half_graph, add_int8_graph
 
-    add_half_graph(model)
+    add_int8_graph(add_half_graph(model))
     doctor.environment[CHOICE] = tensorrt
     doctor.environment[FAULTS] = str(tmp_path / 'faults.json')
     doctor.environment['PYTHONPATH'] = f'{TRT / "site"}{os.pathsep}{ROOT}'
@@ -252,6 +252,7 @@ def test_gpu_path_works(gpu_doctor, model, typing):
     assert code == 0, report
     assert findings['CUDA']['facts']['name'] == 'Simulated Orin'
     assert findings['TensorRT']['facts']['typing'] == typing
+    assert 'or in int8' in findings['TensorRT']['detail']
     assert findings['engine']['state'] == OK
     assert 'verified on 2 images' in findings['engine']['detail']
     assert report['verdict'].startswith(

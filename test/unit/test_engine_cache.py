@@ -1,36 +1,17 @@
-"""The engine cache: whole and ours or not at all, also when processes race, die or run out of disk."""
+"""The engine cache in one process: whole and ours, or not at all."""
 
 from __future__ import annotations
 
 import json
 import os
-import signal
 import stat
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
+from cached_engines import ABOUT, FIELDS, KEY, PLAN, files, manifest_in, names
 
 from restore_node.common.errors import EngineError
 from restore_node.engine.cache import EngineCache, cache_folder, key_of
-
-FIELDS = {'graph': 'ab' * 32, 'tensorrt': '10.3.0.30', 'shapes': [[1, 64, 64]], 'gpu': 'Orin'}
-KEY = key_of(FIELDS)
-PLAN = bytes(range(256)) * 64
-ABOUT = {'precision': 'fp16', 'verified': {'psnr_db': 51.2}, 'build_s': 3.5}
-
-# What another process does with the same cache: `fields` and `cache` are there.
-PRELUDE = f"""
-import os, resource, sys, time
-from pathlib import Path
-from restore_node.engine import cache as cache_module, private_files
-from restore_node.engine.cache import EngineCache, key_of
-from restore_node.common.errors import EngineError
-fields = {FIELDS!r}
-cache = EngineCache(Path(sys.argv[1]))
-"""
 
 
 @pytest.fixture
@@ -41,28 +22,6 @@ def folder(tmp_path) -> Path:
 @pytest.fixture
 def cache(folder) -> EngineCache:
     return EngineCache(folder)
-
-
-def files(folder: Path) -> set[str]:
-    found = (path.relative_to(folder).as_posix() for path in folder.rglob('*') if not path.is_dir())
-    return {name for name in found if not name.endswith('.lock')}
-
-
-def names(*places: str) -> set[str]:
-    return {f'{place}/{KEY[:32]}.{kind}' for place in places for kind in ('plan', 'json')}
-
-
-def manifest_in(folder: Path, place: str) -> dict:
-    return json.loads((folder / place / f'{KEY[:32]}.json').read_text())
-
-
-def other_process(folder: Path, code: str) -> subprocess.Popen:
-    return subprocess.Popen(
-        [sys.executable, '-c', PRELUDE + code, str(folder)],
-        cwd=Path(__file__).resolve().parents[2],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
 
 
 def test_an_engine_is_found_as_it_was_stored(cache, folder):
@@ -207,13 +166,13 @@ def test_an_engine_under_the_name_of_another_is_not_it(cache, folder):
 
 def test_an_engine_that_does_not_load_is_taken_out_with_the_reason(cache, folder):
     with cache.lock(KEY):
-        cache.store(FIELDS, PLAN, ABOUT)
-    cache.quarantine(KEY, 'TensorRT: version mismatch')
+        engine = cache.store(FIELDS, PLAN, ABOUT)
+    assert cache.quarantine(engine, 'TensorRT: version mismatch')
     assert cache.find(KEY) is None
     assert files(folder) == names('quarantine')
     assert manifest_in(folder, 'quarantine')['build_s'] == ABOUT['build_s']
     assert manifest_in(folder, 'quarantine')['quarantined']['reason'] == 'TensorRT: version mismatch'
-    cache.quarantine(KEY, 'again')  # another process was faster
+    assert not cache.quarantine(engine, 'again')  # another process was faster
 
 
 def test_an_engine_that_fails_its_verification_is_never_served(cache, folder):
@@ -279,101 +238,14 @@ def test_timings_are_kept_by_gpu_and_version(cache, folder):
     assert cache.read_timing('NVIDIA H200', '10.3.0.30') == b'', 'not ours alone any more'
 
 
-def test_two_processes_build_an_engine_once(folder):
-    build = """
-key = key_of(fields)
-with cache.lock(key, on_wait=lambda: print('waits', flush=True)):
-    engine = cache.find(key)
-    if engine is None:
-        print('builds', flush=True)
-        time.sleep(0.7)
-        engine = cache.store(fields, os.urandom(100_000), {'builder': os.getpid()})
-print(engine.manifest['plan_sha256'])
-"""
-    EngineCache(folder)
-    processes = [other_process(folder, build) for _ in range(2)]
-    first, second = sorted(process.communicate(timeout=30)[0].split() for process in processes)
-    assert first[0] == 'builds'
-    assert second[0] == 'waits'
-    assert first[1] == second[1]
-    assert files(folder) == names('engines')
-
-
-def test_while_an_engine_is_built_others_go_on_without(cache, folder):
-    """A node asks for an engine while its child builds it: no waiting, and nothing quarantined."""
+def test_writing_without_the_lock_is_a_mistake(cache, folder):
+    with pytest.raises(RuntimeError, match='without its lock'):
+        cache.store(FIELDS, PLAN, ABOUT)
     with cache.lock(KEY):
-        cache.store(FIELDS, PLAN, ABOUT)
-    storing = other_process(
-        folder,
-        """
-write = cache_module.write_private
-def slow(path, data):
-    if path.suffix == '.json':
-        print('between', flush=True)
-        time.sleep(1)
-    write(path, data)
-cache_module.write_private = slow
-with cache.lock(key_of(fields)):
-    cache.store(fields, b'new plan', {})
-""",
-    )
-    assert storing.stdout.readline() == 'between\n'
-    start = time.monotonic()
-    assert cache.find(KEY) is None
-    assert time.monotonic() - start < 0.5
-    assert storing.wait(30) == 0
-    assert cache.find(KEY).plan == b'new plan'
-    assert files(folder) == names('engines')
-
-
-@pytest.mark.parametrize('where', ['plan', 'json'])
-def test_a_process_killed_while_it_stores_leaves_no_engine(cache, folder, where):
-    with cache.lock(KEY):
-        cache.store(FIELDS, PLAN, ABOUT)
-    killed = other_process(
-        folder,
-        f"""
-sync = os.fsync
-def stop(handle):
-    if os.readlink(f'/proc/self/fd/{{handle}}').endswith('.{where}.part'):
-        print('writing', flush=True)
-        time.sleep(60)
-    sync(handle)
-os.fsync = stop
-with cache.lock(key_of(fields)):
-    cache.store(fields, bytes(200_000), {{}})
-""",
-    )
-    assert killed.stdout.readline() == 'writing\n'
-    killed.send_signal(signal.SIGKILL)
-    killed.wait(30)
-    assert cache.find(KEY) is None
-    with cache.lock(KEY, on_wait=lambda: pytest.fail('the lock outlived its holder')):
-        cache.store(FIELDS, PLAN, ABOUT)
-    assert cache.find(KEY).plan == PLAN
-    assert files(folder) == names('engines'), 'what was left is gone'
-
-
-@pytest.mark.parametrize(('limit', 'what'), [(50_000, 'plan'), (900, 'manifest')])
-def test_a_full_disk_leaves_no_engine(cache, folder, limit, what):
-    size = 200_000 if what == 'plan' else 800
-    process = other_process(
-        folder,
-        f"""
-resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
-try:
-    with cache.lock(key_of(fields)):
-        cache.store(fields, bytes({size}), {{'verified': 'x' * 1000}})
-except EngineError as error:
-    print(error)
-""",
-    )
-    line = process.communicate(timeout=30)[0]
-    assert process.returncode == 0
-    assert 'cannot write' in line
-    assert 'check free space' in line
+        pass
+    with pytest.raises(RuntimeError, match='without its lock'):
+        cache.reject(FIELDS, PLAN, ABOUT, 'too late')
     assert not files(folder)
-    assert cache.find(KEY) is None
 
 
 def test_a_folder_that_cannot_be_made_is_one_clear_line():

@@ -31,7 +31,7 @@ from restore_node.engine.cuda import (
     cuda_lost,
     open_cuda,
 )
-from restore_node.engine.cuda_runtime import Outcome
+from restore_node.engine.cuda_runtime import CudaResult
 
 
 @pytest.fixture(autouse=True)
@@ -412,6 +412,6 @@ def test_a_gpu_that_refuses_is_no_missing_gpu(on_this_machine):
 
 
 def test_results_of_a_failed_call_are_not_used(cuda, runtime, monkeypatch):
-    monkeypatch.setattr(runtime, 'device_name', lambda _: Outcome(INVALID_VALUE))
+    monkeypatch.setattr(runtime, 'device_name', lambda _: CudaResult(INVALID_VALUE))
     with pytest.raises(CudaError, match='cudaGetDeviceProperties failed'):
         cuda.facts()

@@ -28,8 +28,6 @@ def test_several_cameras_come_alone_or_together(model):
     spec = EngineSpec.for_cameras(model, 640, 360, 3, 'fp32', optimization_level=5)
     assert (spec.min_shape, spec.opt_shape, spec.max_shape) == ((1, 360, 640), (3, 360, 640), (3, 360, 640))
     assert str(spec) == 'tiny fp32 1x360x640 to 3x360x640'
-    assert [spec.covers(batch, 360, 640) for batch in range(5)] == [False, True, True, True, False]
-    assert not spec.covers(1, 360, 632)
     assert spec.optimization_level == 5
 
 
@@ -38,17 +36,16 @@ def test_sizes_are_those_of_padded_images(model, given, padded):
     assert EngineSpec.for_cameras(model, *given).max_shape == (1, *padded)
 
 
-def test_a_range_of_sizes_is_covered_between_its_ends(model):
-    spec = EngineSpec(model, 'fp16', (1, 64, 64), (1, 128, 128), (2, 256, 512))
-    assert spec.covers(2, 72, 504)
-    assert not spec.covers(1, 56, 64)
-    assert not spec.covers(3, 64, 64)
+@pytest.mark.parametrize(('precision', 'least'), [('fp32', 60.0), ('fp16', 40.0), ('int8', 45.0)])
+def test_likeness_is_asked_for_by_precision_unless_it_is_given(model, precision, least):
+    assert EngineSpec.for_cameras(model, 64, 64, 1, precision).least_psnr_db == least
+    assert EngineSpec.for_cameras(model, 64, 64, 1, precision, min_psnr_db=33.5).least_psnr_db == 33.5
 
 
 @pytest.mark.parametrize(
     ('change', 'line'),
     [
-        ({'precision': 'int8'}, r'impossible precision.*got int8, want fp16 or fp32'),
+        ({'precision': 'int4'}, r'impossible precision.*got int4, want fp32 or fp16 or int8'),
         ({'max_shape': (1, 64, 65)}, 'multiples of 8'),
         ({'max_shape': (1, 65, 64)}, 'multiples of 8'),
         ({'min_shape': (0, 64, 64)}, 'of 1 or more'),
@@ -61,6 +58,8 @@ def test_a_range_of_sizes_is_covered_between_its_ends(model):
         ({'optimization_level': 6}, '0 to 5'),
         ({'optimization_level': -1}, '0 to 5'),
         ({'workspace_mib': 0}, '1 MiB or more'),
+        ({'min_psnr_db': -1.0}, '0 dB or more'),
+        ({'min_psnr_db': float('nan')}, '0 dB or more'),
     ],
 )
 def test_refuses_what_no_engine_can_be(model, change, line):

@@ -30,7 +30,7 @@ def test_order(backend, device, rungs):
 @pytest.mark.parametrize(
     ('backend', 'device', 'complaint'),
     [
-        ('openvino', 'auto', "got 'openvino', want one of auto, tensorrt, onnxruntime"),
+        ('tensorflow', 'auto', "got 'tensorflow', want one of auto, tensorrt, openvino, onnxruntime"),
         ('auto', 'gpu', "got 'gpu', want one of auto, cuda, cpu"),
         ('tensorrt', 'cpu', 'tensorrt does not run on device cpu'),
     ],

@@ -14,12 +14,13 @@ import pytest
 pytest.importorskip('matplotlib', reason='matplotlib is not installed: no report')
 
 from restore_node.common.errors import BagError, InputError, ReplayError
+from restore_node.common.metrics import BeforeAfter
 from restore_node.runtime.counters import Fate
-from restore_node.tools.replay_test.accounting import Score, make_report
-from restore_node.tools.replay_test.html import page
+from restore_node.tools.replay_test.accounting import make_report
+from restore_node.tools.replay_test.page import page
 from restore_node.tools.replay_test.pictures import before_after, detail
 from restore_node.tools.replay_test.records import Drive, Replay, Segment, Settled, open_drive, read_replay
-from restore_node.tools.replay_test.scoring import Sight, choose_sights
+from restore_node.tools.replay_test.scoring import Example, choose_examples
 from restore_node.tools.replay_test.timeline import timeline
 
 FACTS = {
@@ -112,7 +113,11 @@ def test_what_the_recorder_missed_is_counted_apart():
 
 def test_means_are_over_the_same_frames_in_total_and_by_segment():
     entries = settled(RESTORED, DROPPED, RESTORED, PASSED)
-    scores = {0: Score(20.0, 24.0, 0.5, 0.7), 2: Score(22.0, 23.0, 0.6, 0.8), 3: Score(60.0, 60.0, 1.0, 1.0)}
+    scores = {
+        0: BeforeAfter(20.0, 24.0, 0.5, 0.7),
+        2: BeforeAfter(22.0, 23.0, 0.6, 0.8),
+        3: BeforeAfter(60.0, 60.0, 1.0, 1.0),
+    }
     segments = [Segment('rain', (0, 1, 2)), Segment('clean', (3, 4)), Segment('fog', ())]
     report = make_report(replay(entries, played=5), [0, 2, 3], scores, segments)
     assert report['problems'] == []
@@ -139,7 +144,7 @@ def test_means_are_over_the_same_frames_in_total_and_by_segment():
 
 @pytest.mark.parametrize('after', [20.0, 19.0])
 def test_restored_must_be_better_than_degraded(after):
-    (line,) = make_report(replay(settled(RESTORED)), [0], {0: Score(20.0, after, 0.5, 0.9)})['problems']
+    (line,) = make_report(replay(settled(RESTORED)), [0], {0: BeforeAfter(20.0, after, 0.5, 0.9)})['problems']
     assert 'not better' in line
 
 
@@ -194,30 +199,31 @@ def test_the_restored_topic_is_beside_the_input():
 def test_shown_frames_flatter_nobody():
     entries = settled(RESTORED, RESTORED, RESTORED, DROPPED, PASSED)
     scores = {
-        stamp: Score(20.0, 20.0 + gain, 0.5, 0.5) for stamp, gain in ((0, 1.0), (1, 9.0), (2, 3.0), (4, 0.0))
+        stamp: BeforeAfter(20.0, 20.0 + gain, 0.5, 0.5)
+        for stamp, gain in ((0, 1.0), (1, 9.0), (2, 3.0), (4, 0.0))
     }
     segments = (Segment('rain', (0, 1, 2)), Segment('clean', (3, 4)))
-    assert choose_sights(drive(segments), entries, [0, 1, 2, 4], scores) == {2: 'rain'}
-    assert list(choose_sights(drive(), entries, [0, 1, 2, 4], {})) == [0, 1, 2]
+    assert choose_examples(drive(segments), entries, [0, 1, 2, 4], scores) == {2: 'rain'}
+    assert list(choose_examples(drive(), entries, [0, 1, 2, 4], {})) == [0, 1, 2]
 
 
 def test_the_detail_is_where_the_error_is():
     degraded, truth = picture(100), picture(100)
     degraded[20:30, 45:60] = 200
-    rows, columns = detail(Sight('rain', 0, degraded, truth, truth, None), 0.25)
+    rows, columns = detail(Example('rain', 0, degraded, truth, truth, None), 0.25)
     assert (rows, columns) == (slice(20, 30), slice(45, 60))
 
 
 @pytest.mark.parametrize('with_truth', [True, False])
 def test_the_page_needs_nothing_else(with_truth):
-    score = Score(20.0, 24.0, 0.5, 0.7) if with_truth else None
-    sight = Sight('<b>', 0, picture(90), picture(120), picture(130) if with_truth else None, score)
+    score = BeforeAfter(20.0, 24.0, 0.5, 0.7) if with_truth else None
+    example = Example('<b>', 0, picture(90), picture(120), picture(130) if with_truth else None, score)
     found = replay(settled(RESTORED, DROPPED), played=3)
     scores = {0: score} if score else {}
     known = drive((Segment('<b>', (0, 1, 2)),))
     report = {'source': known.source, **make_report(found, [0], scores, known.segments, (60, 40))}
     drawing = timeline(known, found, scores)
-    text = page(report | {'problems': ['2 < 3 & so on']}, [sight], drawing)
+    text = page(report | {'problems': ['2 < 3 & so on']}, [example], drawing)
     assert 'a &lt;test&gt;' in text
     assert '2 &lt; 3 &amp; so on' in text
     assert '<b>' not in text
@@ -225,7 +231,7 @@ def test_the_page_needs_nothing_else(with_truth):
     assert text.count('<img') == text.count('src="data:image/') == (7 if with_truth else 5)
     assert 'href=' not in text
     assert drawing.startswith(b'<?xml')
-    image = cv2.imdecode(np.frombuffer(before_after([sight]), np.uint8), cv2.IMREAD_COLOR)
+    image = cv2.imdecode(np.frombuffer(before_after([example]), np.uint8), cv2.IMREAD_COLOR)
     assert image.shape[1] > 400 * (3 if with_truth else 2)
 
 

@@ -15,9 +15,10 @@ from typing import Any
 
 from rich.console import Console
 
-from restore_node.common.atomic import replacing
+from restore_node.common.atomic import replace_text
+from restore_node.common.console import table_console
 from restore_node.common.errors import ConfigError, RestoreError
-from training.commands.cli import report_errors, table_console
+from training.commands.cli import report_errors
 from training.data.example_photographs import provide_photographs
 from training.evaluation.quality import Quality
 from training.evaluation.report import markdown, show
@@ -120,10 +121,8 @@ def ablate(
         train_all(chains, jobs, lambda run: console.print(f'finished: {run.name}', highlight=False))
         rows = measure(ablation, planner, seeds)
         table = make_table(ablation, rows, planner, seeds)
-        with replacing(out / f'{ablation.name}.json') as unfinished:
-            unfinished.write_text(json.dumps(summarise(ablation, rows), indent=1) + '\n', encoding='utf-8')
-        with replacing(out / f'{ablation.name}.md') as unfinished:
-            unfinished.write_text(markdown([table]), encoding='utf-8')
+        replace_text(out / f'{ablation.name}.json', json.dumps(summarise(ablation, rows), indent=1) + '\n')
+        replace_text(out / f'{ablation.name}.md', markdown([table]))
         show([table], console)
 
 

@@ -20,9 +20,10 @@ from lightning_fabric import Fabric
 from rich.console import Console
 from rich.table import Table
 
-from restore_node.common.atomic import replacing
+from restore_node.common.atomic import replace_text
+from restore_node.common.console import table_console
 from restore_node.common.errors import RestoreError
-from training.commands.cli import report_errors, table_console
+from training.commands.cli import report_errors
 from training.config.run import TrainConfig, parse_config
 from training.data.example_photographs import EXAMPLES, provide_photographs
 from training.data.feed import OpenSource
@@ -198,8 +199,7 @@ def main(arguments: list[str] | None = None) -> int:
         return report_errors(error)
     if given.json:
         given.json.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(given.json) as unfinished:
-            unfinished.write_text(json.dumps(found, indent=1) + '\n', encoding='utf-8')
+        replace_text(given.json, json.dumps(found, indent=1) + '\n')
     show(found, table_console())
     return 0
 

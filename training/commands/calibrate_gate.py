@@ -12,22 +12,21 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.progress import track
 from rich.table import Table
 
 from restore_node.backends.base import Backend
 from restore_node.backends.onnxruntime import OnnxRuntimeBackend
+from restore_node.common.console import progress_bar, table_console
 from restore_node.common.errors import ConfigError, RestoreError
-from restore_node.common.metrics import psnr
+from restore_node.common.metrics import capped_psnr
 from restore_node.model import load_model
 from restore_node.runtime.restore import change_score
-from training.commands.cli import report_errors, table_console
+from training.commands.cli import report_errors
 from training.config.run import TrainConfig, load_config
 from training.data.feed import open_source
 from training.data.photographs import Photograph
 from training.data.spread import spread
 from training.degradation.degrade import degrade, draw, truth
-from training.evaluation.conventions import PSNR_CAP_DB
 from training.evaluation.restoring import restore_batch
 
 CLEAN = 'clean'
@@ -73,8 +72,8 @@ def score_frames(
             yield Scored(
                 kind,
                 change_score(degraded, restored),
-                min(psnr(degraded, sharp), PSNR_CAP_DB),
-                min(psnr(restored, sharp), PSNR_CAP_DB),
+                capped_psnr(degraded, sharp),
+                capped_psnr(restored, sharp),
             )
 
 
@@ -136,7 +135,8 @@ def main(arguments: list[str] | None = None) -> int:
         photographs = [held_out[position] for position in chosen]
         with OnnxRuntimeBackend(load_model(options.model), device='cpu') as backend:
             frames = score_frames(backend, photographs, config)
-            scored = list(track(frames, 'restoring', total=len(photographs) * len(KINDS)))
+            with progress_bar() as bar:
+                scored = list(bar.track(frames, len(photographs) * len(KINDS), description='restoring'))
     except RestoreError as error:
         return report_errors(error)
     threshold = calibrate(scored, options.left_alone)

@@ -3,23 +3,13 @@
 import logging
 import sys
 
-from rich.console import Console
-
 from restore_node.common.errors import RestoreError
-
-_WIDTH = 140
 
 
 def report_errors(error: RestoreError) -> int:
     """Print a user's error as one line and return the exit code for it."""
     print(f'error: {error}', file=sys.stderr)
     return 2
-
-
-def table_console() -> Console:
-    """Where tables go: stdout, in a file or a pipe as wide as the widest of them."""
-    console = Console()
-    return console if console.is_terminal else Console(width=_WIDTH)
 
 
 def set_up_log() -> None:

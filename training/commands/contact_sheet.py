@@ -16,9 +16,10 @@ from restore_node.common.errors import RestoreError
 from restore_node.common.metrics import psnr
 from training.commands.cli import report_errors
 from training.config.run import TrainConfig, load_config
+from training.data.cutting import SquareCuts
 from training.data.feed import OpenSource, open_feed, open_source
-from training.data.patch_source import make_patch, read_frames, square_cut
 from training.data.samples import Pair
+from training.data.validation import first_pair
 from training.evaluation.sheet import Strip, compare, draw_sheet, save_sheet
 from training.evaluation.systems import System, open_system
 
@@ -45,16 +46,16 @@ def training_pairs(config: TrainConfig, columns: int) -> dict[str, list[Pair]]:
 
 def _by_kind(opened: OpenSource, config: TrainConfig, columns: int) -> dict[str, list[Pair]]:
     sharp, degradation = opened.config.sharp, opened.config.degradation or config.degradation
-    cut = square_cut(config.data.patch_px, sharp.smallest_scale)
+    cuts = SquareCuts(config.data.patch_px, sharp.smallest_scale)
     kinds = [kind for kind, weight in degradation.kinds.items() if weight > 0.0]
     pairs: dict[str, list[Pair]] = {kind: [] for kind in kinds}
     for column in range(columns):
         # One photograph a column: the eye compares kinds on the same picture.
         chosen = int(np.random.default_rng([config.seed, column]).integers(len(opened.train)))
-        frames = read_frames(opened.train[chosen], sharp.real_motion)
+        candidates = [*opened.train[chosen:], *opened.train[:chosen]]
         for number, kind in enumerate(kinds):
-            rng = np.random.default_rng([config.seed, column, number])
-            pairs[kind].append(make_patch(frames, kind, cut, degradation, rng, sharp.real_motion))
+            seed = [config.seed, column, number]
+            pairs[kind].append(first_pair(candidates, kind, cuts, degradation, seed, sharp.real_motion))
     return pairs
 
 

@@ -11,8 +11,9 @@ import yaml
 from rich.table import Column, Table
 from torch import nn
 
+from restore_node.common.console import table_console
 from restore_node.common.errors import ConfigError, RestoreError
-from training.commands.cli import report_errors, table_console
+from training.commands.cli import report_errors
 from training.networks.costs import layers, macs_per_pixel, parameters
 from training.networks.discriminator import SIDE, Discriminator
 from training.networks.registry import NETWORKS, build

@@ -14,11 +14,11 @@ from functools import partial
 from pathlib import Path
 
 from restore_node.common.atomic import Unfinished
+from restore_node.common.console import progress_bar, table_console
 from restore_node.common.errors import ConfigError, InputError, RestoreError
-from training.commands.cli import report_errors, table_console
-from training.data.images import images_under
+from restore_node.common.image_files import images_under
+from training.commands.cli import report_errors
 from training.data.layouts.registry import LAYOUTS
-from training.evaluation.bar import progress_bar
 from training.evaluation.conventions import CONVENTIONS
 from training.evaluation.report import show, write
 from training.evaluation.scoring import UNRESTORED, score_pairs

@@ -18,8 +18,9 @@ import cv2
 import torch
 from rich.table import Table
 
+from restore_node.common.console import table_console
 from restore_node.common.errors import ConfigError, RestoreError
-from training.commands.cli import report_errors, table_console
+from training.commands.cli import report_errors
 from training.config.run import TrainConfig, load_config
 from training.data.feed import Feed, open_feed
 from training.data.loader import batches

@@ -22,11 +22,11 @@ from rosbags.typesys import Stores, get_typestore
 
 from restore_node.common.atomic import Unfinished
 from restore_node.common.errors import InputError, RestoreError
+from restore_node.common.image_files import write_rgb
 from restore_node.messages.bag import BagWriter, Message, Topic, qos
 from restore_node.messages.cdr import CAMERA_INFO_TYPE, IMAGE_TYPE, new_image
 from restore_node.messages.frame import Header
 from training.commands.cli import report_errors
-from training.data.images import write_rgb
 from training.drive import scenes
 from training.drive.weather import SEGMENTS, Degrader
 

@@ -19,9 +19,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from restore_node.common.atomic import replacing
+from restore_node.common.atomic import replace_text, replacing
+from restore_node.common.console import table_console
 from restore_node.common.errors import RestoreError
-from training.commands.cli import report_errors, table_console
+from training.commands.cli import report_errors
 from training.config.run import TrainConfig, load_config
 from training.data.example_photographs import provide_photographs
 from training.evaluation.quality import Quality
@@ -125,10 +126,8 @@ def transfer(overrides: Sequence[str], seeds: Sequence[int], jobs: int, out: Pat
     made = tables(outcomes, config)
     with replacing(out / 'transfer.png') as unfinished:
         draw(outcomes, config, unfinished)
-    with replacing(out / 'transfer.json') as unfinished:
-        unfinished.write_text(json.dumps(summarise(outcomes, config), indent=1) + '\n', encoding='utf-8')
-    with replacing(out / 'summary.md') as unfinished:
-        unfinished.write_text(markdown(made), encoding='utf-8')
+    replace_text(out / 'transfer.json', json.dumps(summarise(outcomes, config), indent=1) + '\n')
+    replace_text(out / 'summary.md', markdown(made))
     show(made, console)
 
 

@@ -1,6 +1,7 @@
 """Where a patch is cut from a photograph, and how large it is there."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -56,12 +57,49 @@ def framed_cut(height: int, width: int, rows: int, columns: int, margin: int) ->
     Args:
         height: of the image.
         width: of the image.
-        rows: of the frame, at most.
-        columns: of the frame, at most.
+        rows: of the frame, at most; it has an even number of them.
+        columns: likewise.
         margin: pixels on every side of the frame.
     """
-    rows, columns = min(rows, height), min(columns, width)
+    rows, columns = (min(most, side) // 2 * 2 for most, side in ((rows, height), (columns, width)))
     scale = min(height / rows, width / columns)
     part = round((rows + 2 * margin) * scale), round((columns + 2 * margin) * scale)
     top, left = ((whole - side) // 2 for whole, side in zip((height, width), part, strict=True))
     return Cut(top, left, *part, rows + 2 * margin, columns + 2 * margin)
+
+
+class Cuts(Protocol):
+    """Where patches are cut."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether they are whole frames, not parts of larger ones."""
+
+    def draw(self, height: int, width: int, margin: int, rng: np.random.Generator) -> Cut:
+        """A cut from an image of so many rows and columns, with a margin on every side."""
+
+
+@dataclass(frozen=True)
+class SquareCuts:
+    """Squares of `size` pixels anywhere in an image, at a scale from `smallest_scale` to 1."""
+
+    size: int
+    smallest_scale: float
+    is_whole = False
+
+    def draw(self, height: int, width: int, margin: int, rng: np.random.Generator) -> Cut:
+        """See `Cuts`."""
+        return draw_cut(height, width, self.size + 2 * margin, self.smallest_scale, rng)
+
+
+@dataclass(frozen=True)
+class WholeCuts:
+    """The middle of an image, reduced to a frame of at most this size."""
+
+    columns: int
+    rows: int
+    is_whole = True
+
+    def draw(self, height: int, width: int, margin: int, rng: np.random.Generator) -> Cut:
+        """See `Cuts`."""
+        return framed_cut(height, width, self.rows, self.columns, margin)

@@ -5,8 +5,8 @@ from pathlib import Path
 import skimage.data
 
 from restore_node.common.atomic import Unfinished
+from restore_node.common.image_files import write_rgb
 from training.config.run import TrainConfig
-from training.data.images import write_rgb
 
 EXAMPLES = Path('out', 'photographs')
 """Where the configurations of config/experiments look for photographs."""

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from training.config.data import PairsConfig
 from training.data.layouts.named_pairs import NamedPair
-from training.data.patch_source import MARGIN_PX
+from training.data.patches import MARGIN_PX
 from training.data.samples import Pair, crop_pair, lanes, padded
 from training.degradation.degrade import KINDS, DegradationConfig, degrade, draw, draw_kind, truth
 

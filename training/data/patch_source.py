@@ -1,24 +1,21 @@
 """Samples from sharp photographs and sequences that are degraded here."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from restore_node.common.errors import InputError
 from training.config.data import DataConfig, SharpConfig
-from training.data.cutting import Cut, draw_cut, framed_cut
-from training.data.photographs import CameraFrame, Photograph, set_of
+from training.data.cutting import SquareCuts
+from training.data.patches import make_patch, plan_patch, read_frames
+from training.data.photographs import Photograph, set_of
 from training.data.pool import PATCHES_PER_READ, PatchPool
 from training.data.samples import Pair, crop_pair
-from training.data.sequences import EXPOSED
-from training.degradation.degrade import KINDS, DegradationConfig, degrade, draw, draw_kind, truth
-from training.degradation.video_blur import blur_between
+from training.degradation.degrade import DegradationConfig, draw_kind
+from training.degradation.real_motion import BadMotionError
 
-MARGIN_PX = 32
-"""Cut off after degrading: what moves in over the border of a patch is not what a real camera would see."""
-
-DrawCut = Callable[[int, int, np.random.Generator], Cut]
-"""Where to cut from an image of so many rows and columns; the margin is inside the cut."""
+_PLACES = 200
+"""So many places in a row that show no usable motion are no accident."""
 
 
 class PatchSource:
@@ -45,6 +42,7 @@ class PatchSource:
         share: float = 1.0,
     ) -> None:
         self._photographs, self._sharp, self._data, self._degradation = photographs, sharp, data, degradation
+        self._cuts = SquareCuts(data.patch_px, sharp.smallest_scale)
         weights = np.array([set_of(photograph, sharp.sets).weight for photograph in photographs])
         self._chances = weights / weights.sum()
         self._pool = PatchPool(self._make, share * data.pool, data.reuse, seed, batch)
@@ -55,71 +53,29 @@ class PatchSource:
         return crop_pair(patch, self._data.crop_px, rng, flips=self._data.flips, turns=self._data.turns)
 
     def _make(self, rng: np.random.Generator) -> list[Pair]:
-        photograph = self._photographs[rng.choice(len(self._chances), p=self._chances)]
-        frames = read_frames(photograph, self._sharp.real_motion)
-        return [
-            make_patch(
-                frames,
-                draw_kind(self._degradation, rng),
-                square_cut(self._data.patch_px, self._sharp.smallest_scale),
-                self._degradation,
-                rng,
-                self._sharp.real_motion,
-            )
-            for _ in range(PATCHES_PER_READ)
-        ]
-
-
-def square_cut(patch_px: int, smallest_scale: float) -> DrawCut:
-    """Cuts of square patches anywhere in an image, with their margin."""
-    size = patch_px + 2 * MARGIN_PX
-    return lambda height, width, rng: draw_cut(height, width, size, smallest_scale, rng)
-
-
-def whole_cut(columns: int, rows: int) -> DrawCut:
-    """The middle of images, reduced to frames of at most this size, with a margin around."""
-    return lambda height, width, _: framed_cut(height, width, rows, columns, MARGIN_PX)
-
-
-def read_frames(photograph: Photograph, real_motion: float) -> list[NDArray[np.uint8]]:
-    """A photograph, uint8 [H, W, 3] RGB; where real motion is asked for, with the two frames behind it."""
-    if isinstance(photograph, CameraFrame) and real_motion > 0.0:
-        return photograph.read_on(EXPOSED)
-    return [photograph.read()]
-
-
-def make_patch(
-    frames: Sequence[NDArray[np.uint8]],
-    kind: str,
-    cut_from: DrawCut,
-    degradation: DegradationConfig,
-    rng: np.random.Generator,
-    real_motion: float = 0.0,
-) -> Pair:
-    """A (degraded, sharp) pair: uint8 [rows, columns, 3] RGB each, 0..255, contiguous.
-
-    Args:
-        frames: uint8 [H, W, 3] RGB, what `read_frames` gave: a photograph, or three frames in a row.
-        kind: of degradation, a key of `KINDS`; its blur is the frames' own motion or a drawn one.
-        cut_from: which part of the image becomes the patch with its margin, which is cut off at last.
-        degradation: the ranges that strengths are drawn from.
-        rng: decides.
-        real_motion: the share of blurred patches whose blur is the frames' own motion, 0..1.
-    """
-    alike = len(frames) == EXPOSED and len({frame.shape for frame in frames}) == 1
-    moving = alike and 'blur' in KINDS[kind] and rng.random() < real_motion
-    cut = cut_from(*frames[0].shape[:2], rng)
-    if not moving:
-        # Of three frames the middle one is the truth in any case.
-        sharp = cut.of(frames[len(frames) // 2])
-        drawn = draw(degradation, kind, *sharp.shape[:2], rng)
-        return _inner(degrade(sharp, drawn)), _inner(truth(sharp, drawn))
-    exposure, sharp = blur_between(
-        [cut.of(frame) for frame in frames], rng.uniform(*degradation.blur.shutter)
-    )
-    rest = next(name for name, effects in KINDS.items() if effects == KINDS[kind] - {'blur'})
-    return _inner(degrade(exposure, draw(degradation, rest, *sharp.shape[:2], rng))), _inner(sharp)
-
-
-def _inner(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return np.ascontiguousarray(image[MARGIN_PX:-MARGIN_PX, MARGIN_PX:-MARGIN_PX])
+        """The patches of a read. Where a place has no usable motion, the next one takes what is left."""
+        kinds = [draw_kind(self._degradation, rng) for _ in range(PATCHES_PER_READ)]
+        patches: list[Pair] = []
+        refused: BadMotionError | None = None
+        for _ in range(_PLACES):
+            photograph = self._photographs[rng.choice(len(self._chances), p=self._chances)]
+            plans = [
+                plan_patch(photograph, kind, self._degradation, self._sharp.real_motion, rng)
+                for kind in kinds
+            ]
+            frames = read_frames(photograph, plans)
+            kinds = []
+            for plan in plans:
+                try:
+                    patches.append(make_patch(frames, plan, self._cuts, self._degradation, rng))
+                except BadMotionError as error:
+                    kinds.append(plan.kind)
+                    refused = error
+            if not kinds:
+                return patches
+        raise InputError(
+            f'sequences without usable motion, {_PLACES} places in a row',
+            seen=f'last {photograph.name}: {refused}',
+            wanted='sharp frames of one camera that follow each other',
+            fix='leave these sequences out',
+        )

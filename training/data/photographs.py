@@ -11,10 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restore_node.common.errors import ConfigError, InputError
+from restore_node.common.image_files import (
+    IMAGE_SUFFIXES,
+    VIDEO_SUFFIXES,
+    decode_rgb,
+    images_under,
+    is_image,
+    read_rgb,
+)
 from training.config.data import DataSet
 from training.data.bag_frames import bag_frames, is_bag
-from training.data.images import SUFFIXES, decode_rgb, images_under, is_image, read_rgb
-from training.data.video_frames import VIDEO_SUFFIXES, video_frames
+from training.data.video_frames import video_frames
 
 OTHER = DataSet(name='other', files='*', terms='not stated')
 
@@ -91,7 +98,9 @@ def find_photographs(roots: Sequence[str], frame_stride: int = 1) -> list[Photog
     found = [photograph for root in roots for photograph in _under(Path(root), frame_stride)]
     if not found:
         raise ConfigError(
-            'roots', seen=f'no photographs under {", ".join(roots)}', wanted=' '.join(sorted(SUFFIXES))
+            'roots',
+            seen=f'no photographs under {", ".join(roots)}',
+            wanted=' '.join(sorted(IMAGE_SUFFIXES)),
         )
     return sorted(found, key=lambda photograph: photograph.name)
 

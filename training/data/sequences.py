@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restore_node.common.errors import ConfigError
+from restore_node.common.image_files import VIDEO_SUFFIXES, images_under, read_rgb
 from training.data.bag_frames import bag_frames, is_bag
-from training.data.images import images_under, read_rgb
 from training.data.photographs import CameraFrame
-from training.data.video_frames import VIDEO_SUFFIXES, video_frames
+from training.data.video_frames import video_frames
 
-EXPOSED = 3
-"""Frames that one exposure is made of; the middle one is the truth."""
+SHORTEST = 3
+"""Frames that the shortest exposure takes; the middle one is the truth."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def find_sequences(roots: Sequence[str], frame_stride: int = 1) -> list[CameraFr
         frame_stride: the n.
 
     Raises:
-        ConfigError: a root that is missing, or no sequence of `EXPOSED` frames or more anywhere.
+        ConfigError: a root that is missing, or no sequence of `SHORTEST` frames or more anywhere.
         RestoreError: a video or bag that cannot be read.
     """
     places = [path for root in roots for path in _matching(root)]
@@ -69,7 +69,7 @@ def find_sequences(roots: Sequence[str], frame_stride: int = 1) -> list[CameraFr
     if not found:
         raise ConfigError(
             'sequences',
-            seen=f'no {EXPOSED} frames in a row under {", ".join(roots)}',
+            seen=f'no {SHORTEST} frames in a row under {", ".join(roots)}',
             wanted='folders of consecutive frames, videos or bags',
         )
     return sorted(found, key=lambda frame: frame.name)
@@ -82,7 +82,7 @@ def _matching(root: str) -> list[Path]:
 
 
 def _beginnings(frames: Sequence[CameraFrame], stride: int) -> Sequence[CameraFrame]:
-    return frames[: max(0, len(frames) - EXPOSED + 1) : stride]
+    return frames[: max(0, len(frames) - SHORTEST + 1) : stride]
 
 
 def _under(root: Path) -> list[Sequence[CameraFrame]]:

@@ -5,16 +5,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from restore_node.common.errors import InputError
 from training.config.data import SourceConfig
 from training.config.run import TrainConfig
 from training.config.validation import CLEAN, ValidationSetConfig
+from training.data.cutting import Cuts, SquareCuts, WholeCuts
 from training.data.layouts.named_pairs import NamedPair
 from training.data.paired_set import pairs_to_measure
-from training.data.patch_source import DrawCut, make_patch, read_frames, square_cut, whole_cut
+from training.data.patches import make_patch, plan_patch, read_frames
 from training.data.photographs import Photograph, find_photographs
 from training.data.samples import Pair, padded
 from training.data.spread import spread
 from training.degradation.ranges import DegradationConfig
+from training.degradation.real_motion import BadMotionError
 
 FRAME_PX = (640, 360)
 """Width and height of photographs where a set does not state its size."""
@@ -60,9 +63,9 @@ def _named(entry: ValidationSetConfig, held_out: Mapping[str, Held], config: Tra
     else:
         images, real_motion = find_photographs(entry.photographs.roots, entry.photographs.frame_stride), 0.0
     degradation = entry.degradation or (source and source.degradation) or config.degradation
-    frames = _few(images, entry.count)
-    cut = whole_cut(*(entry.size or FRAME_PX))
-    pairs = _degraded(frames, [entry.kind], cut, degradation, config.seed, real_motion)[entry.kind]
+    cuts = WholeCuts(*(entry.size or FRAME_PX))
+    positions = spread(min(entry.count, len(images)), len(images))
+    pairs = _degraded(images, positions, entry.kind, cuts, degradation, config.seed, real_motion)
     return ValidationSet(entry.name, pairs, entry.weight, clean=entry.kind == CLEAN)
 
 
@@ -75,32 +78,61 @@ def _patches(source: SourceConfig, images: Held, config: TrainConfig) -> list[Va
         return [
             ValidationSet(f'{prefix}pairs', middles(chosen, data.crop_px)),
         ]
-    made = _degraded(
-        [images[position] for position in spread(validation.patches, len(images))],
-        validation.kinds,
-        square_cut(data.patch_px, source.sharp.smallest_scale),
-        source.degradation or config.degradation,
-        config.seed,
-        source.sharp.real_motion,
-    )
+    cuts = SquareCuts(data.patch_px, source.sharp.smallest_scale)
+    degradation = source.degradation or config.degradation
+    positions = spread(validation.patches, len(images))
+    made = {
+        kind: _degraded(images, positions, kind, cuts, degradation, config.seed, source.sharp.real_motion)
+        for kind in validation.kinds
+    }
     return [ValidationSet(prefix + kind, pairs, clean=kind == CLEAN) for kind, pairs in made.items()]
 
 
 def _degraded(
     photographs: Sequence[Photograph],
-    kinds: Sequence[str],
-    cut: DrawCut,
+    positions: Sequence[int],
+    kind: str,
+    cuts: Cuts,
     degradation: DegradationConfig,
     seed: int,
     real_motion: float,
-) -> dict[str, list[Pair]]:
-    pairs: dict[str, list[Pair]] = {kind: [] for kind in kinds}
-    for index, photograph in enumerate(photographs):
-        frames = read_frames(photograph, real_motion)
-        for kind, made in pairs.items():
-            rng = np.random.default_rng([seed, index])
-            made.append(make_patch(frames, kind, cut, degradation, rng, real_motion))
-    return pairs
+) -> list[Pair]:
+    return [
+        first_pair(
+            [*photographs[position:], *photographs[:position]],
+            kind,
+            cuts,
+            degradation,
+            [seed, index],
+            real_motion,
+        )
+        for index, position in enumerate(positions)
+    ]
+
+
+def first_pair(
+    candidates: Sequence[Photograph],
+    kind: str,
+    cuts: Cuts,
+    degradation: DegradationConfig,
+    seed: Sequence[int],
+    real_motion: float,
+) -> Pair:
+    """A pair from the first photograph that makes one: where motion is bad, from the frame behind it."""
+    refused: BadMotionError | None = None
+    for photograph in candidates:
+        rng = np.random.default_rng(seed)
+        plan = plan_patch(photograph, kind, degradation, real_motion, rng)
+        try:
+            return make_patch(read_frames(photograph, [plan]), plan, cuts, degradation, rng)
+        except BadMotionError as error:
+            refused = error
+    raise InputError(
+        'held-out sequences without usable motion',
+        seen=refused,
+        wanted='sharp frames of one camera that follow each other',
+        fix='hold out others',
+    )
 
 
 def _few(images: Held, count: int) -> Held:

@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 
 from restore_node.common.errors import InputError
 
-VIDEO_SUFFIXES = {'.mp4', '.m4v', '.mov', '.mkv', '.avi', '.webm', '.mpg', '.mpeg'}
-
 
 @dataclass(frozen=True)
 class VideoFrame:

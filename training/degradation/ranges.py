@@ -15,6 +15,7 @@ from training.degradation.bounds import (
 )
 from training.degradation.lens.ranges import LensRanges
 from training.degradation.rain.ranges import RainRanges, TaperedRanges
+from training.degradation.real_motion import MotionRanges
 
 KINDS: dict[str, frozenset[str]] = {
     'clean': frozenset(),
@@ -45,6 +46,7 @@ class DegradationConfig(Ranges):
 
     Attributes:
         kinds: relative weights of the kinds in `KINDS`.
+        motion: of sources that give neighbouring frames, in place of `blur`.
         reference_height: rows of the frames that the pixels of rain are meant for; of a frame twice as high
             they are twice as many.
         frame_height: rows of the frames that patches are taken for a part of, drawn log-uniformly.
@@ -63,6 +65,7 @@ class DegradationConfig(Ranges):
         }
     )
     blur: BlurRanges = field(default_factory=BlurRanges)
+    motion: MotionRanges = field(default_factory=MotionRanges)
     rain: RainRanges = field(default_factory=RainRanges)
     lens: LensRanges = field(default_factory=LensRanges)
     sensor: SensorRanges = SensorRanges()

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restore_node.common.errors import InputError
-from training.evaluation.similarity import inside, similarity_map
+from restore_node.common.metrics import inside, similarity_map
 
 ITERATIONS = 100
 SMOOTHING_PX = 5

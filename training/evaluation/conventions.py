@@ -17,12 +17,8 @@ from restore_node.common import metrics
 from restore_node.common.errors import InputError
 from training.evaluation.alignment import align
 from training.evaluation.luma import full_luma, matlab_luma
-from training.evaluation.similarity import inside, plane_mean, similarity_map, volume_mean
 
 Image = NDArray[np.uint8]
-
-PSNR_CAP_DB = 60.0
-"""Equal images have no finite PSNR; every image counts at most this much in a mean."""
 
 GAUSSIAN = 'Gaussian 11x11, sigma 1.5'
 
@@ -61,7 +57,7 @@ class Convention:
         """
         check_alike(restored, truth)
         psnr_db, ssim = self.compare(restored, truth)
-        return Score(min(psnr_db, PSNR_CAP_DB), ssim)
+        return Score(min(psnr_db, metrics.PSNR_CAP_DB), ssim)
 
     def words(self) -> str:
         """The convention in one line."""
@@ -91,12 +87,26 @@ def check_alike(restored: Image, truth: Image) -> None:
         )
 
 
+def volume_mean(image: NDArray[np.floating]) -> NDArray[np.floating]:
+    """As `plane_mean`, and across the channels as well, as if they were three layers of a body.
+
+    With the first and last channel repeated beyond the ends (RRRRRRGBBBBBB) the window of 11 taps becomes a
+    3x3 matrix between the channels: float [H, W, 3], in and out.
+    """
+    taps = cv2.getGaussianKernel(metrics.SSIM_WINDOW, metrics.SSIM_SIGMA).ravel()
+    across = np.zeros((3, 3))
+    for channel in range(3):
+        for offset, tap in enumerate(taps, start=channel - metrics.SSIM_WINDOW // 2):
+            across[channel, np.clip(offset, 0, 2)] += tap
+    return cv2.transform(metrics.plane_mean(image), across)
+
+
 def _rgb(restored: Image, truth: Image) -> tuple[float, float]:
     return metrics.psnr(restored, truth), metrics.ssim(restored, truth)
 
 
 def _rgb_volume(restored: Image, truth: Image) -> tuple[float, float]:
-    similarity = similarity_map(restored, truth, metrics.PEAK, volume_mean)
+    similarity = metrics.similarity_map(restored, truth, metrics.PEAK, volume_mean)
     return metrics.psnr(restored, truth), float(similarity.mean())
 
 
@@ -105,7 +115,7 @@ def _on_luma(
 ) -> Callable[[Image, Image], tuple[float, float]]:
     def compare(restored: Image, truth: Image) -> tuple[float, float]:
         a, b = luma(restored), luma(truth)
-        similarity = similarity_map(a, b, metrics.PEAK, plane_mean)
+        similarity = metrics.similarity_map(a, b, metrics.PEAK)
         return cv2.PSNR(a, b, metrics.PEAK), float(border(similarity).mean())
 
     return compare
@@ -149,7 +159,7 @@ CONVENTIONS = {
             f'{GAUSSIAN}, inside the border',
             NOT_ALIGNED,
             'deraining tables of PReNet, MPRNet, Restormer',
-            _on_luma(matlab_luma, inside),
+            _on_luma(matlab_luma, metrics.inside),
         ),
         Convention(
             'luma-border',
@@ -167,7 +177,7 @@ CONVENTIONS = {
             f'{GAUSSIAN}, inside the border',
             NOT_ALIGNED,
             'scripts that convert with OpenCV',
-            _on_luma(full_luma, inside),
+            _on_luma(full_luma, metrics.inside),
         ),
         Convention(
             'rgb-aligned',

@@ -1,14 +1,13 @@
 """How well a network restores what a run holds out, and the score that its checkpoints are chosen by."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 
-from restore_node.common.metrics import psnr, ssim
+from restore_node.common.metrics import capped_psnr, compare_with_truth
 from training.data.samples import Pair
 from training.data.validation import ValidationSet
-from training.evaluation.conventions import PSNR_CAP_DB
 from training.evaluation.restoring import Restore
 
 WORSE_DB = 0.1
@@ -51,10 +50,8 @@ def measure(restore: Restore, pairs: Sequence[Pair]) -> Quality:
     rows = []
     for degraded, sharp in pairs:
         restored = restore(degraded)
-        before, after = (min(psnr(image, sharp), PSNR_CAP_DB) for image in (degraded, restored))
-        to_input = min(psnr(restored, degraded), PSNR_CAP_DB)
-        worse = float(after < before - WORSE_DB)
-        rows.append((before, after, ssim(degraded, sharp), ssim(restored, sharp), worse, to_input))
+        found = compare_with_truth(degraded, restored, sharp)
+        rows.append((*astuple(found), found.gain_db < -WORSE_DB, capped_psnr(restored, degraded)))
     return Quality(len(rows), *np.mean(rows, axis=0).tolist())
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from restore_node.common.atomic import replacing
 from restore_node.common.errors import InputError
+from restore_node.common.image_files import encode_png
 from restore_node.common.metrics import psnr
 
 Image = NDArray[np.uint8]
@@ -33,16 +34,17 @@ def compare(sharp: Image, *others: Image) -> Strip:
 
 
 def draw_sheet(rows: Mapping[str, Sequence[Strip]]) -> Image:
-    """The sheet; every row has the same number of strips, all of one size."""
-    return np.concatenate([_row(name, strips) for name, strips in rows.items()])
+    """The sheet; strips and rows of different sizes are filled up with paper."""
+    drawn = [_row(name, strips) for name, strips in rows.items()]
+    width = max(row.shape[1] for row in drawn)
+    return np.concatenate([_filled(row, row.shape[0], width) for row in drawn])
 
 
 def save_sheet(sheet: Image, path: Path) -> None:
     """Write the sheet as a PNG. Raises InputError when that cannot be done."""
-    data = cv2.imencode('.png', cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))[1].tobytes()
     try:
         with replacing(path) as unfinished:
-            unfinished.write_bytes(data)
+            unfinished.write_bytes(encode_png(sheet))
     except OSError as error:
         raise InputError(
             f'cannot write {path}', seen=error, fix='name a file in a folder that exists'
@@ -50,10 +52,11 @@ def save_sheet(sheet: Image, path: Path) -> None:
 
 
 def _row(name: str, strips: Sequence[Strip]) -> Image:
-    height = strips[0].images[0].shape[0] + _LABEL_PX + _MARGIN_PX
+    cells = [_cell(strip) for strip in strips]
+    height = max(cell.shape[0] for cell in cells)
     head = _paper(height, _NAME_PX)
     _write(head, name, _LABEL_PX + 20)
-    return np.concatenate([head, *map(_cell, strips)], axis=1)
+    return np.concatenate([head, *(_filled(cell, height, cell.shape[1]) for cell in cells)], axis=1)
 
 
 def _cell(strip: Strip) -> Image:
@@ -63,6 +66,12 @@ def _cell(strip: Strip) -> Image:
     cell[_LABEL_PX : _LABEL_PX + height, :width] = pictures
     _write(cell, strip.caption, _LABEL_PX - 6)
     return cell
+
+
+def _filled(image: Image, height: int, width: int) -> Image:
+    filled = _paper(height, width)
+    filled[: image.shape[0], : image.shape[1]] = image
+    return filled
 
 
 def _paper(height: int, width: int) -> Image:

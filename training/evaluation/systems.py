@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from restore_node.backends.onnxruntime import OnnxRuntimeBackend
 from restore_node.common.errors import ConfigError, InputError
+from restore_node.common.image_files import read_rgb
 from restore_node.messages.frame import Frame, Header
 from restore_node.model import load_model
 from restore_node.runtime.restore import Pipeline
 from training.config.run import parse_config
-from training.data.images import read_rgb
 from training.data.layouts.named_pairs import FilePair, NamedPair, by_name
 from training.evaluation.restoring import restore_with
 from training.networks.registry import build
@@ -65,7 +65,9 @@ def _named(name: str, provenance: dict[str, Any]) -> str:
 
 
 @contextmanager
-def open_system(source: str, device: str = 'auto', tile_px: int | None = None) -> Iterator[System]:
+def open_system(
+    source: str, device: str = 'auto', tile_px: int | None = None, precision: str = 'fp32'
+) -> Iterator[System]:
     """Open a model or a checkpoint.
 
     Args:
@@ -73,6 +75,7 @@ def open_system(source: str, device: str = 'auto', tile_px: int | None = None) -
             checkpoint, whose averaged weights PyTorch runs.
         device: `auto`, `cpu` or `cuda`.
         tile_px: see `restore_with`; for checkpoints only.
+        precision: which of a model's graphs.
 
     Raises:
         RestoreError: it cannot be read or run, or tiles are asked of a model.
@@ -83,7 +86,7 @@ def open_system(source: str, device: str = 'auto', tile_px: int | None = None) -
     if tile_px is not None:
         raise ConfigError('--tile', seen=f'the model {source}', wanted='a checkpoint', fix='leave it out')
     model = load_model(source)
-    with OnnxRuntimeBackend(model, device=device) as backend:
+    with OnnxRuntimeBackend(model, device=device, precision=precision) as backend:
         pipeline = Pipeline(backend)
 
         def restore(_name: str, degraded: Image) -> Image:

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from training.evaluation.conventions import CONVENTIONS, PSNR_CAP_DB
+from restore_node.common.metrics import PSNR_CAP_DB
+from training.evaluation.conventions import CONVENTIONS
 from training.evaluation.published import SETS, TABLES, PublishedTable
 from training.evaluation.scoring import ImageScores, mean
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from training.data.images import read_rgb, write_rgb
+from restore_node.common.image_files import read_rgb, write_rgb
 from training.evaluation.systems import System
 
 GAP_PX = 8

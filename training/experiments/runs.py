@@ -13,7 +13,7 @@ from threading import Event
 import torch
 import yaml
 
-from restore_node.common.atomic import replacing
+from restore_node.common.atomic import replace_text
 from restore_node.common.errors import ConfigError
 from training.config.run import TrainConfig, config_values, parse_config
 from training.runs import checkpoint
@@ -50,8 +50,7 @@ class Run:
     def write_config(self) -> None:
         """Write the file that the command names."""
         self.runs.mkdir(parents=True, exist_ok=True)
-        with replacing(self._config_file) as unfinished:
-            unfinished.write_text(yaml.safe_dump(config_values(self.config), sort_keys=False))
+        replace_text(self._config_file, yaml.safe_dump(config_values(self.config), sort_keys=False))
 
     def steps_done(self) -> int:
         """Steps that its last checkpoint has.

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.tensorboard import SummaryWriter
 
-from restore_node.common.atomic import replacing
+from restore_node.common.atomic import replace_text
 from restore_node.common.errors import InputError
 from training.evaluation.quality import Quality
 from training.runs.folder import RunFolder
@@ -71,8 +71,7 @@ class Records:
             'steps_per_s': round(steps_per_s, 4),
             'at': datetime.now(UTC).isoformat(timespec='seconds'),
         }
-        with replacing(self._progress) as unfinished:
-            unfinished.write_text(json.dumps(now) + '\n', encoding='utf-8')
+        replace_text(self._progress, json.dumps(now) + '\n')
 
     def close(self) -> None:
         """Write what is left."""
@@ -108,5 +107,4 @@ def _keep_until(folder: RunFolder, step: int) -> None:
     lines = folder.metrics.read_text(encoding='utf-8').splitlines(keepends=True)
     # The last line of a killed run may lack its end.
     kept = [line for line in lines if line.endswith('\n') and json.loads(line)['step'] <= step]
-    with replacing(folder.metrics) as unfinished:
-        unfinished.write_text(''.join(kept), encoding='utf-8')
+    replace_text(folder.metrics, ''.join(kept))

@@ -11,6 +11,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
+from restore_node.common.timing import percentiles
 from training.config.run import TrainConfig
 from training.loop.device_batch import on_device, to_unit
 from training.loop.learner import Learner
@@ -36,8 +37,7 @@ class StepTimes:
 
     def percentiles_ms(self, part: str) -> dict[str, float]:
         """The median and the tail, in milliseconds."""
-        found = 1e3 * np.percentile(self.seconds[part], (50, 95, 99))
-        return dict(zip(('p50', 'p95', 'p99'), found.tolist(), strict=True))
+        return percentiles(1e3 * seconds for seconds in self.seconds[part])
 
     def share(self, part: str) -> float:
         """Of the time of all steps, 0..1."""

@@ -46,10 +46,7 @@ def make_card(
         'size_multiple': network.size_multiple,
         'parameters': parameters(network),
         'macs_per_pixel': macs_per_pixel(network),
-        'graphs': {
-            precision: {'file': graph.name, 'sha256': hashlib.sha256(graph.read_bytes()).hexdigest()}
-            for precision, graph in graphs.items()
-        },
+        'graphs': {precision: graph_entry(graph) for precision, graph in graphs.items()},
         'training': {
             'config': made['config'],
             'commit': made['commit'],
@@ -61,6 +58,11 @@ def make_card(
         'terms': weights_terms([*made['data'], *(origin for run in before for origin in run['data'])]),
         'quality': [],
     }
+
+
+def graph_entry(graph: Path) -> dict[str, str]:
+    """What a card says of one of its graphs, already written."""
+    return {'file': graph.name, 'sha256': hashlib.sha256(graph.read_bytes()).hexdigest()}
 
 
 def quality_entry(data: str, quality: Quality) -> dict[str, Any]:

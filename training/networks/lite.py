@@ -14,7 +14,7 @@ FOLD = 2
 
 # Without normalisation plain ReLUs die under long steps, and with them the whole generator: this slope lets
 # gradients through everywhere.
-_SLOPE = 0.1
+SLOPE = 0.1
 _BLOCK_SCALE = 0.1
 
 
@@ -29,7 +29,7 @@ class ResidualBlock(nn.Module):
         self.first = nn.Conv2d(channels, channels, 3, padding=dilation, dilation=dilation)
         self.second = nn.Conv2d(channels, channels, 3, padding=dilation, dilation=dilation)
         self.scale = nn.Parameter(torch.full((channels, 1, 1), _BLOCK_SCALE))
-        self.activation = nn.LeakyReLU(_SLOPE, inplace=True)
+        self.activation = nn.LeakyReLU(SLOPE, inplace=True)
 
     def forward(self, features: Tensor) -> Tensor:
         """Float32 [N, channels, H, W], in and out."""
@@ -59,8 +59,8 @@ class Lite(nn.Module):
         self.middle = nn.Sequential(*(ResidualBlock(quarter) for _ in range(blocks)))
         self.up_to_half = nn.Conv2d(quarter, 4 * half, 1)
         self.leave = nn.Conv2d(half, pixels, 3, padding=1)
-        self.activation = nn.LeakyReLU(_SLOPE, inplace=True)
-        self._initialise()
+        self.activation = nn.LeakyReLU(SLOPE, inplace=True)
+        initialise(self, self.leave)
 
     def forward(self, degraded: Tensor) -> Tensor:
         """Restore frames, unclamped: float32 [N, 3, H, W] RGB, 0..1, H and W multiples of `size_multiple`."""
@@ -72,13 +72,14 @@ class Lite(nn.Module):
         half = self.activation(half + pixel_shuffle(self.up_to_half(quarter), 2))
         return pixel_shuffle(folded + self.leave(half), FOLD)
 
-    def _initialise(self) -> None:
-        """Weights that keep the signal's size without normalisation.
 
-        The last layer starts at zero: the first steps learn what to change, not how to copy.
-        """
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, a=_SLOPE)
-                nn.init.zeros_(module.bias)
-        nn.init.zeros_(self.leave.weight)
+def initialise(network: nn.Module, leave: nn.Conv2d) -> None:
+    """Draw weights that keep the signal's size without normalisation.
+
+    The last layer, `leave`, starts at zero: the first steps learn what to change, not how to copy.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, a=SLOPE)
+            nn.init.zeros_(module.bias)
+    nn.init.zeros_(leave.weight)

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from torch import nn
 
 from restore_node.common.errors import ConfigError
+from training.networks.deep_lite import DeepLite
 from training.networks.generator import Generator
 from training.networks.lite import Lite
 
@@ -15,6 +16,7 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
     'paper': Generator,
     'lite-small': lambda: Lite(widths=(16, 48, 64), blocks=1, dilations=(1, 2)),
     'lite': lambda: Lite(widths=(32, 64, 96), blocks=1, dilations=(1, 2, 1)),
+    'lite-deep': lambda: DeepLite(widths=(16, 64, 96, 160), down=(0, 0, 1, 3), up=(0, 1, 1)),
     'lite-base': lambda: Lite(widths=(64, 128, 192), blocks=2, dilations=(1, 2, 1, 2)),
 }
 """What makes a network of each name; its keywords are the options that a config can set."""

@@ -21,7 +21,7 @@ from typing import Any
 import torch
 import yaml
 
-from restore_node.common.atomic import replacing
+from restore_node.common.atomic import replace_text
 from restore_node.common.errors import ConfigError, InputError
 from training.config.run import TrainConfig, config_values
 
@@ -110,5 +110,4 @@ def _version(package: str) -> str | None:
 
 
 def _write(path: Path, text: str) -> None:
-    with replacing(path) as unfinished:
-        unfinished.write_text(text, encoding='utf-8')
+    replace_text(path, text)

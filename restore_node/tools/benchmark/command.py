@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from restore_node.common.atomic import Unfinished
+from restore_node.common.console import progress_bar, table_console
 from restore_node.common.errors import InputError
 from restore_node.model import load_model
 from restore_node.tools.benchmark.contest import CHANNELS, FLOOR, Size, run_contest
 from restore_node.tools.benchmark.result import entries_as_dicts, table_of
-from restore_node.tools.shared.cli import DEFAULT_MODEL, parse_size, progress_bar, run_command, table_console
+from restore_node.tools.shared.cli import DEFAULT_MODEL, parse_size, run_command
 from restore_node.tools.shared.host import describe_host, host_line
 
 EXIT_NO_MODEL_RAN = 1

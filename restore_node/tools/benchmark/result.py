@@ -7,8 +7,8 @@ from typing import Any
 
 from rich.table import Table
 
+from restore_node.common.timing import percentiles
 from restore_node.tools.benchmark.contest import FLOOR, Entry, Size
-from restore_node.tools.shared.measuring import percentiles
 
 TOTAL = 'total'
 
@@ -23,7 +23,7 @@ def entry_as_dict(entry: Entry, floor: Entry | None) -> dict[str, Any]:
     result: dict[str, Any] = {'rung': entry.rung, 'size': list(entry.size), 'device': entry.device}
     if entry.fault:
         return result | {'fault': entry.fault}
-    stages = {name: percentiles(times) for name, times in entry.stages.items()}
+    stages = {name: percentiles(times, digits=3) for name, times in entry.stages.items()}
     ratio = None
     if floor and not floor.fault:
         ratio = round(stages[TOTAL]['p50'] / percentiles(floor.stages[TOTAL])['p50'], 2)

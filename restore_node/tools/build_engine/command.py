@@ -11,17 +11,18 @@ import argparse
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 from restore_node.common.errors import EngineError, RestoreError
-from restore_node.engine.build import Plan, Recipe, build_plan, choose_recipe
+from restore_node.engine.build import SerializedEngine, build_plan, choose_recipe
 from restore_node.engine.cache import EngineCache, key_of
-from restore_node.engine.machine import Machine
-from restore_node.engine.runner import EngineRunner
-from restore_node.engine.spec import PRECISIONS, EngineSpec
-from restore_node.model import Model, load_model
+from restore_node.engine.machine import Machine, fields_of, find_exact
+from restore_node.engine.run import EngineRunner
+from restore_node.engine.spec import LEAST_PSNR_DB, EngineSpec
+from restore_node.model import PRECISIONS, Model, load_model
 from restore_node.tools.build_engine.report import BarReport, BuildReport, JsonReport
-from restore_node.tools.build_engine.verification import THRESHOLDS_DB, Verification, check_engine
+from restore_node.tools.build_engine.verification import Verification, check_engine
 from restore_node.tools.shared.cli import EXIT_BAD_INPUT, parse_size, run_command
 
 EXIT_NOT_VERIFIED = 1
@@ -51,9 +52,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--min-psnr',
         type=float,
+        default=0.0,
         metavar='DB',
         help='least likeness to ONNX Runtime on the CPU (default '
-        + ', '.join(f'{limit:g} for {precision}' for precision, limit in THRESHOLDS_DB.items())
+        + ', '.join(f'{limit:g} for {precision}' for precision, limit in LEAST_PSNR_DB.items())
         + ')',
     )
     parser.add_argument('--progress', choices=('bar', 'json'), default='bar', help='default bar')
@@ -72,29 +74,34 @@ def _command(given: argparse.Namespace) -> int:
 
 
 def _spec(model: Model, given: argparse.Namespace) -> EngineSpec:
-    effort = {'optimization_level': given.optimization_level, 'workspace_mib': given.workspace_mib}
     smallest, largest = (
-        EngineSpec.for_cameras(model, *parse_size(text), given.batch, given.precision, **effort)
+        EngineSpec.for_cameras(
+            model,
+            *parse_size(text),
+            given.batch,
+            given.precision,
+            optimization_level=given.optimization_level,
+            workspace_mib=given.workspace_mib,
+            min_psnr_db=given.min_psnr,
+        )
         for text in (given.size, given.max_size or given.size)
     )
-    return EngineSpec(
-        model, given.precision, smallest.min_shape, smallest.opt_shape, largest.max_shape, **effort
-    )
+    return replace(smallest, max_shape=largest.max_shape)
 
 
 def _build_if_missing(given: argparse.Namespace, spec: EngineSpec, report: BuildReport) -> int:
     cache = EngineCache()
     with Machine() as machine:
-        recipe = choose_recipe(machine.library, spec.model, spec.precision)
-        fields = machine.fields(spec, recipe)
-        key = key_of(fields)
-        with cache.lock(key, on_wait=lambda: report.progress('waiting for another build of it', 0)):
-            engine = None if given.force else cache.find(key)
+        fields = fields_of(machine, spec)
+        with cache.lock(
+            key_of(fields), on_wait=lambda: report.progress('waiting for another build of it', 0)
+        ):
+            engine = None if given.force else find_exact(cache, machine, spec)
             if engine:
                 report.built(engine, 'already there, verified')
                 return 0
-            plan = _build(machine, cache, spec, recipe, report)
-            verification = _verify(machine, plan, spec, given.min_psnr, report)
+            plan = _build(machine, cache, spec, report)
+            verification = _verify(machine, plan, spec, report)
             about = _about(machine, plan, verification)
             if verification.passed:
                 report.built(cache.store(fields, plan.data, about), _story(plan, verification))
@@ -105,18 +112,17 @@ def _build_if_missing(given: argparse.Namespace, spec: EngineSpec, report: Build
         f'the engine for {spec} does not compute what its model does and is not used',
         seen=reason,
         wanted=f'{verification.threshold_db:g} dB',
-        fix='try --precision fp32'
-        if spec.precision == 'fp16'
-        else 'report it with the manifest in quarantine/',
+        fix='report it with the manifest in quarantine/'
+        if spec.precision == 'fp32'
+        else 'try --precision fp32',
     )
     report.failed(str(refusal))
     return EXIT_NOT_VERIFIED
 
 
-def _build(
-    machine: Machine, cache: EngineCache, spec: EngineSpec, recipe: Recipe, report: BuildReport
-) -> Plan:
+def _build(machine: Machine, cache: EngineCache, spec: EngineSpec, report: BuildReport) -> SerializedEngine:
     gpu, version = machine.gpu.name, machine.library.version
+    recipe = choose_recipe(machine.library, spec.model, spec.precision)
     with _interruptible():
         plan = build_plan(
             machine.library,
@@ -147,17 +153,15 @@ def _interruptible() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _verify(
-    machine: Machine, plan: Plan, spec: EngineSpec, least: float | None, report: BuildReport
-) -> Verification:
+def _verify(machine: Machine, plan: SerializedEngine, spec: EngineSpec, report: BuildReport) -> Verification:
     runner = EngineRunner(machine.cuda, machine.library, plan.data)
     try:
-        return check_engine(runner, spec, least, lambda percent: report.progress('verifying', percent))
+        return check_engine(runner, spec, lambda percent: report.progress('verifying', percent))
     finally:
         runner.close()
 
 
-def _about(machine: Machine, plan: Plan, verification: Verification) -> dict[str, Any]:
+def _about(machine: Machine, plan: SerializedEngine, verification: Verification) -> dict[str, Any]:
     return {
         'precision': plan.precision,
         'verified': verification.as_dict(),
@@ -166,7 +170,7 @@ def _about(machine: Machine, plan: Plan, verification: Verification) -> dict[str
     }
 
 
-def _story(plan: Plan, verification: Verification) -> str:
+def _story(plan: SerializedEngine, verification: Verification) -> str:
     return (
         f'built in {plan.build_s:.1f} s, {plan.precision} ({plan.typing}ly typed), verified on '
         f'{verification.images} images: {verification.psnr_db:g} dB to {verification.reference}'

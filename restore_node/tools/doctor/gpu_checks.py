@@ -92,6 +92,8 @@ def check_tensorrt(model: Model | None, has_gpu: bool) -> Finding:
     if not answer.is_ok:
         return Finding('TensorRT', answer.state, answer.line)
     recipe = f'{answer.facts["typing"]}ly typed engines from the {answer.facts["graph"]} graph'
+    if answer.facts['int8']:
+        recipe += ', or in int8 with engine.precision int8'
     return Finding('TensorRT', OK, f'{answer.facts["version"]}: {recipe}', facts=answer.facts)
 
 

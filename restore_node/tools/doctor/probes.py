@@ -71,7 +71,12 @@ def probe_tensorrt(model: str) -> Facts:
     loaded = import_module('restore_node.model').load_model(model)
     with import_module('restore_node.engine.machine').Machine() as machine:
         recipe = build.choose_recipe(machine.library, loaded, 'fp16')
-        return {'version': machine.library.version, 'typing': recipe.typing, 'graph': recipe.graph}
+        return {
+            'version': machine.library.version,
+            'typing': recipe.typing,
+            'graph': recipe.graph,
+            'int8': 'int8' in loaded.card.graphs,
+        }
 
 
 def probe_onnxruntime() -> Facts:
@@ -102,7 +107,7 @@ def probe_ladder() -> Facts:
 
 def probe_rung(name: str, model: str, width: int, height: int, runs: int, warm_up: int) -> Facts:
     """Milliseconds of one way of running a model, the copies to and from a GPU included."""
-    numpy, measuring = import_module('numpy'), import_module('restore_node.tools.shared.measuring')
+    numpy, timing = import_module('numpy'), import_module('restore_node.common.timing')
     ladder = import_module('restore_node.backends.fallback')
     rung = next(rung for rung in ladder.make_ladder(ladder.LadderOptions()) if rung.name == name)
     with_model = rung.open(model)
@@ -111,12 +116,12 @@ def probe_rung(name: str, model: str, width: int, height: int, runs: int, warm_u
         size = (-(-side // multiple) * multiple for side in (height, width))
         batch = with_model.staging(1, *size)
         batch[:] = numpy.random.default_rng(0).integers(0, 256, batch.shape, numpy.uint8)
-        times = measuring.measure_ms(lambda: with_model.restore(batch), runs, warm_up)
+        times = timing.measure_ms(lambda: with_model.restore(batch), runs, warm_up)
         return {
             'device': with_model.device,
             'runs': runs,
             'warm_up': warm_up,
-            'ms': measuring.percentiles(times),
+            'ms': timing.percentiles(times, digits=3),
         }
     finally:
         with_model.close()

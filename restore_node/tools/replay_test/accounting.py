@@ -4,38 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from restore_node.common.metrics import CONVENTIONS
+from restore_node.common.metrics import CONVENTIONS, PSNR_CAP_DB, BeforeAfter
+from restore_node.common.timing import percentiles
 from restore_node.runtime.counters import Fate
 from restore_node.tools.replay_test.records import Replay, Segment, Settled
-
-#: Equal frames have an infinite PSNR; a mean needs a number.
-PSNR_CAP_DB = 60.0
-
-
-@dataclass(frozen=True)
-class Score:
-    """A published frame against its truth, before and after; PSNR in dB (capped), SSIM at most 1."""
-
-    psnr_degraded_db: float
-    psnr_restored_db: float
-    ssim_degraded: float
-    ssim_restored: float
-
-    @property
-    def gain_db(self) -> float:
-        """What the node won."""
-        return self.psnr_restored_db - self.psnr_degraded_db
 
 
 def make_report(
     replay: Replay,
     recorded_ns: Sequence[int | None],
-    scores: Mapping[int, Score],
+    scores: Mapping[int, BeforeAfter],
     segments: Sequence[Segment] = (),
     image_size: tuple[int, int] | None = None,
 ) -> dict[str, Any]:
@@ -66,7 +48,7 @@ def make_report(
         'fates': replay.summary,
         **mean_scores(scores.values()),
         'segments': [_segment(segment, replay.settled, scores) for segment in segments],
-        'latency_ms': percentiles(latencies),
+        'latency_ms': percentiles(latencies, digits=2) or dict.fromkeys(('p50', 'p95', 'p99')),
         'fps_in': _rate(received, replay),
         'fps_out': _rate(published, replay),
         'image_size': list(image_size) if image_size else None,
@@ -104,7 +86,7 @@ def unaccounted(replay: Replay, recorded_ns: Sequence[int | None]) -> list[str]:
     return problems
 
 
-def mean_scores(scores: Iterable[Score]) -> dict[str, float | None]:
+def mean_scores(scores: Iterable[BeforeAfter]) -> dict[str, float | None]:
     """Means of the four scores, rounded; None where there is nothing to average."""
     values = np.array([list(vars(score).values()) for score in scores]).reshape(-1, 4)
     means = values.mean(axis=0).tolist() if len(values) else [None] * 4
@@ -115,16 +97,9 @@ def mean_scores(scores: Iterable[Score]) -> dict[str, float | None]:
     }
 
 
-def percentiles(values: Sequence[float]) -> dict[str, float | None]:
-    """p50, p95 and p99; None each where there is nothing."""
-    names = ('p50', 'p95', 'p99')
-    if not values:
-        return dict.fromkeys(names)
-    found = np.percentile(np.array(values), (50, 95, 99)).tolist()
-    return {name: round(value, 2) for name, value in zip(names, found, strict=True)}
-
-
-def _segment(segment: Segment, settled: Sequence[Settled], scores: Mapping[int, Score]) -> dict[str, Any]:
+def _segment(
+    segment: Segment, settled: Sequence[Settled], scores: Mapping[int, BeforeAfter]
+) -> dict[str, Any]:
     stamps = set(segment.stamps_ns)
     fates = Counter(entry.fate for entry in settled if entry.stamp_ns in stamps)
     return {

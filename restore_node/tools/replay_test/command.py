@@ -15,17 +15,18 @@ from typing import Any, NoReturn
 
 import cv2
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from restore_node.common.atomic import Unfinished
+from restore_node.common.console import progress_bar
 from restore_node.common.errors import ConfigError, InputError
-from restore_node.tools.replay_test.accounting import Score, make_report
-from restore_node.tools.replay_test.html import page
+from restore_node.common.metrics import BeforeAfter
+from restore_node.tools.replay_test.accounting import make_report
 from restore_node.tools.replay_test.launching import run_replay
+from restore_node.tools.replay_test.page import page
 from restore_node.tools.replay_test.pictures import before_after
 from restore_node.tools.replay_test.records import Drive, open_drive, read_replay
-from restore_node.tools.replay_test.scoring import choose_sights, load_sights, score_frames, stamps_in
+from restore_node.tools.replay_test.scoring import choose_examples, load_examples, score_frames, stamps_in
 from restore_node.tools.replay_test.timeline import timeline
 from restore_node.tools.shared.cli import run_command
 
@@ -33,41 +34,39 @@ RECORDS = ('restored', 'journal.jsonl', 'player.json', 'replay.log')
 REPORTS = ('report.json', 'report.html', 'before_after.png')
 
 
-def replay_and_report(
-    drive: Drive, output: Path, model: str, rate: float, console: Console
-) -> dict[str, Any]:
+def replay_and_report(drive: Drive, output: Path, model: str, rate: float) -> dict[str, Any]:
     """Play the drive, write the report into `output`, and return the content of `report.json`.
 
     Raises:
         RestoreError: the replay failed, or something cannot be read or written.
     """
     _clear(output)
-    with _progress(console) as progress:
+    with progress_bar() as progress:
         playing = progress.add_task('replay', total=drive.frames)
         run_replay(drive, output, model, rate, lambda frames: progress.update(playing, completed=frames))
         progress.update(playing, completed=drive.frames)
         replay = read_replay(output)
         recorded = stamps_in(output / 'restored', drive.restored_topic)
-        scores: dict[int, Score] = {}
+        scores: dict[int, BeforeAfter] = {}
         if drive.truth:
             found = score_frames(drive, output / 'restored', drive.restored_topic)
             scores.update(progress.track(found, total=len(recorded), description='score'))
-    sights = load_sights(
+    examples = load_examples(
         drive,
         output / 'restored',
         drive.restored_topic,
-        choose_sights(drive, replay.settled, recorded, scores),
+        choose_examples(drive, replay.settled, recorded, scores),
         scores,
     )
-    size = sights[0].restored.shape[1::-1] if sights else None
+    size = examples[0].restored.shape[1::-1] if examples else None
     report = {
         'source': drive.source,
         'rate': rate,
         **make_report(replay, recorded, scores, drive.segments, size),
     }
-    _write(output / 'report.html', page(report, sights, timeline(drive, replay, scores)).encode())
-    if sights:
-        _write(output / 'before_after.png', before_after(sights))
+    _write(output / 'report.html', page(report, examples, timeline(drive, replay, scores)).encode())
+    if examples:
+        _write(output / 'before_after.png', before_after(examples))
     _write(output / 'report.json', (json.dumps(report, indent=2) + '\n').encode())
     return report
 
@@ -96,11 +95,6 @@ def _clear(output: Path) -> None:
 def _write(path: Path, data: bytes) -> None:
     with Unfinished(path) as unfinished:
         unfinished.write_bytes(data)
-
-
-def _progress(console: Console) -> Progress:
-    columns = (TextColumn('{task.description:8}'), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=console)
 
 
 def show(report: dict[str, Any], page_file: Path, console: Console) -> None:
@@ -152,9 +146,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         raise ConfigError('impossible rate', seen=given.rate, wanted='0.01 to 100')
     cv2.setNumThreads(1)
     console = Console()
-    report = replay_and_report(
-        open_drive(given.bag, given.topic), given.output, given.model, given.rate, console
-    )
+    report = replay_and_report(open_drive(given.bag, given.topic), given.output, given.model, given.rate)
     show(report, given.output / 'report.html', console)
     return 1 if report['problems'] else 0
 

@@ -6,16 +6,15 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from restore_node.common.errors import EncodingError, InputError
-from restore_node.common.metrics import psnr, ssim
+from restore_node.common.errors import EncodingError
+from restore_node.common.image_files import read_rgb
+from restore_node.common.metrics import BeforeAfter, compare_with_truth
 from restore_node.messages.bag import BagReader
 from restore_node.messages.cdr import COMPRESSED_IMAGE_TYPE, read_stamp_ns
 from restore_node.messages.codec import decode, decode_compressed, to_rgb
 from restore_node.runtime.counters import Fate
-from restore_node.tools.replay_test.accounting import PSNR_CAP_DB, Score
 from restore_node.tools.replay_test.records import Drive, Settled
 
 #: Pictures of a drive whose segments are not known.
@@ -23,7 +22,7 @@ EVENLY_SPACED = 4
 
 
 @dataclass(frozen=True)
-class Sight:
+class Example:
     """One moment for the report: uint8 RGB `[H, W, 3]` pictures of one size; `truth` None where unknown."""
 
     name: str
@@ -31,7 +30,7 @@ class Sight:
     degraded: np.ndarray
     restored: np.ndarray
     truth: np.ndarray | None
-    score: Score | None
+    score: BeforeAfter | None
 
 
 def frames(bag: Path, topic: str, stamps: Collection[int] | None = None) -> Iterator[tuple[int, np.ndarray]]:
@@ -69,8 +68,8 @@ def stamps_in(bag: Path, topic: str) -> list[int | None]:
         return [read_stamp_ns(message.data) for message in reader.messages([topic])]
 
 
-def score_frames(drive: Drive, restored_bag: Path, restored_topic: str) -> Iterator[tuple[int, Score]]:
-    """Score every recorded frame whose truth is known; see `metrics` for the conventions.
+def score_frames(drive: Drive, restored_bag: Path, restored_topic: str) -> Iterator[tuple[int, BeforeAfter]]:
+    """BeforeAfter every recorded frame whose truth is known; see `metrics` for the conventions.
 
     Yields:
         Its stamp and its score.
@@ -82,19 +81,14 @@ def score_frames(drive: Drive, restored_bag: Path, restored_topic: str) -> Itera
         if degraded is None:
             return
         truth = read_rgb(drive.truth[stamp_ns])
-        yield (
-            stamp_ns,
-            Score(
-                min(psnr(degraded, truth), PSNR_CAP_DB),
-                min(psnr(restored, truth), PSNR_CAP_DB),
-                ssim(degraded, truth),
-                ssim(restored, truth),
-            ),
-        )
+        yield stamp_ns, compare_with_truth(degraded, restored, truth)
 
 
-def choose_sights(
-    drive: Drive, settled: Sequence[Settled], recorded_ns: Collection[int | None], scores: Mapping[int, Score]
+def choose_examples(
+    drive: Drive,
+    settled: Sequence[Settled],
+    recorded_ns: Collection[int | None],
+    scores: Mapping[int, BeforeAfter],
 ) -> dict[int, str]:
     """Choose the frames to show: of each segment the restored one of median gain, so that none is flattered.
 
@@ -119,18 +113,18 @@ def choose_sights(
     return chosen
 
 
-def load_sights(
+def load_examples(
     drive: Drive,
     restored_bag: Path,
     restored_topic: str,
     chosen: Mapping[int, str],
-    scores: Mapping[int, Score],
-) -> list[Sight]:
+    scores: Mapping[int, BeforeAfter],
+) -> list[Example]:
     """Read the pictures of the chosen frames."""
     degraded = dict(frames(drive.bag, drive.topic, chosen))
     restored = dict(frames(restored_bag, restored_topic, chosen))
     return [
-        Sight(
+        Example(
             name,
             stamp,
             degraded[stamp],
@@ -141,15 +135,3 @@ def load_sights(
         for stamp, name in chosen.items()
         if stamp in degraded and stamp in restored
     ]
-
-
-def read_rgb(path: Path) -> np.ndarray:
-    """Read a picture file as uint8 RGB `[H, W, 3]`.
-
-    Raises:
-        InputError: it is no readable picture.
-    """
-    bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if bgr is None:
-        raise InputError(f'cannot read the picture {path}', fix='make the drive again')
-    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)

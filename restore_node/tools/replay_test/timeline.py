@@ -11,8 +11,8 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from restore_node.common.metrics import BeforeAfter
 from restore_node.runtime.counters import Fate
-from restore_node.tools.replay_test.accounting import Score
 from restore_node.tools.replay_test.records import Drive, Replay
 
 INK, FAINT, BAND = '#1c2430', '#8a94a0', '#f2f4f6'
@@ -37,7 +37,7 @@ LABEL_AT = (-0.04, 0.5)
 HEIGHTS_IN = {'latency': 2.2, 'fate': 1.1, 'psnr': 2.2}
 
 
-def timeline(drive: Drive, replay: Replay, scores: Mapping[int, Score]) -> bytes:
+def timeline(drive: Drive, replay: Replay, scores: Mapping[int, BeforeAfter]) -> bytes:
     """Draw latency and fate of every frame and, where the truth is known, PSNR; returns an SVG."""
     start_ns = min((stamp for stamp in replay.played_ns if stamp is not None), default=0)
     names = [name for name in HEIGHTS_IN if name != 'psnr' or scores]
@@ -106,7 +106,7 @@ def _draw_fates(axes: Axes, replay: Replay, start_ns: int) -> None:
     axes.spines['left'].set_visible(False)
 
 
-def _draw_psnr(axes: Axes, scores: Mapping[int, Score], start_ns: int) -> None:
+def _draw_psnr(axes: Axes, scores: Mapping[int, BeforeAfter], start_ns: int) -> None:
     times = [(stamp - start_ns) / 1e9 for stamp in scores]
     for name, colour, values in (
         ('degraded', FAINT, [score.psnr_degraded_db for score in scores.values()]),

@@ -1,4 +1,4 @@
-"""What the offline commands share: how they end, the model they run, tables, and the progress bar."""
+"""What the offline commands share: how they end, and the model they run."""
 
 from __future__ import annotations
 
@@ -11,18 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
-
 from restore_node.common.errors import InputError, RestoreError
 
 if TYPE_CHECKING:
@@ -30,7 +18,6 @@ if TYPE_CHECKING:
 
 EXIT_BAD_INPUT = 2
 DEFAULT_MODEL = 'restore-lite'
-_WIDTH = 140
 
 
 def run_command(command: Callable[[], int | None]) -> NoReturn:
@@ -91,29 +78,3 @@ def open_pipeline(given: argparse.Namespace) -> Iterator[Pipeline]:
 def runs_on(pipeline: Pipeline) -> str:
     """Return `MODEL on PROVIDER`, for a command's closing line."""
     return f'{pipeline.backend.model.card.name} on {pipeline.backend.device}'
-
-
-def table_console() -> Console:
-    """Where tables go: stdout, in a file or a pipe as wide as the widest of them."""
-    console = Console()
-    return console if console.is_terminal else Console(width=_WIDTH)
-
-
-def progress_bar() -> Progress:
-    """Return a bar on stderr with count, rate and time left."""
-    return Progress(
-        TextColumn('{task.description}'),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _RateColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-    )
-
-
-class _RateColumn(ProgressColumn):
-    """Images per second: the mean while running, of the whole once done."""
-
-    def render(self, task: Task) -> Text:
-        rate = task.finished_speed or task.speed
-        return Text(f'{rate:.1f} images/s' if rate else '- images/s')

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Protocol
 
 from restore_node.common.errors import ConfigError, InputError
-from training.data.images import images_under, is_image, read_rgb, size_of
+from restore_node.common.image_files import images_under, is_image, read_rgb
+from restore_node.messages.compressed import read_size
 from training.data.samples import Pair
 
 _SHOWN = 6
@@ -97,7 +98,7 @@ def check_sizes(pairs: Sequence[NamedPair], where: Path) -> None:
     odd = []
     for pair in pairs:
         if isinstance(pair, FilePair):
-            degraded, sharp = size_of(pair.degraded), size_of(pair.sharp)
+            degraded, sharp = _size_of(pair.degraded), _size_of(pair.sharp)
             if degraded and sharp and degraded != sharp:
                 odd.append(f'{pair.name}: {_text(degraded)} degraded, {_text(sharp)} sharp')
     if odd:
@@ -121,3 +122,12 @@ def contents(folder: Path) -> str:
     shown = ', '.join(names[:_SHOWN]) or 'nothing'
     rest = f' and {len(names) - _SHOWN} more' if len(names) > _SHOWN else ''
     return f'{folder} with {shown}{rest}' + (f' ({images} images)' if images > 1 else '')
+
+
+def _size_of(path: Path) -> tuple[int, int] | None:
+    """Height and width that a png or jpeg file states, without decoding it; None for others."""
+    try:
+        with path.open('rb') as file:
+            return read_size(file.read(64 if path.suffix.lower() == '.png' else -1))
+    except OSError as error:
+        raise InputError(f'cannot read {path}', seen=error) from error

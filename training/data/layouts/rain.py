@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restore_node.common.errors import ConfigError
+from restore_node.common.image_files import images_under, is_image
 from training.config.data import PairsConfig
-from training.data.images import images_under, is_image
 from training.data.layouts.named_pairs import HalvesPair, NamedPair, by_name, match
 from training.data.spread import spread
 

@@ -48,8 +48,6 @@ class BlurRanges(Ranges):
         highlight_share: share of the exposures in which white is raised before it is averaged, 0..1.
         highlights: how bright lamps are, see `white_of`.
         objects: what moves by itself.
-        shutter: where a source gives neighbouring frames, the share of the time between the first and the
-            last that the shutter is open, see `blur_between`.
     """
 
     extent_px: Positive = (1.5, 20.0)
@@ -66,4 +64,3 @@ class BlurRanges(Ranges):
     highlight_share: Share = 0.4
     highlights: Positive = (1.2, 8.0)
     objects: MovingObjectRanges = MovingObjectRanges()
-    shutter: PositiveShares = (0.4, 1.0)

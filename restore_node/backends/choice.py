@@ -1,0 +1,245 @@
+"""Which way of running a model is the fastest on this machine without CUDA: measured once, then remembered.
+
+What a processor can do does not tell how fast it does it with this model: int8 gains three times here and
+nothing there. So every way restores the same image in turn, and what was found is kept beside the engines
+(docs/contracts.md, section 8) until the model, the processor or a library changes.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import statistics
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from importlib import metadata
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from restore_node.backends.base import Backend
+from restore_node.backends.processor import this_processor
+from restore_node.backends.registry import create_backend
+from restore_node.common.errors import BackendError, EngineError, RestoreError
+from restore_node.common.metrics import psnr
+from restore_node.common.test_images import make_test_images
+from restore_node.engine.cache import KEY_DIGITS, cache_folder, key_of
+from restore_node.engine.private_files import locked, make_private_folder, read_private, write_private
+from restore_node.model import Model
+
+_LOG = logging.getLogger('restore_node.choice')
+
+FORMAT = 1
+#: Height and width of the image, a round of each way, and how many are not counted.
+IMAGE_PX = (360, 640)
+ROUNDS, WARM_UP = 7, 2
+#: Least PSNR to the fp32 graph, dB, of a way that may be taken.
+LEAST_ALIKE_DB = 45.0
+#: What equal images count as, for JSON has no infinity.
+EQUAL_DB = 100.0
+#: How many times faster than a more exact way another has to be.
+WORTH = 1.1
+_PACKAGES = ('openvino', 'onnxruntime', 'onnxruntime-gpu', 'numpy')
+
+
+class Way(NamedTuple):
+    """One way of running a model."""
+
+    backend: str
+    device: str
+    precision: str
+
+    def __str__(self) -> str:
+        return ' '.join(self)
+
+    def create(self, model: Model, threads: int) -> Backend:
+        """A backend that is not open yet."""
+        return create_backend(self.backend, model, self.device, threads, precision=self.precision)
+
+
+EXACT = Way('onnxruntime', 'cpu', 'fp32')
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a way was measured at.
+
+    Attributes:
+        ms: median time of one image, milliseconds.
+        psnr_db: of its result to that of the fp32 graph, RGB, 0..255.
+    """
+
+    ms: float
+    psnr_db: float
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was measured of each way that works; `figures` has the best guess first."""
+
+    figures: Mapping[Way, Figures]
+
+    def best(self, among: Callable[[Way], bool] = lambda way: True) -> Way | None:
+        """The fastest way that is exact enough; None where there is none.
+
+        Args:
+            among: which ways are asked about.
+        """
+        alike = {
+            way: found
+            for way, found in self.figures.items()
+            if among(way) and found.psnr_db >= LEAST_ALIKE_DB
+        }
+        # What is less exact has to be worth it.
+        costs = {way: found.ms * (1 if way.precision == 'fp32' else WORTH) for way, found in alike.items()}
+        return min(costs, key=lambda way: costs[way]) if costs else None
+
+
+def ways_of(model: Model, threads: int = 0) -> list[Way]:
+    """Every way that this machine has without CUDA, best guess first, `EXACT` last."""
+    ways = []
+    for device in ('intel_gpu', 'cpu'):
+        backend: Any = create_backend('openvino', model, device, threads)
+        try:
+            ways += [Way('openvino', device, precision) for precision in backend.precisions()]
+        except BackendError as error:
+            _LOG.debug('no OpenVINO on %s: %s', device, error)
+    return [*ways, EXACT]
+
+
+def choose(model: Model, threads: int = 0, folder: Path | None = None) -> Choice:
+    """Find what is the fastest way, by memory or by measuring, which takes some seconds.
+
+    Args:
+        model: a loaded model.
+        threads: CPU threads, 0 for one per core.
+        folder: what was measured lies there; default `choices` in that of the engines. Where it cannot be
+            trusted or written, every call measures.
+    """
+    ways = ways_of(model, threads)
+    if ways == [EXACT]:  # nothing to choose from
+        return Choice({EXACT: Figures(0.0, EQUAL_DB)})
+    fields = _fields(model, threads, ways)
+    with _place(folder, key_of(fields)[:KEY_DIGITS]) as path:
+        known = _remembered(path, ways) if path else None
+        if known is None:
+            known = Choice(_measure(model, threads, ways))
+            _LOG.info('measured on %s: %s', this_processor().name, _line(known))
+            if path and known.figures:
+                _remember(path, fields, known)
+    return known
+
+
+def _measure(model: Model, threads: int, ways: Iterable[Way]) -> dict[Way, Figures]:
+    """Let each way that works restore the same image in turn, so that what else goes on hits all alike."""
+    multiple = model.card.size_multiple
+    height, width = (-(-side // multiple) * multiple for side in IMAGE_PX)
+    image = make_test_images(np.random.default_rng(0), 1, height, width)
+    times: dict[Way, list[float]] = {}
+    results: dict[Way, np.ndarray] = {}
+    with ExitStack() as stack:
+        opened: dict[Way, Backend] = {}
+        for way in ways:
+            try:
+                opened[way] = stack.enter_context(way.create(model, threads))
+                opened[way].staging(*image.shape[:3])[:] = image
+            except RestoreError as error:
+                opened.pop(way, None)
+                _LOG.warning('%s does not run: %s', way, error)
+        for index in range(WARM_UP + ROUNDS):
+            for way, backend in list(opened.items()):
+                try:
+                    start = time.perf_counter()
+                    restored = backend.restore(backend.staging(*image.shape[:3]))
+                    took_ms = 1e3 * (time.perf_counter() - start)
+                except RestoreError as error:
+                    del opened[way]
+                    _LOG.warning('%s does not run: %s', way, error)
+                    continue
+                if index < WARM_UP:
+                    results[way] = restored.copy()
+                else:
+                    times.setdefault(way, []).append(took_ms)
+    exact = [results[way][0] for way in opened if way.precision == 'fp32'][-1:]
+    return {
+        way: Figures(round(statistics.median(times[way]), 3), _alike_db(results[way][0], reference))
+        for reference in exact
+        for way in opened
+    }
+
+
+def _alike_db(restored: np.ndarray, exact: np.ndarray) -> float:
+    return round(min(EQUAL_DB, psnr(restored, exact)), 2)
+
+
+def _fields(model: Model, threads: int, ways: list[Way]) -> dict[str, Any]:
+    """What a choice depends on."""
+    processor = this_processor()
+    return {
+        'graphs': {precision: graph['sha256'] for precision, graph in model.card.graphs.items()},
+        'processor': processor.name,
+        'features': list(processor.features),
+        'cores': processor.cores,
+        'threads': threads,
+        'ways': [str(way) for way in ways],
+        'measured': [*IMAGE_PX, ROUNDS, WARM_UP],
+        'versions': dict(_versions()),
+    }
+
+
+def _versions() -> Iterator[tuple[str, str]]:
+    for name in _PACKAGES:
+        try:
+            yield name, metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+
+
+@contextmanager
+def _place(folder: Path | None, key: str) -> Iterator[Path | None]:
+    """Where a choice is remembered, None where there is no such place.
+
+    Its lock is held: two nodes that measure at the same time would measure each other.
+    """
+    with ExitStack() as stack:
+        path: Path | None = None
+        try:
+            folder = folder or cache_folder() / 'choices'
+            for place in (folder.parent, folder):
+                make_private_folder(place)
+            stack.enter_context(locked(folder / f'{key}.lock', on_wait=lambda: None))
+            path = folder / f'{key}.json'
+        except EngineError as error:
+            _LOG.warning('the fastest way of running a model is measured at every start: %s', error)
+        yield path
+
+
+def _remembered(path: Path, ways: list[Way]) -> Choice | None:
+    """Read what was measured; None where nothing was, or nothing that can be read."""
+    try:
+        figures = json.loads(read_private(path))['figures']
+        return Choice({way: Figures(**figures[str(way)]) for way in ways if str(way) in figures})
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _remember(path: Path, fields: dict[str, Any], choice: Choice) -> None:
+    content = {
+        'format': FORMAT,
+        'fields': fields,
+        'figures': {str(way): asdict(found) for way, found in choice.figures.items()},
+        'created': datetime.now(timezone.utc).isoformat(timespec='seconds'),
+    }
+    try:
+        write_private(path, json.dumps(content, indent=2).encode())
+    except OSError as error:
+        _LOG.warning('what was measured is not remembered: %s', error)
+
+
+def _line(choice: Choice) -> str:
+    parts = (f'{way} {found.ms:.1f} ms, {found.psnr_db:.0f} dB' for way, found in choice.figures.items())
+    return f'{"; ".join(parts)}: {choice.best()}'
