@@ -19,7 +19,7 @@ from training.experiments.comparison import NOT_FOUND, ONE_SEED, compare, verdic
 from training.experiments.curves import Curve, levels, read_curve, share_saved
 from training.experiments.plans import Planner
 from training.experiments.runs import Run, train_all
-from training.experiments.transfer_report import Outcome, draw, summarise, tables
+from training.experiments.transfer_report import SeedResult, draw, summarise, tables
 from training.runs import checkpoint
 from training.runs.errors import TrainingError
 from training.runs.folder import RunFolder
@@ -81,14 +81,14 @@ def test_a_curve_is_what_a_run_recorded_of_one_kind(tmp_path):
     assert read_curve(RunFolder(tmp_path), 'streaks', 22.0) == Curve((0, 10, 20), (22.0, 23.5, 24.0))
 
 
-def outcome(seed):
+def seed_result(seed):
     final = {name: quality(curve.psnr_db[-1]) for name, curve in zip('abcd', (SLOW, FAST) * 2, strict=True)}
-    return Outcome(seed, SLOW, FAST, SLOW, FAST, 1500, final)
+    return SeedResult(seed, SLOW, FAST, SLOW, FAST, 1500, final)
 
 
 def test_transfer_is_reported_as_tables_figures_and_a_plot(tmp_path):
     config = load_config(DERAIN)
-    saved, finals = tables([outcome(1), outcome(2)], config)
+    saved, finals = tables([seed_result(1), seed_result(2)], config)
     assert saved.rows[-1] == (
         '100%',
         '25.00 (25.00 to 25.00)',
@@ -99,9 +99,9 @@ def test_transfer_is_reported_as_tables_figures_and_a_plot(tmp_path):
     )
     assert finals.rows[0][2] == '20.00 / 0.700'
     assert finals.rows[2][:3] == ('b', '2000', '25.40 / 0.800')
-    figures = json.loads(json.dumps(summarise([outcome(1)], config)))
+    figures = json.loads(json.dumps(summarise([seed_result(1)], config)))
     assert [level['saved'] for level in figures['seeds'][0]['levels']] == pytest.approx([0.5] * 5)
-    draw([outcome(1), outcome(2)], config, tmp_path / 'plot')
+    draw([seed_result(1), seed_result(2)], config, tmp_path / 'plot')
     height, width, _ = cv2.imread(str(tmp_path / 'plot')).shape
     assert (height, width) > (300, 500)
 

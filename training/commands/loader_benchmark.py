@@ -10,8 +10,8 @@ import itertools
 import math
 import os
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -25,25 +25,11 @@ from training.config.run import TrainConfig, load_config
 from training.data.feed import Feed, open_feed
 from training.data.loader import batches
 from training.data.samples import LANE_STEPS
-from training.loop.device_batch import on_device, to_unit
 from training.loop.devices import make_fabric, processes_of, set_up_device
-from training.loop.learner import Learner
-from training.loop.objectives import make_objective
+from training.loop.step_timing import TimedLearner, time_steps
 
 _WARM_UP_STEPS = 3
-
-
-@dataclass(frozen=True)
-class Rate:
-    """How often something was done: `patches` in `seconds`."""
-
-    patches: int
-    seconds: float
-
-    @property
-    def per_second(self) -> float:
-        """Patches a second."""
-        return self.patches / self.seconds
+_MOST_STEPS = 10_000
 
 
 def one_process(config: TrainConfig) -> TrainConfig:
@@ -62,8 +48,8 @@ def one_process(config: TrainConfig) -> TrainConfig:
     )
 
 
-def measure_model(config: TrainConfig, batch: Any, seconds: float) -> Rate:
-    """How fast training steps of a configuration are on its device, without the loader.
+def measure_model(config: TrainConfig, batch: Any, seconds: float) -> float:
+    """How many patches a second training steps take on a device, without the loader.
 
     Args:
         config: of one process.
@@ -76,35 +62,25 @@ def measure_model(config: TrainConfig, batch: Any, seconds: float) -> Rate:
     fabric = make_fabric(config)
     fabric.launch()
     set_up_device(fabric)
-    objective = make_objective(fabric, Learner.of_generator(fabric, config), config.loss)
-
-    def steps() -> Iterator[int]:
-        while True:
-            degraded, sharp = map(to_unit, on_device(batch, fabric.device))
-            # Looking at the loss waits for the device.
-            float(objective.step(degraded, sharp, config.schedule.final_learning_rate)['loss'])
-            yield len(sharp)
-
-    return _measure(steps(), seconds, warm_up=_WARM_UP_STEPS)
+    generator = TimedLearner.of_generator(fabric, config)
+    time_steps(fabric, generator, config, itertools.repeat(batch), _WARM_UP_STEPS)
+    times = time_steps(fabric, generator, config, itertools.repeat(batch), _MOST_STEPS, seconds)
+    return config.schedule.batch / times.median('step')
 
 
-def measure_loader(feed: Feed, config: TrainConfig, workers: int, seconds: float) -> Rate:
-    """How fast the loader makes patches, once every lane has its first ones. Raises what samples raise."""
+def measure_loader(feed: Feed, config: TrainConfig, workers: int, seconds: float) -> float:
+    """How many patches a second the loader makes once all lanes are filled; raises what samples raise."""
     made = batches(feed.source, config.schedule.batch, workers=workers)
-    return _measure((len(batch[0]) for batch in made), seconds, warm_up=LANE_STEPS)
-
-
-def _measure(steps: Iterator[int], seconds: float, warm_up: int) -> Rate:
-    for _ in itertools.islice(steps, warm_up):
+    for _ in itertools.islice(made, LANE_STEPS):
         pass
     patches, began = 0, time.monotonic()
     while (elapsed := time.monotonic() - began) < seconds or not patches:
-        patches += next(steps)
-    return Rate(patches, elapsed)
+        patches += len(next(made)[0])
+    return patches / elapsed
 
 
-def benchmark(config: TrainConfig, workers: Sequence[int], seconds: float) -> tuple[Rate, dict[int, Rate]]:
-    """Measure the model, and the loader with each number of workers.
+def benchmark(config: TrainConfig, workers: Sequence[int], seconds: float) -> tuple[float, dict[int, float]]:
+    """Measure the model, and the loader with each number of workers, in patches a second.
 
     Raises:
         RestoreError: the configuration cannot be trained here, or its data is broken.
@@ -118,7 +94,7 @@ def benchmark(config: TrainConfig, workers: Sequence[int], seconds: float) -> tu
     return model, {count: measure_loader(feed, config, count, seconds) for count in workers}
 
 
-def _show(config: TrainConfig, model: Rate, loader: dict[int, Rate]) -> None:
+def _show(config: TrainConfig, model: float, loader: dict[int, float]) -> None:
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else f'CPU, {os.cpu_count()} cores'
     table = Table(
         title=f'{config.name} on {device}: one process of '
@@ -127,10 +103,10 @@ def _show(config: TrainConfig, model: Rate, loader: dict[int, Rate]) -> None:
     for heading in ('workers', 'patches/s', 'of what the model consumes'):
         table.add_column(heading, justify='right')
     for count, rate in loader.items():
-        ratio = rate.per_second / model.per_second
-        table.add_row(str(count), f'{rate.per_second:.0f}', f'{ratio:.2f}')
+        ratio = rate / model
+        table.add_row(str(count), f'{rate:.0f}', f'{ratio:.2f}')
     table.add_section()
-    table.add_row('model', f'{model.per_second:.0f}', '')
+    table.add_row('model', f'{model:.0f}', '')
     table_console().print(table)
 
 

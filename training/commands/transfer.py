@@ -31,14 +31,14 @@ from training.experiments.catalogue import SMALL
 from training.experiments.curves import read_curve
 from training.experiments.measuring import measure_run
 from training.experiments.runs import Run, default_jobs, train_all
-from training.experiments.transfer_report import Outcome, draw, markdown, summarise, tables
+from training.experiments.transfer_report import SeedResult, draw, markdown, summarise, tables
 
 SHORT_SHARE = 0.2
 """Of the steps, for the direct test: what the paper's "more than 80 %" leaves."""
 
 
 @dataclass(frozen=True)
-class Plan:
+class SeedRuns:
     """The runs of one seed; those of the short trainings have a schedule of their own."""
 
     seed: int
@@ -53,18 +53,18 @@ class Plan:
         return [[self.deblur, self.transfer, self.short_transfer], [self.scratch, self.short_scratch]]
 
 
-def make_plan(overrides: Sequence[str], seed: int, runs: Path) -> Plan:
+def runs_of(overrides: Sequence[str], seed: int, folder: Path) -> SeedRuns:
     """The runs of one seed, not started; raises ConfigError for impossible overrides."""
 
     def run(name: str, task: str, *own: str) -> Run:
         config = load_config(SMALL / f'{task}.yaml', [*overrides, f'seed={seed}', *own])
-        return Run(f'{name}-{seed}', config, runs)
+        return Run(f'{name}-{seed}', config, folder)
 
     deblur = run('deblur', 'deblur')
     transferred = f'start_from={deblur.folder.checkpoint}'
     scratch = run('scratch', 'derain')
     short = f'schedule.steps={round(SHORT_SHARE * scratch.config.schedule.total_steps)}'
-    return Plan(
+    return SeedRuns(
         seed,
         deblur,
         scratch,
@@ -74,29 +74,29 @@ def make_plan(overrides: Sequence[str], seed: int, runs: Path) -> Plan:
     )
 
 
-def outcome(plan: Plan) -> Outcome:
+def result_of(runs: SeedRuns) -> SeedResult:
     """What came of the finished runs of one seed; all are measured on the same patches."""
-    config = plan.scratch.config
+    config = runs.scratch.config
     kind = config.validation.kinds[0]
 
     def final(run: Run) -> Quality:
         return measure_run(run, config)
 
-    from_scratch, deblurring = final(plan.scratch), final(plan.deblur)
+    from_scratch, deblurring = final(runs.scratch), final(runs.deblur)
     # An untrained generator returns its input.
     untrained_db, deblurring_db = from_scratch.psnr_degraded_db, deblurring.psnr_restored_db
-    return Outcome(
-        seed=plan.seed,
-        scratch=read_curve(plan.scratch.folder, kind, untrained_db),
-        transfer=read_curve(plan.transfer.folder, kind, deblurring_db),
-        short_scratch=read_curve(plan.short_scratch.folder, kind, untrained_db),
-        short_transfer=read_curve(plan.short_transfer.folder, kind, deblurring_db),
-        pretraining_steps=plan.deblur.config.schedule.total_steps,
+    return SeedResult(
+        seed=runs.seed,
+        scratch=read_curve(runs.scratch.folder, kind, untrained_db),
+        transfer=read_curve(runs.transfer.folder, kind, deblurring_db),
+        short_scratch=read_curve(runs.short_scratch.folder, kind, untrained_db),
+        short_transfer=read_curve(runs.short_transfer.folder, kind, deblurring_db),
+        pretraining_steps=runs.deblur.config.schedule.total_steps,
         final={
             'from scratch': from_scratch,
-            'from deblurring': final(plan.transfer),
-            'from scratch, a fifth of the steps': final(plan.short_scratch),
-            'from deblurring, a fifth of the steps': final(plan.short_transfer),
+            'from deblurring': final(runs.transfer),
+            'from scratch, a fifth of the steps': final(runs.short_scratch),
+            'from deblurring, a fifth of the steps': final(runs.short_transfer),
         },
     )
 
@@ -114,19 +114,19 @@ def transfer(overrides: Sequence[str], seeds: Sequence[int], jobs: int, out: Pat
     Raises:
         RestoreError: whatever goes wrong in a run.
     """
-    plans = [make_plan(overrides, seed, out / 'runs') for seed in seeds]
-    config: TrainConfig = plans[0].scratch.config
+    planned = [runs_of(overrides, seed, out / 'runs') for seed in seeds]
+    config: TrainConfig = planned[0].scratch.config
     provide_photographs(config)
     train_all(
-        [chain for plan in plans for chain in plan.chains()],
+        [chain for runs in planned for chain in runs.chains()],
         jobs,
         lambda run: console.print(f'finished: {run.name}', highlight=False),
     )
-    outcomes = [outcome(plan) for plan in plans]
-    made = tables(outcomes, config)
+    results = [result_of(runs) for runs in planned]
+    made = tables(results, config)
     with replacing(out / 'transfer.png') as unfinished:
-        draw(outcomes, config, unfinished)
-    replace_text(out / 'transfer.json', json.dumps(summarise(outcomes, config), indent=1) + '\n')
+        draw(results, config, unfinished)
+    replace_text(out / 'transfer.json', json.dumps(summarise(results, config), indent=1) + '\n')
     replace_text(out / 'summary.md', markdown(made))
     show(made, console)
 

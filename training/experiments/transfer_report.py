@@ -34,7 +34,7 @@ _STYLES = {
 
 
 @dataclass(frozen=True)
-class Outcome:
+class SeedResult:
     """What came of one seed: PSNR of rain held out, by step.
 
     Attributes:
@@ -58,14 +58,14 @@ class Outcome:
         return self.scratch, self.transfer, self.short_scratch, self.short_transfer
 
 
-def tables(outcomes: Sequence[Outcome], config: TrainConfig) -> list[Table]:
+def tables(results: Sequence[SeedResult], config: TrainConfig) -> list[Table]:
     """The experiment's tables.
 
     Args:
-        outcomes: one for each seed.
+        results: one for each seed.
         config: of the run from scratch.
     """
-    notes = _notes(outcomes, config)
+    notes = _notes(results, config)
     return [
         Table(
             'Deraining: steps saved at equal PSNR by starting from deblurring',
@@ -77,19 +77,19 @@ def tables(outcomes: Sequence[Outcome], config: TrainConfig) -> list[Table]:
                 'saved',
                 'and those of deblurring',
             ),
-            [_level_row(share, index, outcomes) for index, share in enumerate(LEVELS)],
+            [_level_row(share, index, results) for index, share in enumerate(LEVELS)],
             [*notes, 'Means over the seeds; in brackets the lowest and the highest. Below 0 it takes more.'],
         ),
         Table(
             'Deraining: where each training ends',
             ('training', 'steps', 'PSNR dB / SSIM', 'PSNR dB by seed', 'convention'),
-            _final_rows(outcomes),
+            _final_rows(results),
             notes,
         ),
     ]
 
 
-def summarise(outcomes: Sequence[Outcome], config: TrainConfig) -> dict[str, Any]:
+def summarise(results: Sequence[SeedResult], config: TrainConfig) -> dict[str, Any]:
     """All figures, as plain values."""
     return {
         'network': config.network,
@@ -104,22 +104,22 @@ def summarise(outcomes: Sequence[Outcome], config: TrainConfig) -> dict[str, Any
         'commit': commit(),
         'seeds': [
             {
-                **asdict(outcome),
+                **asdict(result),
                 'levels': [
                     {
                         'share_of_gain': share,
                         'psnr_db': level,
-                        'steps_scratch': outcome.scratch.steps_to(level),
-                        'steps_transfer': outcome.transfer.steps_to(level),
-                        'saved': share_saved(outcome.scratch, outcome.transfer, level),
+                        'steps_scratch': result.scratch.steps_to(level),
+                        'steps_transfer': result.transfer.steps_to(level),
+                        'saved': share_saved(result.scratch, result.transfer, level),
                         'saved_with_pretraining': share_saved(
-                            outcome.scratch, outcome.transfer, level, outcome.pretraining_steps
+                            result.scratch, result.transfer, level, result.pretraining_steps
                         ),
                     }
-                    for share, level in zip(LEVELS, levels(outcome.scratch, LEVELS), strict=True)
+                    for share, level in zip(LEVELS, levels(result.scratch, LEVELS), strict=True)
                 ],
             }
-            for outcome in outcomes
+            for result in results
         ],
     }
 
@@ -129,37 +129,37 @@ def markdown(made: Sequence[Table]) -> str:
     return f'{report.markdown(made)}\n![PSNR against steps](transfer.png)\n'
 
 
-def draw(outcomes: Sequence[Outcome], config: TrainConfig, path: Path) -> None:
+def draw(results: Sequence[SeedResult], config: TrainConfig, path: Path) -> None:
     """Plot PSNR against steps as a PNG: every seed thin, their mean thick."""
     figure, axes = pyplot.subplots(figsize=(7.5, 4.5), dpi=110, layout='constrained')
     for index, (label, (colour, line)) in enumerate(_STYLES.items()):
-        curves = [outcome.curves[index] for outcome in outcomes]
+        curves = [result.curves[index] for result in results]
         for curve in curves:
             axes.plot(curve.steps, curve.psnr_db, line, color=colour, linewidth=0.7, alpha=0.5)
         mean = np.mean([curve.psnr_db for curve in curves], axis=0)
         axes.plot(curves[0].steps, mean, line, color=colour, linewidth=2.0, label=label)
-    degraded = float(np.mean([outcome.scratch.psnr_db[0] for outcome in outcomes]))
+    degraded = float(np.mean([result.scratch.psnr_db[0] for result in results]))
     axes.axhline(degraded, color='0.6', linewidth=0.8, label='degraded input')
     axes.set_xlabel(f'steps of deraining, {config.schedule.batch} crops of {config.data.crop_px} px each')
     axes.set_ylabel('PSNR of photographs held out, RGB, dB')
-    axes.set_title(f'Deraining with and without {outcomes[0].pretraining_steps} steps of deblurring before')
+    axes.set_title(f'Deraining with and without {results[0].pretraining_steps} steps of deblurring before')
     axes.grid(alpha=0.3)
     axes.legend(loc='lower right')
     figure.savefig(path, format='png')
     pyplot.close(figure)
 
 
-def _level_row(share: float, index: int, outcomes: Sequence[Outcome]) -> tuple[str, ...]:
+def _level_row(share: float, index: int, results: Sequence[SeedResult]) -> tuple[str, ...]:
     columns: list[list[float | None]] = [[], [], [], [], []]
-    for outcome in outcomes:
-        level = levels(outcome.scratch, LEVELS)[index]
-        taken = outcome.transfer.steps_to(level)
+    for result in results:
+        level = levels(result.scratch, LEVELS)[index]
+        taken = result.transfer.steps_to(level)
         row = (
             level,
-            outcome.scratch.steps_to(level),
+            result.scratch.steps_to(level),
             taken,
-            share_saved(outcome.scratch, outcome.transfer, level),
-            None if taken is None else outcome.pretraining_steps + taken,
+            share_saved(result.scratch, result.transfer, level),
+            None if taken is None else result.pretraining_steps + taken,
         )
         for column, value in zip(columns, row, strict=True):
             column.append(value)
@@ -175,8 +175,8 @@ def _spread(values: Sequence[float | None], how: str) -> str:
     return middle if len(known) == 1 else f'{middle} ({how.format(min(known))} to {how.format(max(known))})'
 
 
-def _final_rows(outcomes: Sequence[Outcome]) -> list[tuple[str, ...]]:
-    degraded = [next(iter(outcome.final.values())) for outcome in outcomes]
+def _final_rows(results: Sequence[SeedResult]) -> list[tuple[str, ...]]:
+    degraded = [next(iter(result.final.values())) for result in results]
     rows: list[tuple[str, ...]] = [
         (
             'degraded input',
@@ -189,8 +189,8 @@ def _final_rows(outcomes: Sequence[Outcome]) -> list[tuple[str, ...]]:
             'rgb',
         )
     ]
-    for name, curve in zip(outcomes[0].final, outcomes[0].curves, strict=True):
-        final = [outcome.final[name] for outcome in outcomes]
+    for name, curve in zip(results[0].final, results[0].curves, strict=True):
+        final = [result.final[name] for result in results]
         rows.append(
             (
                 name,
@@ -207,7 +207,7 @@ def _both(psnr_db: Sequence[float], ssim: Sequence[float]) -> str:
     return f'{np.mean(psnr_db):.2f} / {np.mean(ssim):.3f}'
 
 
-def _notes(outcomes: Sequence[Outcome], config: TrainConfig) -> list[str]:
+def _notes(results: Sequence[SeedResult], config: TrainConfig) -> list[str]:
     network = build(config.network, **config.network_options)
     patches, patch_px = config.validation.patches, config.data.patch_px
     return [
@@ -215,7 +215,7 @@ def _notes(outcomes: Sequence[Outcome], config: TrainConfig) -> list[str]:
         f'{CONVENTION_WORDS}. Every seed has its own rain.',
         f'Network {config.network} with {config.network_options}: {parameters(network):,} parameters, '
         f'{macs_per_pixel(network):,} MAC per pixel. Adam, batch {config.schedule.batch}, '
-        f'crops of {config.data.crop_px} px, seeds {", ".join(str(outcome.seed) for outcome in outcomes)}.',
-        f'The deblurring generator had {outcomes[0].pretraining_steps} steps on the same photographs, each '
+        f'crops of {config.data.crop_px} px, seeds {", ".join(str(result.seed) for result in results)}.',
+        f'The deblurring generator had {results[0].pretraining_steps} steps on the same photographs, each '
         "as dear as one of deraining; the paper's claim does not count them.",
     ]

@@ -44,7 +44,7 @@ class Learner:
         self.network = fabric.setup_module(
             torch.compile(self.module) if compiled else self.module, move_to_device=False
         )
-        self.forget()
+        self.reset_optimizers()
 
     @classmethod
     def of_generator(cls: type[Kind], fabric: Fabric, config: TrainConfig) -> Kind:
@@ -57,7 +57,7 @@ class Learner:
             compiled=config.compile,
         )
 
-    def forget(self) -> None:
+    def reset_optimizers(self) -> None:
         """Begin with fresh optimizers, keeping the weights."""
         self._optimizers = [
             self._fabric.setup_optimizers(optimizer)

@@ -52,7 +52,7 @@ class ContentObjective:
 
     def begin_stage(self) -> None:
         """Begin with fresh optimizers."""
-        self._generator.forget()
+        self._generator.reset_optimizers()
 
 
 class AdversarialObjective:
@@ -77,7 +77,7 @@ class AdversarialObjective:
 
     def begin_stage(self) -> None:
         """Begin with a fresh critic and fresh optimizers."""
-        self._generator.forget()
+        self._generator.reset_optimizers()
         self._new_critic()
 
     def _update_critic(self, restored: Tensor, sharp: Tensor, rate: float) -> Values:

@@ -1,5 +1,6 @@
 """Where the time of a training step goes, and what its device could do at best."""
 
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -66,7 +67,12 @@ def now(device: torch.device) -> float:
 
 
 def time_steps(
-    fabric: Fabric, generator: TimedLearner, config: TrainConfig, stream: Iterator[Any], steps: int
+    fabric: Fabric,
+    generator: TimedLearner,
+    config: TrainConfig,
+    stream: Iterator[Any],
+    steps: int,
+    seconds: float = math.inf,
 ) -> StepTimes:
     """Take steps as the trainer does, without a critic and without averaging weights.
 
@@ -78,19 +84,23 @@ def time_steps(
         generator: learns.
         config: its loss and learning rate.
         stream: batches of the loader.
-        steps: how many.
+        steps: how many at most.
+        seconds: after so many no further step begins.
     """
     objective = make_objective(fabric, generator, config.loss)
     times = StepTimes()
+    first = now(fabric.device)
     for _ in range(steps):
         began = now(fabric.device)
+        if began - first > seconds and times.seconds['step']:
+            break
         degraded, sharp = map(to_unit, on_device(next(stream), fabric.device))
         ready = now(fabric.device)
         objective.step(degraded, sharp, config.schedule.learning_rate)
         done = now(fabric.device)
         marks = (began, ready, *generator.backward_at, done)
-        for part, seconds in zip(PARTS, np.diff(marks).tolist(), strict=True):
-            times.seconds[part].append(seconds)
+        for part, taken in zip(PARTS, np.diff(marks).tolist(), strict=True):
+            times.seconds[part].append(taken)
         times.seconds['step'].append(done - began)
     return times
 
