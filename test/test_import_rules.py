@@ -37,6 +37,7 @@ TRAINING_ROOMS: dict[str, set[str]] = {
     'data': {'config', 'degradation'},
     'runs': {'config', 'data', 'networks'},
     'evaluation': {'config', 'data', 'networks', 'runs'},
+    'judging': {'config', 'data', 'degradation', 'evaluation'},
     'loop': {'config', 'data', 'evaluation', 'losses', 'networks', 'runs'},
     'model_file': {'config', 'evaluation', 'networks', 'runs'},
     'experiments': {'config', 'data', 'degradation', 'evaluation', 'loop', 'networks', 'runs'},

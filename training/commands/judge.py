@@ -1,0 +1,143 @@
+"""Judge models: `python -m training.commands.judge --data FOLDER`; writes docs/models.md.
+
+Every model, and classical filters beside them, on real pairs that are named, on held-out photographs degraded
+here by every kind and strength, and on clean ones. Strips of the best, the median and the worst image of each
+set go into a folder: those of real data are to be looked at, not to be committed.
+"""
+
+import argparse
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+
+from restore_node.common.atomic import Unfinished, replacing
+from restore_node.common.console import progress_bar
+from restore_node.common.errors import ConfigError, RestoreError
+from training.commands.cli import report_errors
+from training.config.run import TrainConfig, load_config
+from training.data.photographs import find_photographs, hold_out
+from training.evaluation.sheet import save_sheet
+from training.evaluation.systems import System, open_system
+from training.judging.baselines import filters
+from training.judging.page import Verdicts, page
+from training.judging.sets import JudgedSet, clean_set, known_blur_set, open_real, synthetic_sets
+from training.judging.speed import cost_of, machine
+from training.judging.verdict import judge, look
+
+MODELS = Path('models')
+
+
+def judged_sets(
+    real: Sequence[str], config: TrainConfig | None, count: int, limit: int | None
+) -> Iterator[JudgedSet]:
+    """The sets to judge on.
+
+    Args:
+        real: see `open_real`.
+        config: a run whose first source of photographs gives what it holds out; None for real sets only.
+        count: photographs of each kind and strength.
+        limit: pairs of each real set, at most.
+
+    Raises:
+        RestoreError: data are not where they should be.
+    """
+    for given in real:
+        yield open_real(given, limit)
+    if config is None:
+        return
+    source = next((source for source in config.data.sources if source.photographs), None)
+    if source is None or source.photographs is None:
+        raise ConfigError(
+            '--photographs', seen=config.name, wanted='a configuration with a source of photographs'
+        )
+    own = source.photographs
+    _, photographs = hold_out(find_photographs(own.roots, own.frame_stride), own.held_out)
+    degradation = source.degradation or config.degradation
+    yield from synthetic_sets(photographs, degradation, count, config.seed)
+    yield known_blur_set(photographs, count, config.seed)
+    yield clean_set(photographs, 2 * count)
+
+
+def judge_all(
+    sets: Sequence[JudgedSet], models: Sequence[System], strips: Path
+) -> list[tuple[JudgedSet, Verdicts]]:
+    """Verdicts of models and filters on every set; strips of the models go into a new folder.
+
+    Raises:
+        RestoreError: something cannot be read, restored or written, or the folder exists.
+    """
+    results: list[tuple[JudgedSet, Verdicts]] = []
+    with Unfinished(strips) as folder, progress_bar() as bar:
+        folder.mkdir()
+        for judged in sets:
+            task = bar.add_task(judged.name, total=len(judged.pairs))
+            verdicts = judge(judged, [*models, *filters()], partial(bar.advance, task))
+            results.append((judged, verdicts))
+            for model in models:
+                name = f'{judged.name}_{model.name.split(",")[0]}.png'
+                save_sheet(look(judged, model, verdicts[model.name]), folder / name.replace(' ', '_'))
+    return results
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Judge as the command line says. Returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog='python -m training.commands.judge', description=__doc__.split('\n')[0]
+    )
+    parser.add_argument(
+        '--model',
+        action='append',
+        default=[],
+        help='a shipped model, an .onnx file or a checkpoint; may be given again (default: all of models/)',
+    )
+    parser.add_argument(
+        '--data',
+        action='append',
+        default=[],
+        metavar='[LAYOUT=]DIR',
+        help='real pairs: a published set, or a folder with degraded/ and truth/; may be given again',
+    )
+    parser.add_argument(
+        '--photographs',
+        metavar='CONFIG',
+        help='degrade what this configuration holds out, such as config/train/restore_lite.yaml',
+    )
+    parser.add_argument('--count', type=int, default=8, help='photographs of each kind and strength')
+    parser.add_argument('--limit', type=int, help='only so many pairs of each real set')
+    parser.add_argument(
+        '--out', type=Path, default=Path('docs/models.md'), help='the page (default: %(default)s)'
+    )
+    parser.add_argument(
+        '--strips', type=Path, default=Path('out/judged'), help='folder to make (default: %(default)s)'
+    )
+    given = parser.parse_args(arguments)
+    if not (given.data or given.photographs):
+        parser.error('nothing to judge on: give --data or --photographs')
+    if given.count < 1 or (given.limit is not None and given.limit < 1):
+        parser.error('--count and --limit want 1 or more')
+    names = given.model or sorted(path.stem for path in MODELS.glob('*.json'))
+    command = shlex.join(
+        ['python', '-m', 'training.commands.judge', *(sys.argv[1:] if arguments is None else arguments)]
+    )
+    try:
+        config = load_config(given.photographs) if given.photographs else None
+        sets = list(judged_sets(given.data, config, given.count, given.limit))
+        with ExitStack() as opened:
+            systems = [opened.enter_context(open_system(name, 'cpu')) for name in names]
+            costs = {system.name: cost_of(system, name) for system, name in zip(systems, names, strict=True)}
+            costs |= {system.name: cost_of(system) for system in filters()}
+            results = judge_all(sets, systems, given.strips)
+        text = page(results, costs, [system.name for system in systems], command, machine())
+        with replacing(given.out) as unfinished:
+            unfinished.write_text(text, encoding='utf-8')
+    except RestoreError as error:
+        return report_errors(error)
+    print(f'{given.out}; strips in {given.strips}/')
+    return 0
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

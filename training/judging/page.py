@@ -1,0 +1,121 @@
+"""The page that says what models are worth: Markdown tables that state data, counts and conventions."""
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+
+from training.evaluation.conventions import CONVENTIONS
+from training.evaluation.quality import WORSE_DB
+from training.judging.sets import JudgedSet
+from training.judging.speed import Cost
+from training.judging.verdict import CONVENTION, Verdict
+
+Verdicts = Mapping[str, Verdict]
+"""By the names of the systems."""
+
+Entry = tuple[JudgedSet, Verdicts]
+
+
+def page(
+    judged: Sequence[Entry],
+    costs: Mapping[str, Cost],
+    models: Sequence[str],
+    command: str,
+    machine: str,
+) -> str:
+    """The whole page.
+
+    Args:
+        judged: sets with their verdicts, in order.
+        costs: of every system by name.
+        models: names of the systems that are models, not baselines.
+        command: that makes this page.
+        machine: where times were measured.
+    """
+    parts = [_head(command), _costs(costs, models, machine)]
+    for heading, wanted in (('Real degradation', True), ('Synthetic degradation', False)):
+        entries = [entry for entry in judged if entry[0].real == wanted and not entry[0].clean]
+        parts += [f'## {heading}\n'] if entries else []
+        for _, together in groupby(entries, key=lambda entry: entry[0].title):
+            parts.append(_together(list(together), costs, models))
+    parts += [_clean(*entry, models) for entry in judged if entry[0].clean]
+    return '\n'.join(parts).rstrip() + '\n'
+
+
+def _head(command: str) -> str:
+    words = CONVENTIONS[CONVENTION].words()
+    return f"""# What the models are worth
+
+Made by one command, not by hand:
+
+```bash
+{command}
+```
+
+PSNR in dB and SSIM, before → after, means over the images of a set, no gate; {words}.
+An image is made worse where it loses more than {WORSE_DB:g} dB. Gains are stated per 10 kMAC that a model
+computes for a pixel, and per 10 ms that it takes for a frame of 640x360. Classical filters stand beside the
+models; Richardson-Lucy is told the blur, which no camera knows: an upper reference.
+"""
+
+
+def _costs(costs: Mapping[str, Cost], models: Sequence[str], machine: str) -> str:
+    rows = [
+        (name, _number(cost.kmacs_per_pixel, '.1f'), f'{cost.milliseconds:.1f}')
+        for name, cost in costs.items()
+    ]
+    note = f'Median of a frame, ONNX Runtime on the CPU for models: {machine}.\n'
+    return '\n'.join(('## Cost\n', _table(('', 'kMAC per pixel', 'ms at 640x360'), rows, models), note))
+
+
+def _together(entries: Sequence[Entry], costs: Mapping[str, Cost], models: Sequence[str]) -> str:
+    """Sets of one title in one table."""
+    rows = []
+    for judged, verdicts in entries:
+        for name, verdict in verdicts.items():
+            cells = _cells(verdict, costs[name] if name in models else None)
+            rows.append((name, *([judged.level] if judged.level else []), *cells))
+    levels = ['strength'] if entries[0][0].level else []
+    heads = ('', *levels, 'PSNR', 'SSIM', 'gain, dB', 'made worse', 'dB per 10 kMAC', 'dB per 10 ms')
+    data = '; '.join(judged.data for judged, _ in entries)
+    return '\n'.join((f'### {entries[0][0].title}\n', f'{data}.\n', _table(heads, rows, models)))
+
+
+def _cells(verdict: Verdict, cost: Cost | None) -> tuple[str, ...]:
+    gain = 10.0 * verdict.gain_db
+    per_mac = gain / cost.kmacs_per_pixel if cost and cost.kmacs_per_pixel else None
+    per_ms = gain / cost.milliseconds if cost else None
+    return (
+        f'{verdict.psnr_db[0]:.2f} → {verdict.psnr_db[1]:.2f}',
+        f'{verdict.ssim[0]:.3f} → {verdict.ssim[1]:.3f}',
+        f'{verdict.gain_db:+.2f}',
+        f'{100.0 * verdict.made_worse:.0f} %',
+        _number(per_mac, '+.2f'),
+        _number(per_ms, '+.2f'),
+    )
+
+
+def _clean(judged: JudgedSet, verdicts: Verdicts, models: Sequence[str]) -> str:
+    rows = [
+        (name, f'{verdict.psnr_db[1]:.2f}', f'{verdict.lowest_db:.2f}') for name, verdict in verdicts.items()
+    ]
+    heads = ('', 'PSNR to the input', 'of the frame changed most')
+    return '\n'.join(
+        (
+            '## Clean frames\n',
+            f'What is done to {judged.data}, sharp and dry: nothing would be best (60 dB here).\n',
+            _table(heads, rows, models),
+            '',
+        )
+    )
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], models: Sequence[str]) -> str:
+    lines = [f'| {" | ".join(heads)} |', f'|{"---|" * len(heads)}']
+    for name, *cells in rows:
+        shown = f'**{name}**' if name in models else name
+        lines.append(f'| {" | ".join((shown, *cells))} |')
+    return '\n'.join(lines) + '\n'
+
+
+def _number(value: float | None, form: str) -> str:
+    return '' if value is None else format(value, form)

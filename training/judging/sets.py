@@ -1,0 +1,187 @@
+"""What models are judged on: real pairs as they lie in folders, and held-out photographs degraded here."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from restore_node.common.errors import ConfigError, InputError
+from restore_node.common.metrics import psnr
+from training.config.data import PairsConfig
+from training.data.cutting import WholeCuts
+from training.data.layouts.named_pairs import NamedPair
+from training.data.layouts.registry import LAYOUTS, find_pairs, title_of
+from training.data.patches import MARGIN_PX, Plan, make_patch
+from training.data.photographs import Photograph
+from training.data.samples import Pair
+from training.data.spread import spread
+from training.degradation.blur.trajectory import draw_trajectory
+from training.degradation.linear_light import to_display, to_linear
+from training.degradation.ranges import DegradationConfig
+from training.degradation.sensor import Sensor, expose
+from training.evaluation.systems import System
+from training.judging.baselines import Kernel, knowing
+
+CUTS = WholeCuts(columns=640, rows=360)
+"""What photographs are reduced and cut to."""
+
+JUDGED_KINDS = ('blur', 'streaks', 'drops', 'all')
+STRENGTHS = {'light': (28.0, 40.0), 'medium': (22.0, 28.0), 'heavy': (0.0, 22.0)}
+"""A degradation is as strong as its input is far from the truth: from and below so many dB of PSNR (RGB)."""
+
+_TRIES = 12
+_BLUR_PX = 6.0, 20.0
+
+
+@dataclass(frozen=True)
+class MadePair:
+    """A pair that was made here; see `NamedPair`."""
+
+    name: str
+    degraded: NDArray[np.uint8]
+    sharp: NDArray[np.uint8]
+
+    def read(self) -> Pair:
+        """(degraded, sharp): uint8 [H, W, 3] RGB each."""
+        return self.degraded, self.sharp
+
+
+@dataclass(frozen=True)
+class JudgedSet:
+    """Pairs that are judged together.
+
+    Attributes:
+        name: a word, for files.
+        title: of the table that it stands in; sets of one title share one.
+        level: which part of that table it is; empty where it is all of it.
+        data: what the images are, in a sentence.
+        pairs: degraded and sharp ones; at least one.
+        real: degraded by the world, not here: never to be committed.
+        clean: not degraded at all: what counts is that nothing changes.
+        knowing: systems of this set alone, which know how it was degraded.
+    """
+
+    name: str
+    title: str
+    level: str
+    data: str
+    pairs: Sequence[NamedPair]
+    real: bool = False
+    clean: bool = False
+    knowing: tuple[System, ...] = ()
+
+
+def open_real(given: str, count: int | None) -> JudgedSet:
+    """A set of pairs on disk.
+
+    Args:
+        given: `LAYOUT=FOLDER` of a published set, whose test pairs are taken, or a folder that holds
+            `degraded` and `truth` (or `sharp`) with images of equal names.
+        count: at most so many, spread over the set.
+
+    Raises:
+        RestoreError: no such layout or folder, or not what it should hold.
+    """
+    layout, _, root = given.rpartition('=')
+    if layout and layout not in LAYOUTS:
+        raise InputError(
+            'cannot understand --data', seen=given, wanted=f'one of {", ".join(LAYOUTS)}, =FOLDER'
+        )
+    if layout not in ('', 'folders'):
+        config = PairsConfig(layout, root)  # type: ignore[arg-type]
+        name, title = str(layout), f'{title_of(config)}, test half'
+    else:
+        sharp = 'truth' if (Path(root) / 'truth').is_dir() else 'sharp'
+        config = PairsConfig('folders', root, sharp=sharp)
+        name = title = Path(root).name
+    pairs = find_pairs(config, 'test')
+    taken = pairs if count is None else _few(pairs, count)
+    counted = f'{len(taken)} pairs' if len(taken) == len(pairs) else f'{len(taken)} of {len(pairs)} pairs'
+    return JudgedSet(name, title, '', f'{counted}, whole images', taken, real=True)
+
+
+def clean_set(photographs: Sequence[Photograph], count: int) -> JudgedSet:
+    """Sharp, dry photographs, which are their own truth."""
+    frames = [(photograph.name, _frame(photograph.read(), 0)) for photograph in _few(photographs, count)]
+    pairs = [MadePair(name, frame, frame) for name, frame in frames]
+    return JudgedSet('clean', 'Clean frames', '', f'{len(pairs)} held-out photographs', pairs, clean=True)
+
+
+def synthetic_sets(
+    photographs: Sequence[Photograph], degradation: DegradationConfig, count: int, seed: int
+) -> Iterator[JudgedSet]:
+    """Held-out photographs of every kind and strength, at most `count` each, none of what does not occur."""
+    for kind in JUDGED_KINDS:
+        made: dict[str, list[MadePair]] = {strength: [] for strength in STRENGTHS}
+        for attempt in range(_TRIES * count):
+            if all(len(pairs) == count for pairs in made.values()):
+                break
+            photograph = photographs[(attempt * 7919) % len(photographs)]
+            rng = np.random.default_rng([seed, JUDGED_KINDS.index(kind), attempt])
+            degraded, sharp = make_patch([photograph.read()], Plan(kind), CUTS, degradation, rng)
+            strength = _strength(psnr(degraded, sharp))
+            if strength and len(made[strength]) < count:
+                made[strength].append(MadePair(f'{attempt:03d}', degraded, sharp))
+        for strength, pairs in made.items():
+            if pairs:
+                low, high = STRENGTHS[strength]
+                data = f'{strength}: {len(pairs)} held-out photographs, inputs of {low:g} to {high:g} dB'
+                yield JudgedSet(f'{kind}_{strength}', kind, strength, data, pairs)
+
+
+def known_blur_set(photographs: Sequence[Photograph], count: int, seed: int) -> JudgedSet:
+    """Held-out photographs under a blur that is the same everywhere, which one of the systems knows."""
+    pairs, kernels = [], {}
+    for index, photograph in enumerate(_few(photographs, count)):
+        rng = np.random.default_rng([seed, index])
+        sharp = _frame(photograph.read(), MARGIN_PX)
+        kernel = _kernel(rng)
+        # filter2D correlates, and light goes where the kernel says.
+        light = cv2.filter2D(to_linear(sharp), cv2.CV_32F, kernel[::-1, ::-1])
+        degraded = expose(to_display(light), Sensor(1.0, 1.0, None, index))
+        name = f'{index:03d}'
+        kernels[name] = kernel
+        pairs.append(MadePair(name, _without_margin(degraded), _without_margin(sharp)))
+    title = 'blur, the same everywhere'
+    data = f'{len(pairs)} held-out photographs, paths of {_BLUR_PX[0]:g} to {_BLUR_PX[1]:g} px'
+    return JudgedSet('blur_known', title, '', data, pairs, knowing=(knowing(kernels),))
+
+
+def _strength(psnr_db: float) -> str | None:
+    return next((name for name, (low, high) in STRENGTHS.items() if low <= psnr_db < high), None)
+
+
+def _kernel(rng: np.random.Generator) -> Kernel:
+    """Where a point's light goes along a bent path: bilinear, of sum 1."""
+    path = draw_trajectory(rng, extent_px=rng.uniform(*_BLUR_PX), curvature=rng.uniform(0.0, 0.6)).shift_px
+    reach = int(np.ceil(np.abs(path).max())) + 1
+    kernel = np.zeros((2 * reach + 1, 2 * reach + 1))
+    for x_px, y_px in path + reach:
+        left, top = int(x_px), int(y_px)
+        right, below = x_px - left, y_px - top
+        for row, column, share in (
+            (top, left, (1 - below) * (1 - right)),
+            (top, left + 1, (1 - below) * right),
+            (top + 1, left, below * (1 - right)),
+            (top + 1, left + 1, below * right),
+        ):
+            kernel[row, column] += share
+    return (kernel / kernel.sum()).astype(np.float32)
+
+
+def _frame(image: NDArray[np.uint8], margin_px: int) -> NDArray[np.uint8]:
+    height, width = image.shape[:2]
+    return CUTS.draw(height, width, margin_px, np.random.default_rng(0)).of(image)
+
+
+def _without_margin(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.ascontiguousarray(frame[MARGIN_PX:-MARGIN_PX, MARGIN_PX:-MARGIN_PX])
+
+
+def _few(pairs: Sequence, count: int) -> list:
+    if not pairs:
+        raise ConfigError('nothing to judge on', seen='no images', wanted='at least one')
+    return [pairs[position] for position in spread(min(count, len(pairs)), len(pairs))]
