@@ -76,7 +76,9 @@ class BuildProcess:
         assert self._process.stdout is not None  # it was asked for above
         for line in self._process.stdout:
             last = line.strip() or last
-            self._take(line.strip())
+            # Whatever it says, and whatever becomes of the log: the end of the build must be told.
+            with suppress(Exception):
+                self._take(line.strip())
         code = self._process.wait()
         if code == 0:
             self._on_end('')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import sys
+from collections.abc import Callable
 
 import pytest
 
@@ -15,14 +16,20 @@ from restore_node.model import load_model
 SOON = 300.0
 
 
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch):
+    """A busy machine may take its time to end a process."""
+    monkeypatch.setattr('restore_node.engine.build_process.PATIENCE_S', SOON)
+
+
 class Build:
     """A build whose command is a few lines of Python."""
 
-    def __init__(self, lines: str) -> None:
+    def __init__(self, lines: str, log: Callable[[str], None] | None = None) -> None:
         self.ended: queue.Queue[str] = queue.Queue()
         self.logged: list[str] = []
         command = [sys.executable, '-u', '-c', 'import os, sys, time\n' + lines]
-        self.process = BuildProcess([], self.ended.put, self.logged.append, command)
+        self.process = BuildProcess([], self.ended.put, log or self.logged.append, command)
 
     def complaint(self) -> str:
         return self.ended.get(timeout=SOON)
@@ -38,6 +45,19 @@ def test_progress_log_and_success():
     assert build.complaint() == ''
     assert build.process.progress() == '42 % (tactics)'
     assert build.logged == ['a warning', 'a library that prints']
+
+
+def test_nonsense_and_a_log_that_fails_do_not_hide_the_end():
+    build = Build(
+        'print(\'{"phase": 5, "percent": "many"}\')\n'
+        'print(\'{"percent": null}\')\n'
+        'print("[1, 2]")\n'
+        'sys.stdout.buffer.write(b"\\xff\\xfe\\n")\n'
+        'print(\'{"error": "at last"}\')\n'
+        'sys.exit(2)',
+        log=lambda line: 1 / 0,
+    )
+    assert build.complaint() == 'at last'
 
 
 def test_error_of_the_command_is_the_complaint():
