@@ -18,7 +18,8 @@ from batches import CAMERAS
 from bindings import CHOICE, load
 from other_graphs import add_half_graph, add_int8_graph
 from simulated_gpu import SimulatedGpu
-from trt_doubles import DOUBLES, Double, World
+from trt_doubles import DOUBLES
+from trt_world import Double, World
 
 from restore_node.backends.registry import create_backend
 from restore_node.backends.tensorrt import TensorRTBackend

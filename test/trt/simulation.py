@@ -14,7 +14,8 @@ from typing import Any
 
 from bindings import CHOICE, load
 from simulated_gpu import SimulatedGpu
-from trt_doubles import DOUBLES, Builder, Double, World
+from trt_doubles import DOUBLES, Builder
+from trt_world import Double, World
 
 import restore_node.engine.cuda
 from restore_node.engine.cuda_runtime import CudaResult

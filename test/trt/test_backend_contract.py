@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 from backend_contract import *  # noqa: F403  its tests run here, with the fixture below
-from trt_doubles import World
+from trt_world import World
 
 from restore_node.backends.tensorrt import TensorRTBackend
 from restore_node.common.errors import EngineMissingError

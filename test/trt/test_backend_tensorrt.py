@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from batches import CAMERAS, plus_ten, ramp
-from trt_doubles import World
+from trt_world import World
 
 from restore_node.backends.tensorrt import TensorRTBackend
 from restore_node.common.errors import (

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from trt_doubles import World
+from trt_world import World
 
 from restore_node.engine.cache import EngineCache
 from restore_node.model import Model

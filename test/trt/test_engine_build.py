@@ -11,7 +11,7 @@ from typing import Any
 import onnx
 import pytest
 import trt_doubles
-from trt_doubles import TIMINGS, World
+from trt_world import TIMINGS, World
 
 from restore_node.common.errors import BackendError, EngineError, ModelError
 from restore_node.engine.build import SerializedEngine, build_plan, choose_recipe

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from trt_doubles import World
+from trt_world import World
 
 from restore_node.backends.registry import create_backend
 from restore_node.backends.tensorrt import TensorRTBackend

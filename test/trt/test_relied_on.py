@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import trt_doubles
 from bindings import RELIED_ON, describe, usage_of
-from trt_doubles import DOUBLES, World
+from trt_doubles import DOUBLES
+from trt_world import World
 
 from restore_node.engine.machine import Machine
 

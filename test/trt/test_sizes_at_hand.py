@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
-from trt_doubles import World
+from trt_world import World
 
 from restore_node.backends.tensorrt import MAX_SIZES, TensorRTBackend
 from restore_node.common.errors import BackendError, EngineError, EngineMissingError
