@@ -44,7 +44,7 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float:
     Raises:
         InputError: the images are not of this type or differ in size.
     """
-    _check(a, b)
+    check_images(a, b)
     mean_squared_error = cv2.norm(a, b, cv2.NORM_L2SQR) / a.size
     return 10 * float(np.log10(PEAK**2 / mean_squared_error)) if mean_squared_error else float('inf')
 
@@ -63,13 +63,7 @@ def ssim(a: np.ndarray, b: np.ndarray) -> float:
     Raises:
         InputError: the images are not of this type, differ in size, or are smaller than the window.
     """
-    _check(a, b)
-    if min(a.shape[:2]) < SSIM_WINDOW:
-        raise InputError(
-            'image is too small for SSIM',
-            seen=f'{a.shape[1]}x{a.shape[0]}',
-            wanted=f'{SSIM_WINDOW}x{SSIM_WINDOW}',
-        )
+    check_images(a, b, SSIM_WINDOW)
     return float(inside(similarity_map(a, b, PEAK)).mean())
 
 
@@ -141,7 +135,8 @@ def compare_with_truth(degraded: np.ndarray, restored: np.ndarray, truth: np.nda
     )
 
 
-def _check(a: np.ndarray, b: np.ndarray) -> None:
+def check_images(a: np.ndarray, b: np.ndarray, smallest_side: int = 1) -> None:
+    """Raise InputError unless two images are uint8 RGB `[H, W, 3]` of one size, no side too small."""
     for image in (a, b):
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
             raise InputError(
@@ -149,9 +144,12 @@ def _check(a: np.ndarray, b: np.ndarray) -> None:
                 seen=f'{image.dtype} {list(image.shape)}',
                 wanted='uint8 [H, W, 3]',
             )
+    size = f'{a.shape[1]}x{a.shape[0]}'
     if a.shape != b.shape:
         raise InputError(
             'metrics compare images of one size',
-            seen=f'{a.shape[1]}x{a.shape[0]} and {b.shape[1]}x{b.shape[0]}',
-            fix='restored images have the size of their input: compare the right pair',
+            seen=f'{size} and {b.shape[1]}x{b.shape[0]}',
+            fix='restored images have the size of their input: compare the right pair, uncropped',
         )
+    if min(a.shape[:2]) < smallest_side:
+        raise InputError('image is too small for SSIM', seen=size, wanted=f'{smallest_side}x{smallest_side}')

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restore_node.common import metrics
-from restore_node.common.errors import InputError
 from training.evaluation.alignment import align
 from training.evaluation.luma import full_luma, matlab_luma
 
@@ -55,36 +54,13 @@ class Convention:
         Raises:
             InputError: not RGB uint8, of different sizes, smaller than SSIM's window, or not to be aligned.
         """
-        check_alike(restored, truth)
+        metrics.check_images(restored, truth, metrics.SSIM_WINDOW)
         psnr_db, ssim = self.compare(restored, truth)
         return Score(min(psnr_db, metrics.PSNR_CAP_DB), ssim)
 
     def words(self) -> str:
         """The convention in one line."""
         return f'{self.channel} {self.value_range}, SSIM {self.ssim}, {self.alignment}'
-
-
-def check_alike(restored: Image, truth: Image) -> None:
-    """Raise InputError unless two images are uint8 [H, W, 3] of one size, no smaller than SSIM's window."""
-    for image in (restored, truth):
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-            raise InputError(
-                'scores compare RGB images',
-                seen=f'{image.dtype} {list(image.shape)}',
-                wanted='uint8 [H, W, 3]',
-            )
-    if restored.shape != truth.shape:
-        raise InputError(
-            'a restored image has the size of its truth',
-            seen=f'{restored.shape[1]}x{restored.shape[0]} and {truth.shape[1]}x{truth.shape[0]}',
-            fix='compare the right pair, uncropped',
-        )
-    if min(truth.shape[:2]) < metrics.SSIM_WINDOW:
-        raise InputError(
-            'image is too small for SSIM',
-            seen=f'{truth.shape[1]}x{truth.shape[0]}',
-            wanted=f'{metrics.SSIM_WINDOW}x{metrics.SSIM_WINDOW}',
-        )
 
 
 def volume_mean(image: NDArray[np.floating]) -> NDArray[np.floating]:
