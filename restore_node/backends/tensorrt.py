@@ -218,7 +218,7 @@ class TensorRTBackend(Backend):
         fault = 'no engine in the cache'
         refused = {build for builds in _refused.values() for build in builds}
         while engine := find_engine(cache, machine, spec, refused):
-            self._make_room()
+            self._make_room(spec.max_shape[1:])
             if engine.key in self._runners:
                 return self._runners[engine.key]
             try:
@@ -245,9 +245,10 @@ class TensorRTBackend(Backend):
         _hopeless[fields['graph_sha256']] = str(hopeless)
         raise hopeless
 
-    def _make_room(self) -> None:
-        """Leave the sizes that were not used for longest, for one more; none that has a batch under way."""
-        for size in list(self._sizes)[: max(0, len(self._sizes) - MAX_SIZES + 1)]:
+    def _make_room(self, wanted: tuple[int, int]) -> None:
+        """Leave the sizes that were not used for longest, for this one; none that has a batch under way."""
+        others = [size for size in self._sizes if size != wanted]
+        for size in others[: max(0, len(others) + 1 - MAX_SIZES)]:
             if not self._sizes[size].is_busy(size):
                 self._sizes.pop(size).release(size)
         self._close_idle()

@@ -91,7 +91,7 @@ def find_exact(cache: EngineCache, machine: Machine, spec: EngineSpec) -> Engine
     """The engine that was built for just this spec, if it is there and good enough; raises as below."""
     fields = fields_of(machine, spec)
     engine = cache.find(key_of(fields))
-    return engine if engine and _serves(engine.manifest, fields, spec) else None
+    return engine if engine and _misfit(engine.manifest, fields, spec) else None
 
 
 def find_engine(
@@ -117,35 +117,39 @@ def find_engine(
     if exact and exact.build not in refused:
         return exact
     fields = fields_of(machine, spec)
-    serving = [manifest for manifest in cache.manifests() if _serves(manifest, fields, spec)]
-    for manifest in sorted(serving, key=lambda manifest: _misfit(manifest, spec)):
-        engine = cache.find(manifest['key'])
-        if engine and engine.build not in refused and _serves(engine.manifest, fields, spec):
+    serving = [
+        (misfit, key_of(manifest['fields']))
+        for manifest in cache.manifests()
+        if (misfit := _misfit(manifest, fields, spec))
+    ]
+    for _, key in sorted(serving):
+        engine = cache.find(key)
+        if engine and engine.build not in refused and _misfit(engine.manifest, fields, spec):
             return engine
     return None
 
 
-def _serves(manifest: Mapping[str, Any], fields: Mapping[str, Any], spec: EngineSpec) -> bool:
+def _misfit(
+    manifest: Mapping[str, Any], fields: Mapping[str, Any], spec: EngineSpec
+) -> tuple[float, float, int] | None:
+    """How far an engine is from what is wanted, the less the better; None if it does not serve."""
     try:
         built: dict[str, Any] = manifest['fields']
-        if any(built[name] != value for name, value in fields.items() if name not in _ELASTIC):
-            return False
-        smallest, _, largest = built['shapes']
-        return bool(
-            _within(smallest, spec.min_shape)
-            and _within(spec.max_shape, largest)
-            and built['optimization_level'] >= spec.optimization_level
-            and manifest['verified']['psnr_db'] >= spec.least_psnr_db
-        )
-    except (KeyError, TypeError, ValueError):  # a manifest of another hand
-        return False
+        smallest, best, largest = built['shapes']
+        if (
+            any(built[name] != value for name, value in fields.items() if name not in _ELASTIC)
+            or not _within(smallest, spec.min_shape)
+            or not _within(spec.max_shape, largest)
+            or built['optimization_level'] < spec.optimization_level
+            or manifest['verified']['psnr_db'] < spec.least_psnr_db
+        ):
+            return None
+        distance = abs(math.log(math.prod(best) / math.prod(spec.opt_shape)))
+        spread = math.prod(largest) / math.prod(smallest)
+        return distance, spread, -built['optimization_level']
+    except (ArithmeticError, KeyError, TypeError, ValueError):  # a manifest of another hand
+        return None
 
 
 def _within(inner: Sequence[int], outer: Sequence[int]) -> bool:
     return all(a <= b for a, b in zip(inner, outer, strict=True))
-
-
-def _misfit(manifest: Mapping[str, Any], spec: EngineSpec) -> tuple[float, float, int]:
-    smallest, best, largest = (math.prod(shape) for shape in manifest['fields']['shapes'])
-    distance = abs(math.log(best / math.prod(spec.opt_shape)))
-    return distance, largest / smallest, -manifest['fields']['optimization_level']

@@ -177,7 +177,31 @@ def test_damaged_engine_gives_way_to_the_next_best(built: Built, chosen: Callabl
     (exact,) = (m for m in cache.manifests() if m['fields']['shapes'][2][0] == 1)
     (cache.folder / 'engines' / f'{exact["key"][:32]}.plan').write_bytes(b'no plan')
     assert chosen(64, 32) == [[1, 32, 64], [2, 32, 64], [2, 32, 64]]
-    (cache.folder / 'engines' / 'garbage.json').write_text('{"fields": 5}')
+
+
+@pytest.mark.parametrize(
+    'change',
+    [
+        {'fields': 5},
+        {'fields': {}},
+        {'verified': {'psnr_db': None}},
+        {'shapes': [[1, 32, 64], [0, 32, 64], [2, 32, 64]]},
+        {'shapes': [[1, 32], [1, 32, 64], [2, 32, 64]]},
+        {'shapes': [1, 2, 3]},
+        {'shapes': 'none'},
+    ],
+    ids=str,
+)
+def test_manifest_of_another_hand_is_passed_over(
+    built: Built, chosen: Callable[..., Any], change: dict[str, Any]
+) -> None:
+    built('64x32', 2)
+    cache = EngineCache()
+    (manifest,) = cache.manifests()
+    if 'shapes' in change:
+        change = {'fields': manifest['fields'] | change}
+    (cache.folder / 'engines' / f'{"0" * 32}.json').write_text(json.dumps(manifest | change))
+    (cache.folder / 'engines' / f'{"0" * 32}.json').chmod(0o600)
     assert chosen(64, 32) == [[1, 32, 64], [2, 32, 64], [2, 32, 64]]
 
 

@@ -80,6 +80,21 @@ def test_the_one_not_used_for_longest_goes(backend: TensorRTBackend, world: Worl
     assert world.gpu.count('cudaHostAlloc')
 
 
+def test_more_cameras_of_one_size_take_nothing_from_the_others(
+    backend: TensorRTBackend, world: World, built: Callable[..., None]
+) -> None:
+    for width in WIDTHS[:MAX_SIZES]:
+        use(backend, width)
+    with pytest.raises(EngineMissingError):
+        backend.staging(2, 8, WIDTHS[1])
+    built(f'{WIDTHS[1]}x8', 2)
+    backend.staging(2, 8, WIDTHS[1])
+    world.gpu.calls.clear()
+    for width in (WIDTHS[0], *WIDTHS[2:MAX_SIZES]):
+        use(backend, width)
+    assert not world.gpu.count('cudaHostAlloc')
+
+
 def test_memory_is_freed_before_more_is_taken(backend: TensorRTBackend, world: World) -> None:
     for width in WIDTHS[:MAX_SIZES]:
         use(backend, width)
