@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -90,3 +92,18 @@ class Backend(ABC):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One way of running a model: a backend on a device.
+
+    Attributes:
+        name: as diagnostics show it, such as `onnxruntime cuda`.
+        open: loads a model by name or path; returns an open, warm backend; raises RestoreError.
+        on_gpu: it needs CUDA in this process, and is lost with it.
+    """
+
+    name: str
+    open: Callable[[str], Backend]
+    on_gpu: bool = False

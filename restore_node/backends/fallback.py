@@ -1,13 +1,12 @@
-"""The ladder: in which order backends are tried (docs/contracts.md, section 8, going down)."""
+"""The fallback chain: in which order backends are tried (docs/contracts.md, section 8, going down)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from restore_node.backends.base import Backend
+from restore_node.backends.base import Backend, Candidate
 from restore_node.backends.registry import BACKENDS, create_backend
 from restore_node.common.errors import BackendError
 from restore_node.model import load_model
@@ -20,22 +19,7 @@ _ALL = (('tensorrt', 'cuda'), ('onnxruntime', 'cuda'), ('onnxruntime', 'cpu'), (
 
 
 @dataclass(frozen=True)
-class Rung:
-    """One way of running a model.
-
-    Attributes:
-        name: as diagnostics show it, such as `onnxruntime cuda`.
-        open: loads a model by name or path; returns an open, warm backend; raises RestoreError.
-        on_gpu: it needs CUDA in this process, and is lost with it.
-    """
-
-    name: str
-    open: Callable[[str], Backend]
-    on_gpu: bool = False
-
-
-@dataclass(frozen=True)
-class LadderOptions:
+class FallbackOptions:
     """What a user may choose.
 
     Attributes:
@@ -51,7 +35,7 @@ class LadderOptions:
     engine: dict[str, Any] | None = None
 
 
-def make_ladder(options: LadderOptions) -> list[Rung]:
+def fallback_chain(options: FallbackOptions) -> list[Candidate]:
     """The ways of running a model that the options allow, best first.
 
     Raises:
@@ -63,21 +47,21 @@ def make_ladder(options: LadderOptions) -> list[Rung]:
     ):
         if value not in known:
             raise BackendError(f'unknown {name}', seen=repr(value), wanted=f'one of {", ".join(known)}')
-    rungs = [
-        Rung(f'{backend} {device}', partial(_open, backend, device, options), on_gpu=device == 'cuda')
+    candidates = [
+        Candidate(f'{backend} {device}', partial(_open, backend, device, options), on_gpu=device == 'cuda')
         for backend, device in _ALL
         if backend in BACKENDS
         if options.backend == backend or (options.backend == AUTO and backend != 'passthrough')
         if options.device in (AUTO, device) or backend == 'passthrough'
     ]
-    if not rungs:
+    if not candidates:
         raise BackendError(
             f'backend {options.backend} does not run on device {options.device}', fix='change one'
         )
-    return rungs
+    return candidates
 
 
-def _open(backend: str, device: str, options: LadderOptions, model: str) -> Backend:
+def _open(backend: str, device: str, options: FallbackOptions, model: str) -> Backend:
     extra = (options.engine or {}) if backend == 'tensorrt' else {}
     opened = create_backend(backend, load_model(model), device, options.threads, **extra)
     try:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 import time
 
 from builtin_interfaces.msg import Time
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rosgraph_msgs.msg import Clock
+
+from restore_node.ros.stopping import StopRequest
 
 PERIOD_S = 0.025  # the rate at which `ros2 bag play --clock` tells it; every subscriber pays for each
 QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -26,7 +27,7 @@ class BagClock:
         stop: ends every sleep.
     """
 
-    def __init__(self, node: Node, begin_ns: int, rate: float, stop: threading.Event) -> None:
+    def __init__(self, node: Node, begin_ns: int, rate: float, stop: StopRequest) -> None:
         self._begin_ns, self._rate, self._stop = begin_ns, rate, stop
         self._started: float | None = None
         self._publisher = node.create_publisher(Clock, '/clock', QOS)

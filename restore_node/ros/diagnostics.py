@@ -10,12 +10,12 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from diagnostic_updater import DiagnosticStatusWrapper, Updater
 
 from restore_node.runtime.counters import Account, FrameLedger
-from restore_node.runtime.supervisor import KeeperState
+from restore_node.runtime.supervisor import SupervisorState
 
 Level = tuple[bytes, str]
 
 
-def judge(state: KeeperState, active: bool, bypass: bool, on_failure: str) -> Level:
+def judge(state: SupervisorState, active: bool, bypass: bool, on_failure: str) -> Level:
     """Level and one-line message for the state the node is in."""
     if not active:
         return DiagnosticStatus.OK, 'inactive'
@@ -58,7 +58,7 @@ class Diagnostics:
     Args:
         node: the rclpy node.
         ledger: the account of every frame.
-        state: returns the keeper's state.
+        state: returns the supervisor's state.
         level: returns level and message.
         last_malformed: returns the last complaint about a malformed message, or an empty text.
     """
@@ -67,7 +67,7 @@ class Diagnostics:
         self,
         node: Any,
         ledger: FrameLedger,
-        state: Callable[[], KeeperState],
+        state: Callable[[], SupervisorState],
         level: Callable[[], Level],
         last_malformed: Callable[[], str],
     ) -> None:

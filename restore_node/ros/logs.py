@@ -16,14 +16,19 @@ class RosHandler(logging.Handler):
         self._logger = logger
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Log one record; called by logging, from any thread."""
-        line = self.format(record)
-        # rclpy ties a level to the line of code that logs, so each level has its own.
-        if record.levelno >= logging.ERROR:
+        """Log one record; called by logging, from any thread. A line that cannot be logged raises nothing."""
+        try:
+            self._log(record.levelno, self.format(record))
+        except Exception:
+            self.handleError(record)
+
+    def _log(self, level: int, line: str) -> None:
+        # rclpy ties a level to the instruction that logs and refuses another there: each level has its own.
+        if level >= logging.ERROR:
             self._logger.error(line)
-        elif record.levelno >= logging.WARNING:
+        elif level >= logging.WARNING:
             self._logger.warning(line)
-        elif record.levelno >= logging.INFO:
+        elif level >= logging.INFO:
             self._logger.info(line)
         else:
             self._logger.debug(line)

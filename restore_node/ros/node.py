@@ -19,7 +19,7 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import get_rmw_implementation_identifier
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from restore_node.backends.fallback import LadderOptions, make_ladder
+from restore_node.backends.fallback import FallbackOptions, fallback_chain
 from restore_node.common.errors import ConfigError, EngineMissingError, RestoreError
 from restore_node.engine.build_process import BuildProcess, build_arguments
 from restore_node.model import load_model
@@ -32,8 +32,9 @@ from restore_node.ros.stopping import stop_on_signals
 from restore_node.ros.topics import IMAGE_IN, camera_info_of
 from restore_node.runtime.counters import FrameLedger
 from restore_node.runtime.journal import Journal
-from restore_node.runtime.stream import CameraStream, StreamContext, is_any_worker_stuck
-from restore_node.runtime.supervisor import BackendKeeper, KeeperState
+from restore_node.runtime.stream import CameraStream
+from restore_node.runtime.supervisor import Supervisor, SupervisorState
+from restore_node.runtime.threads import is_any_left_behind
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
@@ -41,13 +42,17 @@ SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FA
 class RestoreNode(LifecycleNode):
     """Subscribes a camera, restores each frame, publishes it with the same header.
 
+    Args:
+        is_stopping: asked while a model is being loaded; once it says so, nobody waits for that any longer.
+
     Raises:
         ConfigError: a parameter that does not exist or has an impossible value.
         InputError: the journal cannot be written.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, is_stopping: Callable[[], bool] = lambda: False) -> None:
         super().__init__('restore_node')
+        self._is_stopping = is_stopping
         route_logs(self.get_logger())
         try:
             self._listener = restore_parameters.ParamListener(self)
@@ -58,7 +63,7 @@ class RestoreNode(LifecycleNode):
         self.add_on_set_parameters_callback(self._check_model)
         self._journal = Journal(self.settings.journal) if self.settings.journal else None
         self.ledger = FrameLedger(self._journal.record if self._journal else None)
-        self._keeper: BackendKeeper | None = None
+        self._supervisor: Supervisor | None = None
         self._stream: CameraStream | None = None
         self._output: Output | None = None
         self._subscriptions_in: list[rclpy.subscription.Subscription] = []
@@ -72,28 +77,24 @@ class RestoreNode(LifecycleNode):
         self._refuse_unknown_parameters()
 
     @property
-    def state(self) -> KeeperState:
+    def state(self) -> SupervisorState:
         """Which model and backend are at work."""
-        return self._keeper.state if self._keeper else KeeperState(wanted=self.settings.model)
+        return self._supervisor.state if self._supervisor else SupervisorState(wanted=self.settings.model)
 
     # Transitions. Each catches its own errors and says in one line what to do.
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load and warm the model, create the publishers."""
-        settings = self.settings
         try:
-            ladder = make_ladder(self._ladder_options())
+            chain = fallback_chain(self._fallback_options())
         except RestoreError as error:
             return self._fail(str(error))
-        self._keeper = BackendKeeper(ladder, settings.retry_s, self._log_keeper, self._start_build)
+        self._supervisor = Supervisor(chain, self.settings.retry_s, self._start_build)
         try:
-            self._keeper.start(self.settings.model)
+            self._supervisor.start(self.settings.model, self._is_stopping)
         except RestoreError as error:
             if self.settings.on_failure == 'drop':
                 return self._fail(str(error))
-            self.get_logger().error(
-                f'{error} (frames pass through; next attempt in {self.settings.retry_s:g} s)'
-            )
         try:
             self._output = Output(self)
         except Exception as error:
@@ -102,20 +103,21 @@ class RestoreNode(LifecycleNode):
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe and start to restore."""
-        assert self._keeper
+        assert self._supervisor
         assert self._output
         compressed = self.settings.transport == 'compressed'
         topic = self.resolve_topic_name(IMAGE_IN)
         image_topic = f'{topic}/compressed' if compressed else topic
-        context = StreamContext(
-            ledger=self.ledger,
-            keeper=self._keeper,
+        self._stream = CameraStream(
+            image_topic,
+            compressed,
+            self._output,
+            self._supervisor,
+            self.ledger,
             settings=lambda: self.settings,
             now_ns=lambda: self.get_clock().now().nanoseconds,
-            log=lambda line: self.get_logger().error(line, throttle_duration_sec=5.0),
             hang_timeout_s=self.settings.hang_timeout_s,
         )
-        self._stream = CameraStream(image_topic, compressed, self._output, context)
         result = super().on_activate(state)
         self._stream.start()
         self._subscribe(CompressedImage if compressed else Image, image_topic, self._stream.receive)
@@ -191,9 +193,10 @@ class RestoreNode(LifecycleNode):
         self._stream = None
 
     def _free(self) -> None:
-        if self._keeper:
-            self._keeper.close()
-            self._keeper = None
+        if self._supervisor:
+            if not self._supervisor.close():
+                self.get_logger().warning('a backend does not come back: it is left behind')
+            self._supervisor = None
         if self._output:
             self._output.destroy()
             self._output = None
@@ -211,7 +214,7 @@ class RestoreNode(LifecycleNode):
             )
         )
 
-    def _ladder_options(self) -> LadderOptions:
+    def _fallback_options(self) -> FallbackOptions:
         settings, engine = self.settings, self.settings.engine
         options = {
             'precision': engine.precision,
@@ -220,7 +223,7 @@ class RestoreNode(LifecycleNode):
             'min_psnr_db': engine.min_psnr_db,
             'zero_copy': engine.zero_copy,
         }
-        return LadderOptions(settings.backend, settings.device, settings.threads, options)
+        return FallbackOptions(settings.backend, settings.device, settings.threads, options)
 
     def _start_build(self, missing: EngineMissingError, on_end: Callable[[str], None]) -> BuildProcess:
         return BuildProcess(build_arguments(missing.spec), on_end, self.get_logger().info)
@@ -228,8 +231,8 @@ class RestoreNode(LifecycleNode):
     # Parameters.
 
     def _take_settings(self, settings: restore_parameters.Params) -> None:
-        if self._keeper and settings.model != self.settings.model:
-            self._keeper.request(settings.model)
+        if self._supervisor and settings.model != self.settings.model:
+            self._supervisor.request(settings.model)
         self.settings = settings
 
     def _check_model(self, parameters: list[Parameter]) -> SetParametersResult:
@@ -237,8 +240,8 @@ class RestoreNode(LifecycleNode):
             if parameter.name == 'model':
                 try:
                     load_model(str(parameter.value))
-                except RestoreError as error:
-                    return SetParametersResult(successful=False, reason=str(error))
+                except Exception as error:  # whatever a file makes a library raise, the answer is no
+                    return SetParametersResult(successful=False, reason=str(error) or type(error).__name__)
         return SetParametersResult(successful=True)
 
     def _refuse_unknown_parameters(self) -> None:
@@ -257,9 +260,6 @@ class RestoreNode(LifecycleNode):
     def _level(self) -> Level:
         return judge(self.state, self._stream is not None, self.settings.bypass, self.settings.on_failure)
 
-    def _log_keeper(self, line: str, bad: bool) -> None:
-        (self.get_logger().error if bad else self.get_logger().info)(line)
-
 
 def main(args: list[str] | None = None) -> int:
     """Run the node until SIGINT or SIGTERM.
@@ -271,7 +271,7 @@ def main(args: list[str] | None = None) -> int:
     stop = stop_on_signals()
     node = None
     try:
-        node = RestoreNode()
+        node = RestoreNode(stop.is_set)
         if node.settings.autostart:
             node.start()
         executor = SingleThreadedExecutor()
@@ -287,7 +287,7 @@ def main(args: list[str] | None = None) -> int:
         if node is not None:
             node.close()
         rclpy.try_shutdown()
-        if is_any_worker_stuck():
+        if is_any_left_behind():
             # The interpreter's own way out would pull the ground from under a thread inside a native library.
             sys.stderr.flush()
             os._exit(0)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +27,7 @@ from restore_node.messages.bag import BagReader, Topic
 from restore_node.messages.cdr import read_stamp_ns
 from restore_node.ros.bag_clock import BagClock
 from restore_node.ros.message_types import message_class
-from restore_node.ros.stopping import stop_on_signals
+from restore_node.ros.stopping import StopRequest, stop_on_signals
 from restore_node.ros.topics import camera_info_of
 
 QUEUE_DEPTH = 10
@@ -76,7 +75,7 @@ class Player:
         ReplayError: a message type is not installed here.
     """
 
-    def __init__(self, node: Node, reader: BagReader, options: PlayerOptions, stop: threading.Event) -> None:
+    def __init__(self, node: Node, reader: BagReader, options: PlayerOptions, stop: StopRequest) -> None:
         self._node, self._reader, self._options, self._stop = node, reader, options, stop
         self._publishers = {topic.name: _publisher(node, topic) for topic in topics_to_play(reader, options)}
         self._clock = BagClock(node, reader.start_ns, options.rate, stop)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import threading
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -20,7 +19,7 @@ from rclpy.utilities import remove_ros_args
 from restore_node.common.errors import RestoreError
 from restore_node.messages.bag import BagWriter, Message, Topic, qos
 from restore_node.ros.message_types import message_class
-from restore_node.ros.stopping import stop_on_signals
+from restore_node.ros.stopping import StopRequest, stop_on_signals
 
 QUEUE_DEPTH = 200
 SPIN_S = 0.1
@@ -80,7 +79,7 @@ class Recorder:
             self.failure = error
 
 
-def record(output: Path, names: Sequence[str], stop: threading.Event) -> None:
+def record(output: Path, names: Sequence[str], stop: StopRequest) -> None:
     """Record until `stop` is set, then finish the bag.
 
     Raises:

@@ -1,4 +1,4 @@
-"""LatestSlot: room for one, and the newest wins. There is never a backlog."""
+"""Mailbox: room for one message, and the newest wins. There is never a backlog."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 T = TypeVar('T')
 
 
-class LatestSlot(Generic[T]):
+class Mailbox(Generic[T]):
     """Hands the newest item from one thread to another, and gives back what it replaces."""
 
     def __init__(self) -> None:
@@ -20,7 +20,7 @@ class LatestSlot(Generic[T]):
         """Leave an item.
 
         Returns:
-            The item that will not be taken: the older one it replaces, or the new one if the slot is closed.
+            The item that nobody will take: the older one that it replaces, or the new one if it is closed.
         """
         with self._changed:
             if self._closed:
@@ -30,7 +30,7 @@ class LatestSlot(Generic[T]):
             return superseded
 
     def take(self) -> T | None:
-        """Wait for an item and remove it; None once the slot is closed."""
+        """Wait for an item and remove it; None once the mailbox is closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._item is not None or self._closed)
             if self._closed:

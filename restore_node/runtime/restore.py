@@ -1,20 +1,21 @@
-"""Restore: one frame in, one restored frame out. No messages, no threads, no ROS.
+"""Restore: frames in, restored pixels out. No messages, no threads, no ROS.
 
-The gate at its end asks: is this frame worth restoring, or is it clean already? A sharp, dry frame is best
-left alone: every restoration rounds a little detail away, and that can cost a detector more than it gains.
-The generator itself is the best judge of degradation at hand: what it would hardly change needs no
-restoration. So the gate looks at the change, and where it is small everywhere the original goes out, bit for
-bit.
+At the end the gate asks whether a frame was worth it. A sharp, dry frame is best left alone: every
+restoration rounds a little detail away, and that can cost a detector more than it gains. The generator itself
+is the best judge of degradation at hand: what it would hardly change needs no restoration. So the gate looks
+at the change, and where it is small everywhere the original is to go out, bit for bit.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 
 from restore_node.backends.base import Backend
+from restore_node.common.errors import BackendError, RestoreError
 from restore_node.common.timing import StageTimer
 from restore_node.messages import codec
 from restore_node.messages.frame import Frame
@@ -24,6 +25,68 @@ from restore_node.messages.frame import Frame
 BLOCK = 16
 #: The share of blocks, percent, that may change more without counting (a glint, a wire taken for a streak).
 TOLERATED = 3.0
+
+
+class Restored(NamedTuple):
+    """What became of a frame.
+
+    Attributes:
+        rgb: uint8 `[H, W, 3]`, RGB, the frame's size; valid until the backend's next batch.
+        score: `change_score` of the frame; None where the gate was not asked.
+        is_clean: the gate found the frame clean, so the original is to be published.
+        stages_ms: milliseconds of its batch by stage: `convert`, `restore`, `gate`.
+    """
+
+    rgb: np.ndarray
+    score: float | None
+    is_clean: bool
+    stages_ms: dict[str, float]
+
+
+def restore_frame(backend: Backend, frame: Frame, gate_threshold: float = 0.0) -> Restored:
+    """Restore one frame of any size and supported encoding; as `restore_batch`."""
+    return restore_batch(backend, [frame], gate_threshold)[0]
+
+
+def restore_batch(backend: Backend, frames: Sequence[Frame], gate_threshold: float = 0.0) -> list[Restored]:
+    """Restore frames of one size, in any supported encoding, in one go: convert, pad, restore, crop, judge.
+
+    Args:
+        backend: an open backend.
+        frames: at least one, all of the same height and width.
+        gate_threshold: `change_score` below which a frame counts as clean, grey levels; 0 finds none clean.
+
+    Raises:
+        BackendError: the backend failed; the frames are untouched.
+    """
+    timer = StageTimer()
+    height, width, multiple = frames[0].height, frames[0].width, backend.size_multiple
+    inside = (slice(0, height), slice(0, width))
+    with timer.stage('convert'):
+        shape = (len(frames), _round_up(height, multiple), _round_up(width, multiple))
+        batch = _call(backend, backend.staging, *shape)
+        for frame, image in zip(frames, batch, strict=True):
+            codec.to_rgb(frame, image[inside])
+            _reflect(image, height, width)
+    with timer.stage('restore'):
+        restored = _call(backend, backend.restore, batch)
+    with timer.stage('gate'):
+        pairs = [(before[inside], after[inside]) for before, after in zip(batch, restored, strict=True)]
+        scores = [change_score(*pair) if gate_threshold > 0 else None for pair in pairs]
+    return [
+        Restored(rgb, score, score is not None and score < gate_threshold, timer.stages_ms)
+        for (_, rgb), score in zip(pairs, scores, strict=True)
+    ]
+
+
+def _call(backend: Backend, function: Callable[..., np.ndarray], *arguments: Any) -> np.ndarray:
+    """Call a backend; an exception that a library let through is the backend's failure like any other."""
+    try:
+        return function(*arguments)
+    except RestoreError:
+        raise
+    except Exception as error:
+        raise BackendError(f'{backend.name} failed', seen=f'{type(error).__name__}: {error}') from error
 
 
 def change_score(degraded: np.ndarray, restored: np.ndarray) -> float:
@@ -43,73 +106,6 @@ def change_score(degraded: np.ndarray, restored: np.ndarray) -> float:
         change, (max(1, width // BLOCK), max(1, height // BLOCK)), interpolation=cv2.INTER_AREA
     )
     return float(np.percentile(blocks.mean(axis=2), 100.0 - TOLERATED))
-
-
-@dataclass(frozen=True)
-class Gate:
-    """Lets frames through to the detector as they are when the generator would hardly change them.
-
-    Attributes:
-        threshold: `change_score` below which a frame counts as clean, grey levels; 0 restores every frame.
-    """
-
-    threshold: float = 0.0
-
-    def is_clean(self, degraded: np.ndarray, restored: np.ndarray) -> bool:
-        """Whether the original is to be published; images as for `change_score`."""
-        return self.threshold > 0 and change_score(degraded, restored) < self.threshold
-
-
-@dataclass(frozen=True)
-class Restored:
-    """What the pipeline made of a frame.
-
-    Attributes:
-        frame: the frame that went in.
-        rgb: uint8 `[H, W, 3]`, RGB, the frame's size; valid until the pipeline's next frame.
-        clean: the gate found the frame clean: publish the original.
-        stages_ms: milliseconds by stage.
-    """
-
-    frame: Frame
-    rgb: np.ndarray
-    clean: bool
-    stages_ms: dict[str, float]
-
-    def message(self, encoding: str = '', into: bytearray | None = None) -> bytearray:
-        """The serialised `sensor_msgs/Image`; `encoding` and `into` as for `codec.encode`."""
-        return codec.encode(self.rgb, self.frame, encoding, into)
-
-
-class Pipeline:
-    """Convert, pad, restore, crop, decide.
-
-    Args:
-        backend: an open backend; the pipeline does not close it.
-        gate: decides which frames are clean.
-    """
-
-    def __init__(self, backend: Backend, gate: Gate | None = None) -> None:
-        self.backend = backend
-        self.gate = gate or Gate()
-
-    def process(self, frame: Frame) -> Restored:
-        """Restore one frame of any size and supported encoding.
-
-        Raises:
-            BackendError: the backend failed; the frame is untouched.
-        """
-        timer = StageTimer()
-        height, width, multiple = frame.height, frame.width, self.backend.size_multiple
-        with timer.stage('convert'):
-            batch = self.backend.staging(1, _round_up(height, multiple), _round_up(width, multiple))
-            codec.to_rgb(frame, batch[0, :height, :width])
-            _reflect(batch[0], height, width)
-        with timer.stage('restore'):
-            rgb = self.backend.restore(batch)[0, :height, :width]
-        with timer.stage('gate'):
-            clean = self.gate.is_clean(batch[0, :height, :width], rgb)
-        return Restored(frame, rgb, clean, timer.stages_ms)
 
 
 def _round_up(value: int, multiple: int) -> int:

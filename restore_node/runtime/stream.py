@@ -1,37 +1,37 @@
 """CameraStream: one camera's way through the node, from the subscription to the restored image.
 
-The subscription's callback only moves the serialised message into the LatestSlot. One worker thread takes the
-newest, decodes, restores, publishes. Every frame is settled in the ledger exactly once, whatever it meets.
+The subscription's callback only moves the serialised message into the mailbox. One worker thread takes the
+newest, decodes, restores, publishes. Every frame is settled in the ledger exactly once, whatever it meets,
+and frames leave in the order in which they came.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-from restore_node.common.errors import EncodingError, EngineMissingError, RestoreError
+from restore_node.common.errors import EncodingError, EngineMissingError
 from restore_node.messages import codec
 from restore_node.messages.cdr import read_stamp_ns
 from restore_node.messages.frame import Frame, Header
 from restore_node.runtime.counters import Fate, FrameLedger, Reason, Ticket
-from restore_node.runtime.mailbox import LatestSlot
-from restore_node.runtime.restore import Gate, Pipeline
-from restore_node.runtime.supervisor import BackendKeeper
+from restore_node.runtime.mailbox import Mailbox
+from restore_node.runtime.restore import restore_frame
+from restore_node.runtime.supervisor import Handle, Supervisor
+from restore_node.runtime.threads import CLOCK, Clock, start_native
 from restore_node.runtime.watchdog import Watchdog
 
-#: Name of the threads that restore.
-WORKER = 'restore worker'
+LOG = logging.getLogger(__name__)
 
-
-def is_any_worker_stuck() -> bool:
-    """Whether a backend still holds a worker that was left behind; asked after every stream has stopped."""
-    return any(thread.name == WORKER for thread in threading.enumerate())
+#: Seconds between two log lines about frames that went wrong.
+QUIET_S = 5.0
 
 
 class Settings(Protocol):
-    """The parameters a stream reads anew for each frame, because they may change while it runs."""
+    """The parameters that a stream reads anew for each frame, because they may change while it runs."""
 
     output_encoding: str
     max_age_ms: float
@@ -50,39 +50,20 @@ class Output(Protocol):
         """Publish a serialised image, and the camera_info that belongs to it."""
 
 
-class _Received(NamedTuple):
-    ticket: Ticket
-    message: bytes
-
-
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class _Job:
-    """A frame in the backend's hands."""
+    """A frame on its way.
 
-    received: _Received
-    frame: Frame
-    settings: Settings
-
-
-@dataclass(frozen=True)
-class StreamContext:
-    """What a stream shares with its node.
-
-    Attributes:
-        ledger: the account of every frame.
-        keeper: lends the backend.
-        settings: returns the parameters as they are now.
-        now_ns: the node's clock, which may be simulated.
-        log: takes one line about something that went wrong with one frame.
-        hang_timeout_s: how long the backend may take for one frame, seconds; 0 waits for ever.
+    `memory` is its worker's, for the message out; `frame` is known once it is decoded, `handle` once the
+    backend has it.
     """
 
-    ledger: FrameLedger
-    keeper: BackendKeeper
-    settings: Callable[[], Settings]
-    now_ns: Callable[[], int]
-    log: Callable[[str], None]
-    hang_timeout_s: float
+    ticket: Ticket
+    message: bytes
+    settings: Settings
+    memory: bytearray | None = None
+    frame: Frame | None = None
+    handle: Handle | None = None
 
 
 class CameraStream:
@@ -92,112 +73,136 @@ class CameraStream:
         topic: resolved name of the input, for the ledger.
         compressed: messages are `sensor_msgs/CompressedImage` instead of `sensor_msgs/Image`.
         output: where images go.
-        context: what it shares with the node.
+        supervisor: lends the backend.
+        ledger: the account of every frame.
+        settings: returns the parameters as they are now; a frame is treated by those of its arrival.
+        now_ns: the node's clock, which may be simulated.
+        hang_timeout_s: how long the backend may take for one frame, seconds; 0 waits for ever.
+        clock: the time that `hang_timeout_s` runs by.
     """
 
-    def __init__(self, topic: str, compressed: bool, output: Output, context: StreamContext) -> None:
-        self._topic, self._output, self._context = topic, output, context
+    def __init__(
+        self,
+        topic: str,
+        compressed: bool,
+        output: Output,
+        supervisor: Supervisor,
+        ledger: FrameLedger,
+        settings: Callable[[], Settings],
+        now_ns: Callable[[], int],
+        hang_timeout_s: float,
+        clock: Clock = CLOCK,
+    ) -> None:
+        self._topic, self._output, self._supervisor, self._ledger = topic, output, supervisor, ledger
+        self._settings, self._now_ns, self._clock = settings, now_ns, clock
+        self._hang_timeout_s = hang_timeout_s
         self._decode = codec.decode_compressed if compressed else codec.decode
-        self._slot: LatestSlot[_Received] = LatestSlot()
-        self._watchdog: Watchdog[_Job] = Watchdog(context.hang_timeout_s, self._take_over)
-        self._worker = self._new_worker()
+        self._mailbox: Mailbox[_Job] = Mailbox()
+        self._watchdog: Watchdog[_Job] = Watchdog(hang_timeout_s, self._take_over, clock)
+        self._worker: threading.Thread | None = None
+        self._quiet_until = 0.0
         self.last_malformed = ''
 
     def start(self) -> None:
         """Start the worker."""
-        self._worker.start()
+        self._worker = start_native('restore worker', self._work)
 
-    def stop(self) -> None:
-        """Finish the frame at hand, drop the one that waits, and join the worker."""
-        left = self._slot.close()
+    def stop(self, patience_s: float = 5.0) -> None:
+        """Drop the frame that waits, finish the one at hand, and end the worker.
+
+        A frame that takes longer than `patience_s` seconds is published as it came, its worker left behind.
+        """
+        left = self._mailbox.close()
         if left:
-            self._drop(left.ticket, Reason.INACTIVE)
-        while self._worker.is_alive():  # one that hangs is replaced, and then the replacement is joined
-            self._worker.join(0.05)
-        self._watchdog.close()
+            self._drop(left, Reason.INACTIVE)
+        self._watchdog.hurry(patience_s)
+        # A worker that hangs is replaced; then the replacement is waited for.
+        while (worker := self._worker) and worker.is_alive():
+            worker.join(0.05)
+        self._watchdog.close(patience_s)
 
     def receive(self, message: bytes) -> None:
         """Take a serialised message; the subscription's callback."""
-        ticket = self._context.ledger.receive(self._topic, read_stamp_ns(message))
+        ticket = self._ledger.receive(self._topic, read_stamp_ns(message))
+        job = _Job(ticket, message, self._settings())
         if not self._output.is_watched():
-            self._drop(ticket, Reason.UNWATCHED)
+            self._drop(job, Reason.UNWATCHED)
             return
-        left_over = self._slot.put(_Received(ticket, message))
+        left_over = self._mailbox.put(job)
         if left_over is not None:
-            self._drop(left_over.ticket, Reason.INACTIVE if left_over.ticket is ticket else Reason.SUPERSEDED)
-
-    def _new_worker(self) -> threading.Thread:
-        return threading.Thread(target=self._work, name=WORKER, daemon=True)
+            self._drop(left_over, Reason.INACTIVE if left_over is job else Reason.SUPERSEDED)
 
     def _work(self) -> None:
-        while (received := self._slot.take()) is not None:
+        memory: bytearray | None = None  # each worker has its own: one that was left behind may still write
+        while (job := self._mailbox.take()) is not None:
+            job.memory = memory
             try:
-                if not self._handle(received):
+                if not self._handle(job):
                     return  # another worker has taken this one's place
-            except EncodingError as error:
-                self._drop(received.ticket, Reason.MALFORMED)
-                self.last_malformed = str(error)
-                self._context.log(f'{self._topic}: {error}')
             except Exception as error:  # a node never dies of a message
-                self._drop(received.ticket, Reason.FAILURE)
-                self._context.log(f'{self._topic}: frame dropped: {type(error).__name__}: {error}')
+                self._fail(job, error)
+            memory = job.memory
 
-    def _handle(self, received: _Received) -> bool:
+    def _handle(self, job: _Job) -> bool:
         """Give one frame its fate; False where the watchdog did so meanwhile."""
-        settings = self._context.settings()
-        if self._is_stale(received.ticket.stamp_ns, settings.max_age_ms):
-            self._drop(received.ticket, Reason.STALE)
+        if self._is_stale(job):
+            self._drop(job, Reason.STALE)
             return True
-        job = _Job(received, self._decode(received.message), settings)
+        job.frame = self._decode(job.message)
         self._watchdog.begin(job)
         try:
-            outcome = self._restore(job.frame, settings)
+            outcome = self._restore(job, job.frame)
         except Exception:
             if self._watchdog.end(job):
                 raise
             return False
         if not self._watchdog.end(job):
             return False
-        self._publish(job, *outcome)
+        self._publish(job, job.frame, *outcome)
         return True
 
     def _take_over(self, job: _Job) -> None:
         """The backend hangs: leave it and its thread, let the frame through, go on with a new worker."""
-        reason = f'the backend did not answer within {self._context.hang_timeout_s:g} s'
-        self._context.keeper.abandon(reason)
-        self._context.log(f'{self._topic}: {reason}')
-        self._worker = self._new_worker()
-        self._worker.start()
+        reason = f'the backend did not answer within {self._hang_timeout_s:g} s'
+        if handle := job.handle:
+            self._supervisor.abandon(handle, reason)
+        self._complain(reason)
         try:
-            self._publish(job, None, Fate.PASSED_THROUGH, Reason.DEADLINE)
-        except Exception as error:  # as above
-            self._drop(job.received.ticket, Reason.FAILURE)
-            self._context.log(f'{self._topic}: frame dropped: {type(error).__name__}: {error}')
+            assert job.frame
+            self._publish(job, job.frame, None, Fate.PASSED_THROUGH, Reason.DEADLINE)
+        except Exception as error:
+            self._fail(job, error)
+        finally:
+            # Not before this frame is out: frames leave in the order they came in.
+            self._worker = start_native('restore worker', self._work)
 
-    def _publish(self, job: _Job, image: bytes | bytearray | None, fate: Fate, reason: Reason) -> None:
+    def _publish(
+        self, job: _Job, frame: Frame, image: bytes | bytearray | None, fate: Fate, reason: Reason
+    ) -> None:
         """Publish what the fate asks for, then settle the frame."""
-        frame = job.frame
         if fate is Fate.PASSED_THROUGH:
-            image = self._original(frame, job.received.message, job.settings.output_encoding)
+            image = self._original(frame, job.message, job.settings.output_encoding)
         if image is not None:
             self._output.publish(image, frame.header, frame.height, frame.width)
-        self._context.ledger.settle(job.received.ticket, fate, reason)
+        self._ledger.settle(job.ticket, fate, reason)
 
-    def _restore(self, frame: Frame, settings: Settings) -> tuple[bytearray | None, Fate, Reason]:
+    def _restore(self, job: _Job, frame: Frame) -> tuple[bytearray | None, Fate, Reason]:
         """The restored message, or None and the reason why there is none."""
+        settings = job.settings
         if settings.bypass:
             return None, Fate.PASSED_THROUGH, Reason.BYPASS
         try:
-            with self._context.keeper.borrow() as backend:
-                if backend is not None:
-                    result = Pipeline(backend, Gate(settings.gate_threshold)).process(frame)
-                    if result.clean:
+            with self._supervisor.acquire() as job.handle:
+                if job.handle:
+                    restored = restore_frame(job.handle.backend, frame, settings.gate_threshold)
+                    if restored.is_clean:
                         return None, Fate.PASSED_THROUGH, Reason.GATE
-                    return result.message(settings.output_encoding), Fate.RESTORED, Reason.RESTORED
+                    job.memory = codec.encode(restored.rgb, frame, settings.output_encoding, into=job.memory)
+                    return job.memory, Fate.RESTORED, Reason.RESTORED
         except EngineMissingError:
             pass  # it is being built, and diagnostics say how far
-        except RestoreError as error:
-            self._context.log(f'{self._topic}: {error}')
+        except Exception as error:  # whatever it is, the detector sees the original
+            self._complain(f'{type(error).__name__}: {error}')
         fate = Fate.DROPPED if settings.on_failure == 'drop' else Fate.PASSED_THROUGH
         return None, fate, Reason.FAILURE
 
@@ -208,10 +213,31 @@ class CameraStream:
             return message
         return codec.convert(frame, wanted)
 
-    def _is_stale(self, stamp_ns: int | None, max_age_ms: float) -> bool:
+    def _is_stale(self, job: _Job) -> bool:
+        stamp_ns, max_age_ms = job.ticket.stamp_ns, job.settings.max_age_ms
         if not stamp_ns or max_age_ms <= 0:  # a zero stamp tells no age
             return False
-        return (self._context.now_ns() - stamp_ns) / 1e6 > max_age_ms
+        return (self._now_ns() - stamp_ns) / 1e6 > max_age_ms
 
-    def _drop(self, ticket: Ticket, reason: Reason) -> None:
-        self._context.ledger.settle(ticket, Fate.DROPPED, reason)
+    def _fail(self, job: _Job, error: Exception) -> None:
+        """Drop a frame that met an error, and never raise another one over it."""
+        try:
+            if isinstance(error, EncodingError):
+                self.last_malformed = str(error)
+                self._complain(str(error))
+                self._drop(job, Reason.MALFORMED)
+            else:
+                self._complain(f'frame dropped: {type(error).__name__}: {error}')
+                self._drop(job, Reason.FAILURE)
+        except Exception:
+            LOG.exception('%s: a frame could not be settled', self._topic)
+
+    def _drop(self, job: _Job, reason: Reason) -> None:
+        self._ledger.settle(job.ticket, Fate.DROPPED, reason)
+
+    def _complain(self, line: str) -> None:
+        """Log that something went wrong with a frame, now and then."""
+        now = self._clock.now()
+        if now >= self._quiet_until:
+            self._quiet_until = now + QUIET_S
+            LOG.error('%s: %s', self._topic, line)

@@ -1,62 +1,49 @@
-"""BackendKeeper: sees to it that a working backend is at hand, and says so when none is.
+"""Supervisor: sees to it that a working backend is at hand, lends it, and says when there is none.
 
-Backends stand on a ladder: the fastest first, the one that always works last. The keeper opens the highest
-rung that holds, on its own thread, while frames pass through; a new model takes the place of the old one
-between two frames. A rung that breaks is opened again, or left for the one below where it cannot be.
+One thread decides: it takes events from one queue and hands them to the state machine (supervision.py).
+Native calls, to open or to close a backend, run on threads of their own, because they may never come back.
+The one lock here guards plain Python data and is never held across a native call: nobody waits for a library.
 """
 
 from __future__ import annotations
 
+import logging
+import math
 import threading
+import time
+import traceback
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
 
-from restore_node.backends.base import Backend
-from restore_node.backends.fallback import Rung
-from restore_node.common.errors import (
-    BackendError,
-    EngineError,
-    EngineMissingError,
-    RestoreError,
-    UnavailableError,
-)
-
-
-class Build(Protocol):
-    """An engine's build under way."""
-
-    def progress(self) -> str:
-        """Where it stands, such as `42 %`."""
-
-    def cancel(self) -> None:
-        """End it; harmless when it has ended."""
-
-
-#: Starts the build of a missing engine; calls back, from a thread of its own, with its complaint at the end,
-#: empty if it was built.
-StartBuild = Callable[[EngineMissingError, Callable[[str], None]], Build]
+from restore_node.backends.base import Backend, Candidate
+from restore_node.common.errors import BackendError, EngineMissingError, ModelError, RestoreError
+from restore_node.runtime import events
+from restore_node.runtime.commands import CommandRunner, StartBuild, say
+from restore_node.runtime.events import Event, Instance
+from restore_node.runtime.supervision import Phase, Supervision
+from restore_node.runtime.threads import CLOCK, Clock, start_native
 
 
 @dataclass(frozen=True)
-class KeeperState:
-    """Where the keeper stands.
+class SupervisorState:
+    """Where the supervisor stands.
 
     Attributes:
+        phase: of the state machine.
         wanted: the model that is asked for, by name or path.
-        loading: it is being opened now.
         error: why the last attempt or the last frame failed; empty when all is well.
         running: the name of the model that restores frames; empty when none does.
         backend: name of the backend that runs it; empty when none does.
         device: what really runs the graph.
         building: how far the engine is that frames wait for; empty when none is being built.
-        degraded: why no higher rung runs it; empty when the highest that this machine has does.
+        degraded: why no better candidate runs it; empty when the best that this machine has does.
         restart: why only a new process will have the GPU again; empty while it is not lost.
     """
 
+    phase: Phase = Phase.IDLE
     wanted: str = ''
-    loading: bool = False
     error: str = ''
     running: str = ''
     backend: str = ''
@@ -66,215 +53,209 @@ class KeeperState:
     restart: str = ''
 
 
-class _Lease:
-    """A backend, and the lock that whoever uses or closes it holds."""
+@dataclass(frozen=True, eq=False)
+class Handle:
+    """The right to use a backend, alone, until it is given back.
 
-    def __init__(self, backend: Backend, rung: Rung) -> None:
-        self.backend, self.rung = backend, rung
-        self.lock = threading.Lock()
-        self.is_over = False
+    Attributes:
+        instance: what is used; for the supervisor.
+    """
 
-    def end(self) -> None:
-        """Close the backend once no frame uses it."""
-        with self.lock:
-            self.is_over = True
-            self.backend.close()
+    instance: Instance
+
+    @property
+    def backend(self) -> Backend:
+        """The open backend."""
+        return self.instance.backend
 
 
-class BackendKeeper:
-    """Opens, swaps, and after a failure reopens the backend.
+class Supervisor:
+    """Opens, swaps, and after a failure reopens the backend. Serves any number of streams.
 
     Args:
-        ladder: ways of running the model, best first.
-        retry_s: seconds between attempts after a failure.
-        log: called with one line at each change, with True where it is bad news.
+        candidates: the fallback chain: ways of running the model, best first.
+        retry_s: seconds between a failure and the next attempt.
         start_build: starts the build of an engine that is missing; without it such a backend has failed.
+        patience_s: seconds after which an opening or a closing that does not come back is left behind.
+        clock: the time.
+        start_thread: runs a function under a name on a thread that may be left behind.
     """
 
     def __init__(
         self,
-        ladder: Sequence[Rung],
+        candidates: Sequence[Candidate],
         retry_s: float,
-        log: Callable[[str, bool], None],
         start_build: StartBuild | None = None,
+        *,
+        patience_s: float = 60.0,
+        clock: Clock = CLOCK,
+        start_thread: Callable[[str, Callable[[], None]], object] = start_native,
     ) -> None:
-        self._ladder, self._retry_s, self._log, self._start_build = ladder, retry_s, log, start_build
-        self._changed = threading.Condition()
-        self._lease: _Lease | None = None
-        self._wanted = self._error = self._degraded = self._restart = ''
-        self._pending = self._loading = self._closed = False
-        self._broken: dict[str, str] = {}  # rungs that are not tried again for this model, and why
-        self._build: Build | None = None
-        self._thread: threading.Thread | None = None
+        self._supervision = Supervision(candidates, retry_s, patience_s, can_build=start_build is not None)
+        self._commands = CommandRunner(self._post, start_build, start_thread)
+        self._clock = clock
+        lock = threading.Lock()
+        self._news = threading.Condition(lock)  # for the thread that decides
+        self._changed = threading.Condition(lock)  # for everyone else
+        self._events: deque[Event] = deque()
+        self._waiting: deque[object] = deque()  # who wants the backend, in the order they came
+        self._is_running = False
 
-    def start(self, model: str) -> None:
-        """Open the first backend now, in the caller's thread, then keep it from a thread of its own.
+    def start(self, model: str, is_stopping: Callable[[], bool] = lambda: False) -> None:
+        """Ask for the first model, and wait until it is open or has failed.
+
+        Args:
+            model: its name or path.
+            is_stopping: asked now and then; once it says so, nobody waits any longer.
 
         Raises:
-            RestoreError: it cannot be opened. The keeper runs all the same and tries again; `close` ends it.
+            RestoreError: no candidate could be opened. It is tried again all the same; `close` ends that.
         """
+        self._is_running = True
+        threading.Thread(target=self._run, name='supervisor', daemon=True).start()
+        self.request(model)
         with self._changed:
-            self._wanted = model
-        self._thread = threading.Thread(target=self._keep, name='backend-keeper', daemon=True)
-        try:
-            self._attempt(model)
-        finally:
-            self._thread.start()
+            while self._events or self._supervision.phase is Phase.OPENING:
+                if is_stopping():
+                    return
+                self._changed.wait(0.1)
+            if self._supervision.error:
+                raise self._supervision.error
 
     def request(self, model: str) -> None:
-        """Ask for another model; the present one restores until the new one is ready."""
-        with self._changed:
-            self._wanted, self._pending = model, True
-            self._broken.clear()
-            self._changed.notify()
+        """Ask for another model, or for the same one anew; the present one restores until it is ready."""
+        self._post(events.Requested(model))
 
     @contextmanager
-    def borrow(self) -> Iterator[Backend | None]:
-        """The working backend for one frame, or None. A RestoreError raised inside has it mended."""
-        while lease := self._lease:
-            with lease.lock:
-                if lease.is_over:  # swapped or given up while this frame waited: it has a successor, or none
-                    continue
-                try:
-                    yield lease.backend
-                except EngineMissingError as error:
-                    self._await_engine(lease, error)
-                    raise
-                except RestoreError as error:
-                    self._give_up(lease, error)
-                    raise
-                return
-        yield None
+    def acquire(self) -> Iterator[Handle | None]:
+        """The working backend for one frame or batch, or None; streams get it in the order they ask.
 
-    def abandon(self, reason: str) -> None:
-        """Leave a backend that hangs to its fate: it is not closed, for it may never answer, but replaced."""
+        A BackendError or ModelError raised inside has the backend mended; other errors are the caller's own.
+        """
+        handle = self._take()
+        fault: RestoreError | None = None
+        try:
+            yield handle
+        except (BackendError, ModelError) as error:
+            fault = error
+            raise
+        finally:
+            if handle:
+                self._give_back(handle, fault)
+
+    def abandon(self, handle: Handle, reason: str) -> None:
+        """Go on without a backend whose user does not come back; harmless where it just has.
+
+        It is not closed, for that might never end either, until its user comes back.
+        """
         with self._changed:
-            lease, self._lease, self._error = self._lease, None, reason
-            if lease and lease.rung.on_gpu:
-                self._broken[lease.rung.name] = reason
-            self._changed.notify()
+            if handle.instance.holder is handle and handle.instance.is_fit:
+                handle.instance.is_fit = False
+                self._add(events.Hung(handle.instance, reason))
+                self._changed.notify_all()
 
     @property
-    def state(self) -> KeeperState:
+    def state(self) -> SupervisorState:
         """Where it stands now."""
         with self._changed:
-            backend = self._lease.backend if self._lease else None
-            return KeeperState(
-                wanted=self._wanted,
-                loading=self._loading,
-                error=self._error,
-                running=backend.model.card.name if backend else '',
-                backend=backend.name if backend else '',
-                device=backend.device if backend else '',
-                building=self._build.progress() if self._build else '',
-                degraded=self._degraded,
-                restart=self._restart,
-            )
+            supervision = self._supervision
+            request, error, serving = supervision.request, supervision.error, supervision.serving
+            serving = serving if serving and serving.is_fit else None
+            process = next((build.process for build in supervision.builds if not build.is_cancelled), None)
+            phase, degraded, lost = supervision.phase, supervision.degraded, supervision.obstacles.lost
+        return SupervisorState(
+            phase=phase,
+            wanted=request.model if request else '',
+            error=str(error) if error else '',
+            running=serving.model if serving else '',
+            backend=serving.name if serving else '',
+            device=serving.device if serving else '',
+            building=process.progress() if process else '',
+            degraded=degraded if serving else '',
+            restart=lost,
+        )
 
-    def close(self) -> None:
-        """Stop the thread, cancel a build, close the backend; waits for a model that is being loaded."""
-        with self._changed:
-            self._closed = True
-            build, self._build = self._build, None
-            self._changed.notify()
-        if build:
-            build.cancel()
-        if self._thread:
-            self._thread.join()
-        with self._changed:
-            lease, self._lease = self._lease, None
-        if lease:
-            lease.end()
+    def close(self, patience_s: float = 8.0) -> bool:
+        """Close everything.
 
-    def _keep(self) -> None:
+        Returns:
+            Whether all of it ended within `patience_s` seconds. What did not is closed when it comes back.
+        """
+        self._post(events.Shutdown())
+        end = self._clock.now() + patience_s
+        with self._changed:
+            while self._is_running and (left := end - self._clock.now()) > 0:
+                self._clock.wait(self._changed, left)
+            return not self._is_running
+
+    def step(self) -> bool:
+        """Deal with one event, or with what is due; False where there is neither."""
+        with self._changed:
+            now = self._clock.now()
+            if now >= self._supervision.due():
+                event: Event = events.TimePassed()
+            elif self._events:
+                event = self._events.popleft()
+            else:
+                return False
+            commands = self._supervision.handle(event, now)
+            self._changed.notify_all()
+        for command in commands:
+            self._commands.run(command)
+        return True
+
+    def _run(self) -> None:
         while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._pending or self._closed or self._error)
-                if self._error:  # wait before the next attempt, unless another model is asked for
-                    self._changed.wait_for(lambda: self._pending or self._closed, self._retry_s)
-                if self._closed:
-                    return
-                model, self._pending = self._wanted, False
             try:
-                self._attempt(model)
-            except Exception as error:  # whatever it was, without this thread nothing would be restored again
-                self._log(f'{error} (next attempt in {self._retry_s:g} s)', True)
-
-    def _attempt(self, model: str) -> None:
+                if self.step():
+                    continue
+                with self._news:
+                    if self._supervision.is_over and not self._events:
+                        break
+                    if not self._events:
+                        left = self._supervision.due() - self._clock.now()
+                        self._clock.wait(self._news, None if left == math.inf else max(0.0, left))
+            except Exception:  # whatever it is, without this thread nothing would ever be restored again
+                say(logging.ERROR, f'the supervisor goes on after {traceback.format_exc()}')
+                time.sleep(0.1)
         with self._changed:
-            self._loading = True
-        try:
-            lease, degraded = self._climb(model)
-        except Exception as error:
-            with self._changed:
-                self._loading, self._error = False, str(error) or type(error).__name__
-            raise
-        with self._changed:
-            old, self._lease = self._lease, lease
-            self._loading, self._error, self._degraded = False, '', degraded
-        if old:
-            old.end()
-        backend = lease.backend
-        self._log(f'model {backend.model.card.name} runs on {backend.name} ({backend.device})', False)
-        if degraded:
-            self._log(degraded, True)
+            self._is_running = False
+            self._changed.notify_all()
 
-    def _climb(self, model: str) -> tuple[_Lease, str]:
-        """The highest rung that holds, and what went wrong above it; what a machine does not have is not."""
-        absent: list[RestoreError] = []
-        faults: dict[str, RestoreError] = {}  # by their text: a model that is none fails on every rung alike
-        complaints = []
-        for rung in self._ladder:
-            if rung.name in self._broken:
-                complaints.append(f'{rung.name}: {self._broken[rung.name]}')
-                continue
+    def _post(self, event: Event) -> None:
+        with self._changed:
+            self._add(event)
+
+    def _add(self, event: Event) -> None:
+        self._events.append(event)
+        self._news.notify()
+
+    # Lending.
+
+    def _take(self) -> Handle | None:
+        turn = object()
+        with self._changed:
+            self._waiting.append(turn)
             try:
-                return _Lease(rung.open(model), rung), '; '.join(complaints)
-            except UnavailableError as error:
-                absent.append(error)
-            except RestoreError as error:
-                self._note_loss(error)
-                faults[str(error)] = error
-                complaints.append(f'{rung.name}: {error}')
-        if len(faults) == 1 and not self._broken:
-            raise next(iter(faults.values()))
-        if len(absent) == 1 and not complaints:
-            raise absent[0]
-        lines = [*complaints, *(str(error) for error in absent)]
-        raise BackendError('no backend can run the model', seen='; '.join(lines))
+                while (instance := self._supervision.serving) and instance.is_fit:
+                    if instance.holder is None and self._waiting[0] is turn:
+                        instance.holder = handle = Handle(instance)
+                        return handle
+                    self._changed.wait()
+                return None
+            finally:
+                self._waiting.remove(turn)
+                self._changed.notify_all()
 
-    def _give_up(self, lease: _Lease, error: RestoreError) -> None:
-        """Close a backend that failed and have the model opened again; called with its lock held."""
+    def _give_back(self, handle: Handle, fault: RestoreError | None) -> None:
+        instance = handle.instance
         with self._changed:
-            self._note_loss(error)
-            if self._lease is lease:
-                self._lease, self._error = None, str(error)
-            self._changed.notify()
-        if not lease.is_over:
-            lease.is_over = True
-            lease.backend.close()
-
-    def _note_loss(self, error: RestoreError) -> None:
-        if isinstance(error, EngineError) and error.sticky:
-            self._restart = str(error)
-            self._broken.update({rung.name: 'the GPU is lost' for rung in self._ladder if rung.on_gpu})
-
-    def _await_engine(self, lease: _Lease, error: EngineMissingError) -> None:
-        """Have an engine built, once; its backend finds it by itself. Called with the lease's lock held."""
-        if self._start_build is None:
-            self._give_up(lease, error)
-            return
-        with self._changed:
-            if self._build or self._closed:
-                return
-            self._log(f'{error}: building it, frames pass through', False)
-            self._build = self._start_build(error, lambda complaint: self._build_ended(lease, complaint))
-
-    def _build_ended(self, lease: _Lease, complaint: str) -> None:
-        with self._changed:
-            self._build = None
-            if not complaint or self._closed:
-                return
-            self._broken[lease.rung.name] = complaint
-        with lease.lock:
-            self._give_up(lease, BackendError(f'{lease.rung.name} cannot be used', seen=complaint))
+            instance.holder = None
+            if isinstance(fault, EngineMissingError):
+                self._add(events.EngineMissing(instance, fault))
+            elif fault:
+                instance.is_fit = False
+                self._add(events.Failed(instance, fault))
+            if not instance.is_fit:
+                self._add(events.Returned(instance))
+            self._changed.notify_all()

@@ -12,13 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from restore_node.backends.base import Backend
 from restore_node.common.console import progress_bar
 from restore_node.common.errors import BagError, EncodingError
 from restore_node.messages import codec
 from restore_node.messages.bag import BagReader, BagWriter, Message, Topic
 from restore_node.messages.cdr import COMPRESSED_IMAGE_TYPE, IMAGE_TYPE
-from restore_node.runtime.restore import Pipeline
-from restore_node.tools.shared.cli import add_model_arguments, open_pipeline, run_command, runs_on
+from restore_node.runtime.restore import restore_frame
+from restore_node.tools.shared.cli import add_model_arguments, open_backend, run_command, runs_on
 
 RESTORED_NAME = 'image_restored'
 COMPRESSED_SUFFIX = '/compressed'
@@ -95,14 +96,14 @@ def _raw_twin(topic: Topic) -> str:
 
 
 def restore_bag(
-    source: BagReader, out: Path, pipeline: Pipeline, outputs: dict[str, Topic], *, in_place: bool = False
+    source: BagReader, out: Path, backend: Backend, outputs: dict[str, Topic], *, in_place: bool = False
 ) -> Outcome:
     """Write a bag with the restored images of some topics beside everything the source has.
 
     Args:
         source: an open bag.
         out: the bag to make.
-        pipeline: what restores.
+        backend: an open one.
         outputs: see `choose_outputs`.
         in_place: leave the original out where it could be restored.
 
@@ -122,7 +123,7 @@ def restore_bag(
         for message in source.messages():
             restored = None
             if message.topic in outputs:
-                restored = _restore(message, outputs[message.topic], pipeline, outcome)
+                restored = _restore(message, outputs[message.topic], backend, outcome)
                 bar.advance(task)
             if restored is None or not in_place:
                 bag.write(message)
@@ -131,7 +132,7 @@ def restore_bag(
     return outcome
 
 
-def _restore(message: Message, output: Topic, pipeline: Pipeline, outcome: Outcome) -> Message | None:
+def _restore(message: Message, output: Topic, backend: Backend, outcome: Outcome) -> Message | None:
     """Return the restored message; count, and return None, where the image is malformed."""
     decode = codec.decode if message.type == IMAGE_TYPE else codec.decode_compressed
     try:
@@ -141,7 +142,8 @@ def _restore(message: Message, output: Topic, pipeline: Pipeline, outcome: Outco
         outcome.first_fault = outcome.first_fault or f'{message.topic}: {err}'
         return None
     outcome.restored += 1
-    return Message(output.name, IMAGE_TYPE, message.time_ns, bytes(pipeline.process(frame).message()))
+    image = bytes(codec.encode(restore_frame(backend, frame).rgb, frame))
+    return Message(output.name, IMAGE_TYPE, message.time_ns, image)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -177,9 +179,9 @@ def _command(given: argparse.Namespace) -> None:
             source.topics, images, named=bool(given.topic), suffix=given.suffix, in_place=given.replace
         )
         started = time.monotonic()
-        with open_pipeline(given) as pipeline:
-            outcome = restore_bag(source, given.out, pipeline, outputs, in_place=given.replace)
-            model = runs_on(pipeline)
+        with open_backend(given) as backend:
+            outcome = restore_bag(source, given.out, backend, outputs, in_place=given.replace)
+            model = runs_on(backend)
     seconds = time.monotonic() - started
     for name, output in outputs.items():
         print(f'{name} -> {output.name}')

@@ -15,14 +15,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from restore_node.backends.base import Backend
 from restore_node.common.atomic import Unfinished
 from restore_node.common.console import progress_bar
 from restore_node.common.errors import EncodingError, InputError
 from restore_node.common.image_files import IMAGE_SUFFIXES, VIDEO_SUFFIXES, images_under
 from restore_node.messages import codec, compressed
 from restore_node.messages.frame import Frame, Header
-from restore_node.runtime.restore import Pipeline
-from restore_node.tools.shared.cli import add_model_arguments, open_pipeline, run_command, runs_on
+from restore_node.runtime.restore import restore_frame
+from restore_node.tools.shared.cli import add_model_arguments, open_backend, run_command, runs_on
 
 JPEG_SIGNATURE, PNG_SIGNATURE = b'\xff\xd8', b'\x89PNG'
 DEFAULT_FPS = 30.0
@@ -79,9 +80,9 @@ def _check_size(path: Path, height: int, width: int) -> None:
         raise InputError(f'cannot restore {path}', seen=err) from err
 
 
-def restore_frame(frame: Frame, pipeline: Pipeline) -> np.ndarray:
+def restore_pixels(frame: Frame, backend: Backend) -> np.ndarray:
     """Return the restored pixels in the frame's own encoding and shape."""
-    restored = codec.decode(pipeline.process(frame).message()).pixels
+    restored = codec.decode(codec.encode(restore_frame(backend, frame).rgb, frame)).pixels
     return np.ascontiguousarray(restored)
 
 
@@ -99,7 +100,7 @@ def write_image(path: Path, pixels: np.ndarray) -> None:
         raise InputError(f'cannot write {path}', fix='check permissions and free space')
 
 
-def restore_file(source: Path, out: Path, pipeline: Pipeline) -> int:
+def restore_file(source: Path, out: Path, backend: Backend) -> int:
     """Restore one image into a file, or into a folder under its own name; return 1.
 
     Raises:
@@ -110,11 +111,11 @@ def restore_file(source: Path, out: Path, pipeline: Pipeline) -> int:
     _check_suffix(out, IMAGE_SUFFIXES)
     frame = read_image(source)
     with Unfinished(out) as path:
-        write_image(path, restore_frame(frame, pipeline))
+        write_image(path, restore_pixels(frame, backend))
     return 1
 
 
-def restore_folder(source: Path, out: Path, pipeline: Pipeline) -> int:
+def restore_folder(source: Path, out: Path, backend: Backend) -> int:
     """Restore every image below a folder into another of the same names; return how many.
 
     What has the name of an image but cannot be read as one is copied.
@@ -138,12 +139,12 @@ def restore_folder(source: Path, out: Path, pipeline: Pipeline) -> int:
                 bar.console.print(f'copied as it is: {err}', markup=False)
                 shutil.copyfile(path, target)
                 continue
-            write_image(target, restore_frame(frame, pipeline))
+            write_image(target, restore_pixels(frame, backend))
             restored += 1
     return restored
 
 
-def restore_video(source: Path, out: Path, pipeline: Pipeline) -> int:
+def restore_video(source: Path, out: Path, backend: Backend) -> int:
     """Restore a video into an .mp4 without sound; return how many frames.
 
     Raises:
@@ -167,7 +168,7 @@ def restore_video(source: Path, out: Path, pipeline: Pipeline) -> int:
             frames = 0
             try:
                 while done:
-                    writer.write(restore_frame(Frame(picture, 'bgr8', Header(0, 0, '')), pipeline))
+                    writer.write(restore_pixels(Frame(picture, 'bgr8', Header(0, 0, '')), backend))
                     frames += 1
                     bar.advance(task)
                     done, picture = video.read()
@@ -208,9 +209,9 @@ def _command(given: argparse.Namespace) -> None:
     else:
         restore = restore_file
     started = time.monotonic()
-    with open_pipeline(given) as pipeline:
-        count = restore(source, given.out, pipeline)
-        model = runs_on(pipeline)
+    with open_backend(given) as backend:
+        count = restore(source, given.out, backend)
+        model = runs_on(backend)
     print(f'{given.out}: {count} images restored in {time.monotonic() - started:.1f} s by {model}')
 
 

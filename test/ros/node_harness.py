@@ -25,7 +25,7 @@ from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image
 
-PATIENCE = 20.0
+PATIENCE = 120.0  # seconds that only a hang exceeds
 # One side of a match is seen here; nothing tells when the other side has seen it too.
 SETTLE = 0.3
 RELIABLE = QoSProfile(depth=200, reliability=ReliabilityPolicy.RELIABLE)

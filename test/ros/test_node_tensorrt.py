@@ -95,7 +95,7 @@ def test_missing_engine_is_built_while_frames_pass_through(gpu_bench, tmp_path):
 def test_engine_that_computes_wrong_is_never_served(gpu_bench, faults, tmp_path):
     faults.write_text('{"damage": 20}')
     _, camera, received = start(gpu_bench)
-    restore_until(gpu_bench, camera, received, is_restored, 'a frame restored one rung down')
+    restore_until(gpu_bench, camera, received, is_restored, 'a frame restored by the next candidate')
     status = gpu_bench.wait_for_diagnostics(
         lambda status: status['backend'] == 'onnxruntime', 'ONNX Runtime in its place'
     )
@@ -108,7 +108,7 @@ def test_engine_that_computes_wrong_is_never_served(gpu_bench, faults, tmp_path)
 def test_crash_of_the_builder_stays_in_its_process(gpu_bench, faults):
     faults.write_text('{"abort_build": true}')
     node, camera, received = start(gpu_bench)
-    restore_until(gpu_bench, camera, received, is_restored, 'a frame restored one rung down')
+    restore_until(gpu_bench, camera, received, is_restored, 'a frame restored by the next candidate')
     status = gpu_bench.wait_for_diagnostics(
         lambda status: status['backend'] == 'onnxruntime', 'ONNX Runtime in its place'
     )

@@ -24,8 +24,8 @@ def model(make_model) -> Path:
     return make_model(size_multiple=8)
 
 
-def entry(rung: str, size: tuple[int, int], totals: list[float], fault: str = '') -> Entry:
-    made = Entry(rung, size, device='somewhere', fault=fault)
+def entry(candidate: str, size: tuple[int, int], totals: list[float], fault: str = '') -> Entry:
+    made = Entry(candidate, size, device='somewhere', fault=fault)
     for total in totals:
         made.add({'restore': total / 2, 'total': total})
     return made
@@ -76,7 +76,7 @@ def test_frames_are_taken_in_turn(model, monkeypatch):
     turns = []
     monkeypatch.setattr(
         'restore_node.tools.benchmark.contest._take_turn',
-        lambda entry, backend, message, counted: turns.append((entry.rung, counted)),
+        lambda entry, backend, message, counted: turns.append((entry.candidate, counted)),
     )
     run_contest(str(model), [(24, 16)], frames=2, warm_up=1)
     names = list(dict.fromkeys(name for name, _ in turns))
@@ -88,7 +88,9 @@ def test_frames_are_taken_in_turn(model, monkeypatch):
 def test_a_way_that_fails_leaves_the_others_running(make_model):
     pytest.importorskip('onnxruntime', reason='onnxruntime is not installed')
     only_small = make_model(size_multiple=8, only=(64, 64))
-    results = {entry.rung: entry for entry in run_contest(str(only_small), [(24, 16)], frames=2, warm_up=1)}
+    results = {
+        entry.candidate: entry for entry in run_contest(str(only_small), [(24, 16)], frames=2, warm_up=1)
+    }
     assert results['onnxruntime cpu'].fault
     assert len(results[FLOOR].stages['total']) == 2
 
@@ -119,7 +121,7 @@ def test_command(model, tmp_path, capsys):
     file = tmp_path / 'benchmark.json'
     assert run('--model', model, '--size', '24x16', '--frames', 3, '--warm-up', 1, '--json', file) == 0
     report = json.loads(file.read_text())
-    ran = {result['rung'] for result in report['results'] if 'fault' not in result}
+    ran = {result['candidate'] for result in report['results'] if 'fault' not in result}
     assert {'onnxruntime cpu', FLOOR} <= ran
     assert report['warm_up'] == 1
     assert report['threads'] == report['host']['cores']

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from restore_node.backends.fallback import LadderOptions, make_ladder
+from restore_node.backends.fallback import FallbackOptions, fallback_chain
 from restore_node.common.errors import BackendError
 
 
 @pytest.mark.parametrize(
-    ('backend', 'device', 'rungs'),
+    ('backend', 'device', 'candidates'),
     [
         ('auto', 'auto', ['tensorrt cuda', 'onnxruntime cuda', 'onnxruntime cpu']),
         ('auto', 'cuda', ['tensorrt cuda', 'onnxruntime cuda']),
@@ -21,10 +21,10 @@ from restore_node.common.errors import BackendError
         ('passthrough', 'cuda', ['passthrough cpu']),
     ],
 )
-def test_order(backend, device, rungs):
-    ladder = make_ladder(LadderOptions(backend, device))
-    assert [rung.name for rung in ladder] == rungs
-    assert [rung.on_gpu for rung in ladder] == ['cuda' in name for name in rungs]
+def test_order(backend, device, candidates):
+    chain = fallback_chain(FallbackOptions(backend, device))
+    assert [candidate.name for candidate in chain] == candidates
+    assert [candidate.on_gpu for candidate in chain] == ['cuda' in name for name in candidates]
 
 
 @pytest.mark.parametrize(
@@ -37,18 +37,18 @@ def test_order(backend, device, rungs):
 )
 def test_what_cannot_be(backend, device, complaint):
     with pytest.raises(BackendError, match=complaint):
-        make_ladder(LadderOptions(backend, device))
+        fallback_chain(FallbackOptions(backend, device))
 
 
-def test_rung_opens_a_warm_backend(make_model):
-    (rung,) = make_ladder(LadderOptions('onnxruntime', 'cpu'))
-    backend = rung.open(str(make_model()))
+def test_candidate_opens_a_warm_backend(make_model):
+    (candidate,) = fallback_chain(FallbackOptions('onnxruntime', 'cpu'))
+    backend = candidate.open(str(make_model()))
     assert backend.device == 'CPUExecutionProvider'
     assert backend.staging(1, 64, 64).shape == (1, 64, 64, 3)
     backend.close()
 
 
-def test_rung_that_does_not_warm_up_is_closed(make_model):
-    (rung,) = make_ladder(LadderOptions('onnxruntime', 'cpu'))
+def test_candidate_that_does_not_warm_up_is_closed(make_model):
+    (candidate,) = fallback_chain(FallbackOptions('onnxruntime', 'cpu'))
     with pytest.raises(BackendError):
-        rung.open(str(make_model(only=(24, 32))))
+        candidate.open(str(make_model(only=(24, 32))))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from restore_node.runtime.restore import BLOCK, Gate, change_score
+from restore_node.runtime.restore import BLOCK, change_score
 
 GREY = np.full((20 * BLOCK, 20 * BLOCK, 3), 128, np.uint8)  # 400 blocks
 
@@ -52,14 +52,3 @@ def test_noise_averages_out_and_a_smear_does_not() -> None:
 def test_any_size_is_scored(size: tuple[int, int]) -> None:
     image = np.zeros((*size, 3), np.uint8)
     assert change_score(image, image + np.uint8(7)) == pytest.approx(7)
-
-
-@pytest.mark.parametrize(
-    ('threshold', 'clean'), [(0.0, False), (9.9, False), (10.0, False), (10.1, True), (255.0, True)]
-)
-def test_below_the_threshold_a_frame_is_clean(threshold: float, clean: bool) -> None:
-    assert Gate(threshold).is_clean(GREY, GREY + np.uint8(10)) is clean
-
-
-def test_without_a_threshold_no_frame_is_clean() -> None:
-    assert not Gate().is_clean(GREY, GREY)

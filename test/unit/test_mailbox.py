@@ -1,67 +1,67 @@
-"""The slot for the newest frame: nothing waits, nothing is lost unaccounted."""
+"""The mailbox of the newest frame: nothing waits, nothing is lost unaccounted."""
 
 from __future__ import annotations
 
 import itertools
 import threading
 
-from restore_node.runtime.mailbox import LatestSlot
+from waiting import LONG
 
-SOON = 5.0  # seconds that a thread is given to do what it ought to do at once
+from restore_node.runtime.mailbox import Mailbox
 
 
 def test_the_newest_is_taken_and_what_it_replaced_is_given_back() -> None:
-    slot: LatestSlot[int] = LatestSlot()
-    assert [slot.put(item) for item in (1, 2, 3)] == [None, 1, 2]
-    assert slot.take() == 3
-    assert slot.put(4) is None
-    assert slot.take() == 4
+    mailbox: Mailbox[int] = Mailbox()
+    assert [mailbox.put(item) for item in (1, 2, 3)] == [None, 1, 2]
+    assert mailbox.take() == 3
+    assert mailbox.put(4) is None
+    assert mailbox.take() == 4
 
 
 def test_closing_gives_back_what_nobody_took_and_refuses_the_rest() -> None:
-    slot: LatestSlot[int] = LatestSlot()
-    slot.put(1)
-    assert slot.close() == 1
-    assert slot.close() is None
-    assert slot.put(2) == 2
-    assert slot.take() is None
+    mailbox: Mailbox[int] = Mailbox()
+    mailbox.put(1)
+    assert mailbox.close() == 1
+    assert mailbox.close() is None
+    assert mailbox.put(2) == 2
+    assert mailbox.take() is None
 
 
 def test_taker_is_woken_by_an_item_and_by_closing() -> None:
-    slot: LatestSlot[int] = LatestSlot()
+    mailbox: Mailbox[int] = Mailbox()
     taken: list[int | None] = []
     woken = threading.Semaphore(0)
 
     def take_until_closed() -> None:
         while True:
-            taken.append(slot.take())
+            taken.append(mailbox.take())
             woken.release()
             if taken[-1] is None:
                 return
 
     taker = threading.Thread(target=take_until_closed, daemon=True)
     taker.start()
-    slot.put(1)
-    assert woken.acquire(timeout=SOON)
-    slot.close()
-    taker.join(SOON)
+    mailbox.put(1)
+    assert woken.acquire(timeout=LONG)
+    mailbox.close()
+    taker.join(LONG)
     assert not taker.is_alive()
     assert taken == [1, None]
 
 
 def test_every_item_is_taken_or_given_back_exactly_once() -> None:
-    slot: LatestSlot[int] = LatestSlot()
+    mailbox: Mailbox[int] = Mailbox()
     taken: list[int] = []
     given_back: list[list[int]] = [[], [], []]
 
     def put(giver: int) -> None:
         for number in range(2000):
-            left = slot.put(giver * 10_000 + number)
+            left = mailbox.put(giver * 10_000 + number)
             if left is not None:
                 given_back[giver].append(left)
 
     def take() -> None:
-        while (item := slot.take()) is not None:
+        while (item := mailbox.take()) is not None:
             taken.append(item)
 
     givers = [threading.Thread(target=put, args=(giver,), daemon=True) for giver in range(3)]
@@ -69,9 +69,9 @@ def test_every_item_is_taken_or_given_back_exactly_once() -> None:
     for thread in (*givers, taker):
         thread.start()
     for thread in givers:
-        thread.join(SOON)
-    left = slot.close()
-    taker.join(SOON)
+        thread.join(LONG)
+    left = mailbox.close()
+    taker.join(LONG)
     assert not taker.is_alive()
     accounted = [*taken, *itertools.chain(*given_back), *([] if left is None else [left])]
     assert sorted(accounted) == [giver * 10_000 + number for giver in range(3) for number in range(2000)]

@@ -3,54 +3,86 @@
 from __future__ import annotations
 
 import queue
-import time
+from collections.abc import Iterator
 
 import pytest
+from fake_clock import FakeClock
+from waiting import LONG
 
 from restore_node.runtime.watchdog import Watchdog
 
-SOON = 5.0
+TIMEOUT_S = 10.0
 
 
 @pytest.fixture
-def taken():
-    return queue.Queue()
+def clock() -> FakeClock:
+    return FakeClock()
 
 
-def test_work_in_time_is_left_alone(taken):
-    dog = Watchdog(SOON, taken.put)
-    for work in ('a', 'b'):
-        dog.begin(work)
-        assert dog.end(work)
-    dog.close()
+@pytest.fixture
+def taken() -> Iterator[queue.Queue[str]]:
+    taken: queue.Queue[str] = queue.Queue()
+    yield taken
     assert taken.empty()
 
 
-def test_work_that_hangs_is_taken_over_once(taken):
-    dog = Watchdog(0.02, taken.put)
+def watchdog(clock: FakeClock, taken: queue.Queue[str], timeout_s: float = TIMEOUT_S) -> Watchdog[str]:
+    return Watchdog(timeout_s, taken.put, clock)
+
+
+def test_work_in_time_is_left_alone(clock: FakeClock, taken: queue.Queue[str]) -> None:
+    dog = watchdog(clock, taken)
+    for work in ('a', 'b', 'c'):  # together longer than the timeout: each has its own time
+        dog.begin(work)
+        clock.advance(0.9 * TIMEOUT_S)
+        assert dog.end(work)
+    dog.close(LONG)
+
+
+def test_work_that_hangs_is_taken_over_once(clock: FakeClock, taken: queue.Queue[str]) -> None:
+    dog = watchdog(clock, taken)
     dog.begin('slow')
-    assert taken.get(timeout=SOON) == 'slow'
+    clock.advance(TIMEOUT_S)
+    assert taken.get(timeout=LONG) == 'slow'
     assert not dog.end('slow')
     dog.begin('quick')
     assert dog.end('quick')
-    time.sleep(0.05)
-    dog.close()
-    assert taken.empty()
+    clock.advance(2 * TIMEOUT_S)
+    dog.close(LONG)
 
 
-def test_each_work_has_its_own_time(taken):
-    dog = Watchdog(0.2, taken.put)
-    for index in range(8):  # together longer than the timeout
-        dog.begin(index)
-        time.sleep(0.05)
-        assert dog.end(index)
-    dog.close()
-    assert taken.empty()
-
-
-def test_zero_waits_for_ever(taken):
-    dog = Watchdog(0.0, taken.put)
+def test_zero_waits_for_ever_unless_hurried(clock: FakeClock, taken: queue.Queue[str]) -> None:
+    dog = watchdog(clock, taken, timeout_s=0.0)
     dog.begin('slow')
-    time.sleep(0.05)
+    clock.advance(1e9)
     assert dog.end('slow')
-    dog.close()
+    dog.begin('slower')
+    dog.hurry(5.0)
+    clock.advance(5.0)
+    assert taken.get(timeout=LONG) == 'slower'
+    dog.close(LONG)
+
+
+def test_hurrying_gives_no_more_time_than_there_is(clock: FakeClock, taken: queue.Queue[str]) -> None:
+    dog = watchdog(clock, taken)
+    dog.begin('slow')
+    dog.hurry(100 * TIMEOUT_S)
+    clock.advance(TIMEOUT_S)
+    assert taken.get(timeout=LONG) == 'slow'
+    dog.hurry(0.0)  # nothing is watched
+    dog.close(LONG)
+
+
+def test_it_outlives_an_error_of_whoever_takes_over(clock: FakeClock) -> None:
+    taken: queue.Queue[str] = queue.Queue()
+
+    def take(work: str) -> None:
+        taken.put(work)
+        raise ZeroDivisionError
+
+    dog = Watchdog(TIMEOUT_S, take, clock)
+    for work in ('a', 'b'):
+        dog.begin(work)
+        clock.advance(TIMEOUT_S)
+        assert taken.get(timeout=LONG) == work
+    dog.close(LONG)

@@ -16,7 +16,7 @@ from restore_node.common.errors import ConfigError, InputError
 from restore_node.common.image_files import read_rgb
 from restore_node.messages.frame import Frame, Header
 from restore_node.model import load_model
-from restore_node.runtime.restore import Pipeline
+from restore_node.runtime.restore import restore_frame
 from training.config.run import parse_config
 from training.data.layouts.named_pairs import FilePair, NamedPair, by_name
 from training.evaluation.restoring import restore_with
@@ -87,10 +87,9 @@ def open_system(
         raise ConfigError('--tile', seen=f'the model {source}', wanted='a checkpoint', fix='leave it out')
     model = load_model(source)
     with OnnxRuntimeBackend(model, device=device, precision=precision) as backend:
-        pipeline = Pipeline(backend)
 
         def restore(_name: str, degraded: Image) -> Image:
-            return pipeline.process(Frame(degraded, 'rgb8', Header(0, 0, ''))).rgb.copy()
+            return restore_frame(backend, Frame(degraded, 'rgb8', Header(0, 0, ''))).rgb.copy()
 
         provenance = model.card.training | {'terms': model.card.terms}
         yield System(_named(model.card.name, provenance), restore, provenance)

@@ -96,7 +96,7 @@ def _show(report: dict[str, Any]) -> int:
     console, results = table_console(), report['results']
     console.print(table_of(results))
     for line in dict.fromkeys(
-        f'{result["rung"]}: {result["fault"]}' for result in results if 'fault' in result
+        f'{result["candidate"]}: {result["fault"]}' for result in results if 'fault' in result
     ):
         console.print(f'not here: {line}', markup=False, highlight=False, soft_wrap=True)
     load = report['load_average']
@@ -113,7 +113,7 @@ def _show(report: dict[str, Any]) -> int:
         highlight=False,
         soft_wrap=True,
     )
-    ran = any('fault' not in result and result['rung'] != FLOOR for result in results)
+    ran = any('fault' not in result and result['candidate'] != FLOOR for result in results)
     return 0 if ran else EXIT_NO_MODEL_RAN
 
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from restore_node.backends.base import Backend
-from restore_node.backends.fallback import LadderOptions, Rung, make_ladder
+from restore_node.backends.base import Backend, Candidate
+from restore_node.backends.fallback import FallbackOptions, fallback_chain
 from restore_node.common.errors import RestoreError
 from restore_node.messages import cdr, codec
 from restore_node.messages.frame import Header
-from restore_node.runtime.restore import Pipeline
+from restore_node.runtime.restore import restore_frame
 
 #: The floor: everything but the model.
 FLOOR = 'passthrough cpu'
@@ -30,14 +30,14 @@ class Entry:
     """One way of running the model, at one size.
 
     Attributes:
-        rung: as the ladder names it.
+        candidate: as the fallback chain names it.
         size: (width, height).
         device: what really runs it; empty if nothing does.
         stages: milliseconds of every counted frame, by stage, `total` among them.
         fault: why it does not run here; empty if it does.
     """
 
-    rung: str
+    candidate: str
     size: Size
     device: str = ''
     stages: dict[str, list[float]] = field(default_factory=dict)
@@ -49,10 +49,10 @@ class Entry:
             self.stages.setdefault(name, []).append(value)
 
 
-def rungs(threads: int) -> list[Rung]:
+def candidates(threads: int) -> list[Candidate]:
     """All ways of running a model, best first, the floor last."""
-    floor = LadderOptions(backend='passthrough', device='cpu')
-    return [*make_ladder(LadderOptions(threads=threads)), *make_ladder(floor)]
+    floor = FallbackOptions(backend='passthrough', device='cpu')
+    return [*fallback_chain(FallbackOptions(threads=threads)), *fallback_chain(floor)]
 
 
 def image_message(size: Size, encoding: str) -> bytes:
@@ -90,7 +90,7 @@ def run_contest(
     entries: list[Entry] = []
     for size in sizes:
         message = image_message(size, encoding)
-        field_of = {rung.name: Entry(rung.name, size) for rung in rungs(threads)}
+        field_of = {candidate.name: Entry(candidate.name, size) for candidate in candidates(threads)}
         opened = _open(model, threads, field_of)
         try:
             for index in range(warm_up + frames):
@@ -106,12 +106,12 @@ def run_contest(
 
 def _open(model: str, threads: int, entries: dict[str, Entry]) -> dict[str, Backend]:
     opened = {}
-    for rung in rungs(threads):
+    for candidate in candidates(threads):
         try:
-            opened[rung.name] = rung.open(model)
-            entries[rung.name].device = opened[rung.name].device
+            opened[candidate.name] = candidate.open(model)
+            entries[candidate.name].device = opened[candidate.name].device
         except RestoreError as error:
-            entries[rung.name].fault = str(error)
+            entries[candidate.name].fault = str(error)
     return opened
 
 
@@ -119,7 +119,7 @@ def _take_turn(entry: Entry, backend: Backend, message: bytes, counted: bool) ->
     if entry.fault:
         return
     try:
-        stages = _restore(Pipeline(backend), message)
+        stages = _restore(backend, message)
     except RestoreError as error:
         entry.fault = str(error)
         return
@@ -127,14 +127,14 @@ def _take_turn(entry: Entry, backend: Backend, message: bytes, counted: bool) ->
         entry.add(stages)
 
 
-def _restore(pipeline: Pipeline, message: bytes) -> dict[str, float]:
+def _restore(backend: Backend, message: bytes) -> dict[str, float]:
     """One frame from message to message; milliseconds by stage."""
     start = time.perf_counter_ns()
     frame = codec.decode(message)
     decoded = time.perf_counter_ns()
-    restored = pipeline.process(frame)
+    restored = restore_frame(backend, frame)
     processed = time.perf_counter_ns()
-    restored.message()
+    codec.encode(restored.rgb, frame)
     end = time.perf_counter_ns()
     return {
         'decode': (decoded - start) / 1e6,

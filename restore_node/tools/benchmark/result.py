@@ -20,7 +20,7 @@ def entry_as_dict(entry: Entry, floor: Entry | None) -> dict[str, Any]:
         entry: what was measured.
         floor: the floor at the same size; None if it did not run.
     """
-    result: dict[str, Any] = {'rung': entry.rung, 'size': list(entry.size), 'device': entry.device}
+    result: dict[str, Any] = {'candidate': entry.candidate, 'size': list(entry.size), 'device': entry.device}
     if entry.fault:
         return result | {'fault': entry.fault}
     stages = {name: percentiles(times, digits=3) for name, times in entry.stages.items()}
@@ -32,7 +32,7 @@ def entry_as_dict(entry: Entry, floor: Entry | None) -> dict[str, Any]:
 
 def entries_as_dicts(entries: Sequence[Entry]) -> list[dict[str, Any]]:
     """The same for all, each with the floor of its size."""
-    floors: dict[Size, Entry] = {entry.size: entry for entry in entries if entry.rung == FLOOR}
+    floors: dict[Size, Entry] = {entry.size: entry for entry in entries if entry.candidate == FLOOR}
     return [entry_as_dict(entry, floors.get(entry.size)) for entry in entries]
 
 
@@ -48,12 +48,15 @@ def table_of(results: Sequence[dict[str, Any]]) -> Table:
     for result in results:
         size = '{}x{}'.format(*result['size'])
         if 'fault' in result:
-            table.add_row(size, result['rung'], '[yellow]not here[/]')
+            table.add_row(size, result['candidate'], '[yellow]not here[/]')
             continue
         times, total = result['stages_ms'], result['stages_ms'][TOTAL]
         row = [times[name]['p50'] for name in stages] + [total[name] for name in ('p50', 'p95', 'p99')]
         ratio = result['times_the_floor']
         table.add_row(
-            size, result['rung'], *(f'{value:.2f}' for value in row), '-' if ratio is None else f'{ratio:.1f}'
+            size,
+            result['candidate'],
+            *(f'{value:.2f}' for value in row),
+            '-' if ratio is None else f'{ratio:.1f}',
         )
     return table

@@ -96,7 +96,7 @@ def check_ros() -> Finding:
 
 
 def check_onnxruntime() -> Finding:
-    """ONNX Runtime; which of its providers really load, the ladder's findings say."""
+    """ONNX Runtime; which of its providers really load, the candidates' findings say."""
     answer = ask('onnxruntime')
     fix = 'pip install onnxruntime; on a Jetson docs/install.md says which'
     if not answer.is_ok:

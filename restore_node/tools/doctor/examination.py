@@ -13,9 +13,9 @@ from restore_node.tools.doctor.findings import ABSENT, BROKEN, OK, Finding
 from restore_node.tools.shared.host import host_line
 
 RUNS, WARM_UP = 60, 10
-RUNG_TIMEOUT_S = 600.0
-#: The rung whose working is the GPU path's working.
-GPU_RUNG = 'tensorrt cuda'
+CANDIDATE_TIMEOUT_S = 600.0
+#: The candidate whose working is the GPU path's working.
+GPU_CANDIDATE = 'tensorrt cuda'
 
 
 @dataclass
@@ -27,14 +27,14 @@ class Examination:
         size: (width, height) of the camera.
         on_step: told what is being looked at.
         findings: what was found, in order.
-        rungs: of those, the timed ways of running the model, best first.
+        candidates: of those, the timed ways of running the model, best first.
     """
 
     model: str
     size: tuple[int, int]
     on_step: Callable[[str], None] = lambda step: None
     findings: list[Finding] = field(default_factory=list)
-    rungs: list[Finding] = field(default_factory=list)
+    candidates: list[Finding] = field(default_factory=list)
 
     def run(self) -> Iterator[Finding]:
         """Yield each finding as soon as there is one."""
@@ -45,19 +45,23 @@ class Examination:
     @property
     def has_gpu_path(self) -> bool:
         """Whether TensorRT restored frames on this machine."""
-        return any(rung.is_ok and rung.facts['rung'] == GPU_RUNG for rung in self.rungs)
+        return any(
+            candidate.is_ok and candidate.facts['candidate'] == GPU_CANDIDATE for candidate in self.candidates
+        )
 
     def verdict(self) -> str:
         """Say in one line what the node would run on this machine."""
         size = f'{self.size[0]}x{self.size[1]}'
-        best = next((rung for rung in self.rungs if rung.is_ok), None)
+        best = next((candidate for candidate in self.candidates if candidate.is_ok), None)
         if best is None:
             return f'nothing here can restore {size}: the node would pass frames through, unrestored'
         p50, p99 = best.facts['ms']['p50'], best.facts['ms']['p99']
-        plan = f'{best.facts["rung"]} on {best.facts["where"]}, {size} in {p50:.1f} ms (p99 {p99:.1f} ms)'
+        plan = (
+            f'{best.facts["candidate"]} on {best.facts["where"]}, {size} in {p50:.1f} ms (p99 {p99:.1f} ms)'
+        )
         if self.has_gpu_path:
             return f'the GPU path works: the node would run {plan}'
-        if best.facts['rung'].endswith(' cuda'):
+        if best.facts['candidate'].endswith(' cuda'):
             return f'the TensorRT path does not work; the node would run the degraded mode, {plan}'
         return f'the GPU path does not work here; the CPU path works: the node would run {plan}'
 
@@ -109,23 +113,23 @@ class Examination:
         yield gpu_checks.check_engine(model, self.size, self.on_step)
 
     def _time(self, model: Model, host: str) -> Iterator[Finding]:
-        """Time each rung of the ladder in a process of its own, as each may crash."""
-        ladder = ask('ladder')
-        if not ladder.is_ok:
-            yield Finding('ladder', BROKEN, ladder.line, 'mend numpy first')
+        """Time each candidate of the fallback chain in a process of its own, as each may crash."""
+        chain = ask('fallback chain')
+        if not chain.is_ok:
+            yield Finding('fallback chain', BROKEN, chain.line, 'mend numpy first')
             return
         gpu = next((found.facts.get('name') for found in self.findings if found.name == 'CUDA'), None)
-        for name in ladder.facts['rungs']:
+        for name in chain.facts['candidates']:
             self.on_step(f'timing {name}')
-            finding = self._time_rung(name, model, gpu if name.endswith(' cuda') else host)
-            self.rungs.append(finding)
+            finding = self._time_candidate(name, model, gpu if name.endswith(' cuda') else host)
+            self.candidates.append(finding)
             yield finding
 
-    def _time_rung(self, name: str, model: Model, where: str | None) -> Finding:
+    def _time_candidate(self, name: str, model: Model, where: str | None) -> Finding:
         width, height = self.size
         answer = ask(
-            'rung',
-            timeout_s=RUNG_TIMEOUT_S,
+            'candidate',
+            timeout_s=CANDIDATE_TIMEOUT_S,
             name=name,
             model=str(model.graph()),
             width=width,
@@ -136,10 +140,10 @@ class Examination:
         if not answer.is_ok:
             known = (found.name for found in self.findings if found.detail == answer.line)
             above = next((f'see {name} above' for name in known), answer.line)
-            return Finding(name, answer.state, above, facts={'rung': name, 'line': answer.line})
+            return Finding(name, answer.state, above, facts={'candidate': name, 'line': answer.line})
         ms, device = answer.facts['ms'], answer.facts['device']
         where = where or device
         times = ' '.join(f'{percentile} {value:.1f}' for percentile, value in ms.items())
-        facts = {**answer.facts, 'rung': name, 'where': where}
+        facts = {**answer.facts, 'candidate': name, 'where': where}
         label = device if device == where else f'{device}, {where}'
         return Finding(name, OK, f'{times} ms over {RUNS} runs of {width}x{height} ({label})', facts=facts)

@@ -99,18 +99,24 @@ def onnxruntime_packages() -> tuple[str, ...]:
     return 'onnxruntime', 'onnxruntime-gpu', 'onnxruntime-openvino', 'onnxruntime-directml'
 
 
-def probe_ladder() -> Facts:
+def probe_chain() -> Facts:
     """Names of the ways of running a model that the node tries, best first."""
-    ladder = import_module('restore_node.backends.fallback')
-    return {'rungs': [rung.name for rung in ladder.make_ladder(ladder.LadderOptions())]}
+    fallback = import_module('restore_node.backends.fallback')
+    return {
+        'candidates': [candidate.name for candidate in fallback.fallback_chain(fallback.FallbackOptions())]
+    }
 
 
-def probe_rung(name: str, model: str, width: int, height: int, runs: int, warm_up: int) -> Facts:
+def probe_candidate(name: str, model: str, width: int, height: int, runs: int, warm_up: int) -> Facts:
     """Milliseconds of one way of running a model, the copies to and from a GPU included."""
     numpy, timing = import_module('numpy'), import_module('restore_node.common.timing')
-    ladder = import_module('restore_node.backends.fallback')
-    rung = next(rung for rung in ladder.make_ladder(ladder.LadderOptions()) if rung.name == name)
-    with_model = rung.open(model)
+    fallback = import_module('restore_node.backends.fallback')
+    candidate = next(
+        candidate
+        for candidate in fallback.fallback_chain(fallback.FallbackOptions())
+        if candidate.name == name
+    )
+    with_model = candidate.open(model)
     try:
         multiple = with_model.size_multiple
         size = (-(-side // multiple) * multiple for side in (height, width))
@@ -136,8 +142,8 @@ PROBES: dict[str, Callable[..., Facts]] = {
     'tensorrt_import': probe_tensorrt_import,
     'tensorrt': probe_tensorrt,
     'onnxruntime': probe_onnxruntime,
-    'ladder': probe_ladder,
-    'rung': probe_rung,
+    'fallback chain': probe_chain,
+    'candidate': probe_candidate,
 }
 #: The module without which a probe has nothing to look at; a missing one is no damage.
 _SUBJECTS = {

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 from restore_node.common.errors import InputError, RestoreError
 
 if TYPE_CHECKING:
-    from restore_node.runtime.restore import Pipeline
+    from restore_node.backends.base import Backend
 
 EXIT_BAD_INPUT = 2
 DEFAULT_MODEL = 'restore-lite'
@@ -59,8 +59,8 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 @contextmanager
-def open_pipeline(given: argparse.Namespace) -> Iterator[Pipeline]:
-    """Open the pipeline that the arguments of `add_model_arguments` ask for.
+def open_backend(given: argparse.Namespace) -> Iterator[Backend]:
+    """Open the backend that the arguments of `add_model_arguments` ask for.
 
     Raises:
         ModelError: the model is missing, corrupt or disagrees with its card.
@@ -69,12 +69,11 @@ def open_pipeline(given: argparse.Namespace) -> Iterator[Pipeline]:
     # Not before: doctor must start where numpy or OpenCV do not.
     from restore_node.backends.registry import create_backend
     from restore_node.model import load_model
-    from restore_node.runtime.restore import Pipeline
 
     with create_backend('onnxruntime', load_model(given.model), given.device) as backend:
-        yield Pipeline(backend)
+        yield backend
 
 
-def runs_on(pipeline: Pipeline) -> str:
+def runs_on(backend: Backend) -> str:
     """Return `MODEL on PROVIDER`, for a command's closing line."""
-    return f'{pipeline.backend.model.card.name} on {pipeline.backend.device}'
+    return f'{backend.model.card.name} on {backend.device}'
