@@ -12,14 +12,13 @@ from training.degradation.blur import scene
 from training.degradation.blur.scene import Blur, draw_blur
 from training.degradation.bounds import choose, log_uniform
 from training.degradation.lens.wet_lens import WetLens, add_lens, draw_lens, render_lens
-from training.degradation.linear_light import to_display, to_linear
+from training.degradation.linear_light import to_linear
 from training.degradation.rain.falling import Rain, add_rain, draw_rain
 from training.degradation.ranges import (
     KINDS,
     DegradationConfig,
-    SensorRanges,
 )
-from training.degradation.sensor import Sensor, expose
+from training.degradation.sensor import Sensor, draw_sensor, expose
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +29,7 @@ class Degradation:
         blur: what moves while the shutter is open.
         rain: falling rain.
         lens: water on it.
-        sensor: noise and compression.
+        sensor: noise, and what the camera does to the frame.
     """
 
     blur: Blur | None
@@ -70,7 +69,7 @@ def draw(
         blur=draw_blur(config.blur, height, width, rng, scale=scale) if 'blur' in effects else None,
         rain=draw_rain(config.rain, rng, scale=scale) if 'streaks' in effects else None,
         lens=draw_lens(config.lens, height, width, rng, scale=scale) if 'drops' in effects else None,
-        sensor=_draw_sensor(config.sensor, rng),
+        sensor=draw_sensor(config.sensor, rng, processed=bool(effects)),
     )
 
 
@@ -85,19 +84,9 @@ def degrade(sharp: NDArray[np.uint8], degradation: Degradation) -> NDArray[np.ui
         light = add_rain(light, degradation.rain)
     if degradation.lens is not None:
         light = add_lens(light, render_lens(degradation.lens, *sharp.shape[:2]))
-    return expose(to_display(light), degradation.sensor)
+    return expose(light, degradation.sensor)
 
 
 def truth(sharp: NDArray[np.uint8], degradation: Degradation) -> NDArray[np.uint8]:
     """The sharp, dry frame in the middle of a degradation's exposure: uint8 [H, W, 3] RGB, in and out."""
     return sharp if degradation.blur is None else scene.truth(sharp, degradation.blur)
-
-
-def _draw_sensor(ranges: SensorRanges, rng: np.random.Generator) -> Sensor:
-    compressed = rng.random() < ranges.jpeg_share
-    return Sensor(
-        read_noise=rng.uniform(*ranges.read_noise),
-        shot_noise=rng.uniform(*ranges.shot_noise),
-        jpeg_quality=round(rng.uniform(*ranges.jpeg_quality)) if compressed else None,
-        seed=int(rng.integers(2**31)),
-    )

@@ -5,17 +5,15 @@ from typing import Annotated
 
 from training.degradation.blur.ranges import BlurRanges
 from training.degradation.bounds import (
-    NotNegative,
     Positive,
-    Range,
     Ranges,
-    Share,
     Within,
     check_weights,
 )
 from training.degradation.lens.ranges import LensRanges
 from training.degradation.rain.ranges import RainRanges, TaperedRanges
 from training.degradation.real_motion import MotionRanges
+from training.degradation.sensor import SensorRanges
 
 KINDS: dict[str, frozenset[str]] = {
     'clean': frozenset(),
@@ -28,16 +26,6 @@ KINDS: dict[str, frozenset[str]] = {
     'all': frozenset({'blur', 'streaks', 'drops'}),
 }
 """Which effects a frame of each kind has; the sensor's noise is on all of them."""
-
-
-@dataclass(frozen=True)
-class SensorRanges(Ranges):
-    """Sensor noise in grey levels; a share of frames is JPEG compressed."""
-
-    read_noise: NotNegative = (0.5, 2.0)
-    shot_noise: NotNegative = (0.5, 3.0)
-    jpeg_share: Share = 0.2
-    jpeg_quality: Annotated[Range, Within(1.0, 100.0)] = (75.0, 98.0)
 
 
 @dataclass(frozen=True)
@@ -68,7 +56,7 @@ class DegradationConfig(Ranges):
     motion: MotionRanges = field(default_factory=MotionRanges)
     rain: RainRanges = field(default_factory=RainRanges)
     lens: LensRanges = field(default_factory=LensRanges)
-    sensor: SensorRanges = SensorRanges()
+    sensor: SensorRanges = field(default_factory=SensorRanges)
     reference_height: Annotated[int, Within(1)] = 360
     frame_height: Positive = (360.0, 720.0)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from training.degradation.blur.exposure import blur
 from training.degradation.lens.ranges import BeadRanges, BlobRanges, DropFamilyRanges, LensRanges
 from training.degradation.lens.wet_lens import RenderedLens, WetLens, add_lens, draw_drops, render_lens
-from training.degradation.linear_light import to_display, to_linear
+from training.degradation.linear_light import to_linear
 from training.degradation.rain.falling import Rain, add_rain
 from training.degradation.rain.families import draw_family
 from training.degradation.rain.ranges import PhotographicRanges, RainRanges, TaperedRanges
@@ -30,7 +30,7 @@ SEGMENTS = {
 """The parts of a drive, and what degrades each; the sensor's noise is on all of them."""
 
 MARGIN_PX = 48  # surroundings of a view that a long exposure can draw in
-READ_NOISE, SHOT_NOISE = 1.2, 1.8
+CAMERA = Sensor(read_noise=1.5e-4, shot_noise=1.2e-4, seed=0, gains=(1.8, 1.5), grain_px=0.5)
 
 
 @dataclass(frozen=True)
@@ -125,8 +125,7 @@ class Degrader:
             light = add_rain(light, replace(self._rain, seed=int(self._rng.integers(2**31))))
         if self._lens is not None:
             light = add_lens(light, self._lens)
-        sensor = Sensor(READ_NOISE, SHOT_NOISE, jpeg_quality=None, seed=int(self._rng.integers(2**31)))
-        return expose(to_display(light), sensor)
+        return expose(light, replace(CAMERA, seed=int(self._rng.integers(2**31))))
 
 
 def _long_exposure(view: View) -> NDArray[np.float32]:
