@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -20,7 +21,7 @@ TRT = Path(__file__).resolve().parents[1] / 'trt'
 sys.path.insert(0, str(TRT))
 
 from bindings import CHOICE, installed  # noqa: E402
-from other_graphs import add_half_graph  # noqa: E402
+from other_graphs import add_half_graph, add_int8_graph  # noqa: E402
 
 SIMULATED = 'Simulated Orin'
 LOST = {'cuda': {'cudaStreamSynchronize': 700, 'cudaEventSynchronize': 700}}
@@ -44,7 +45,7 @@ def gpu_bench(bench, faults, tmp_path, make_model):
         'RESTORE_NODE_CACHE': str(tmp_path / 'cache'),
         'PYTHONPATH': f'{TRT / "site"}{os.pathsep}{os.environ["PYTHONPATH"]}',
     }
-    bench.model = str(add_half_graph(make_model()))
+    bench.model = str(add_int8_graph(add_half_graph(make_model())))
     return bench
 
 
@@ -64,6 +65,11 @@ def restore_until(bench, camera, received, condition, what, size=(64, 64)):
 
 def is_restored(change):
     return (change == 10).all()
+
+
+def is_quantised(change):
+    """Every value is one of the int8 graph's, which rounds its input to even ones."""
+    return (abs(change - 10) <= 1).all() and (change != 10).any()
 
 
 def is_original(change):
@@ -89,6 +95,29 @@ def test_missing_engine_is_built_while_frames_pass_through(gpu_bench, tmp_path):
     manifests = [json.loads(path.read_text()) for path in (tmp_path / 'cache/engines').glob('*.json')]
     assert len(manifests) == 2
     assert all(manifest['verified']['psnr_db'] >= 40 for manifest in manifests)
+    assert node.stop() == 0, node.output
+
+
+def test_engine_of_the_command_serves_the_node_at_once(gpu_bench, tmp_path):
+    """Built by hand for two cameras of any size up to 96x64; the node has one, of a size between."""
+    command = [sys.executable, '-m', 'restore_node.tools.build_engine', gpu_bench.model]
+    options = ['--size', '32x32', '--max-size', '96x64', '--batch', '2']
+    subprocess.run([*command, *options], env=gpu_bench.environment, check=True)
+    node, camera, received = start(gpu_bench)
+    restore_until(gpu_bench, camera, received, is_restored, 'a frame restored by the engine that was there')
+    restore_until(gpu_bench, camera, received, is_restored, 'a wider frame restored by the same', (64, 96))
+    status = gpu_bench.wait_for_diagnostics(lambda status: status['level'] == '0', 'all well')
+    assert status['backend'] == 'tensorrt'
+    assert len(list((tmp_path / 'cache/engines').glob('*.json'))) == 1
+    assert node.stop() == 0, node.output
+    assert 'building it' not in node.output
+
+
+def test_int8_engine_is_built_and_served(gpu_bench, tmp_path):
+    node, camera, received = start(gpu_bench, **{'engine.precision': 'int8'})
+    restore_until(gpu_bench, camera, received, is_quantised, 'a frame restored in int8')
+    (manifest,) = (json.loads(path.read_text()) for path in (tmp_path / 'cache/engines').glob('*.json'))
+    assert (manifest['precision'], manifest['verified']['threshold_db']) == ('int8', 45)
     assert node.stop() == 0, node.output
 
 
