@@ -37,6 +37,26 @@ def test_a_sheet_shows_every_kind_that_is_trained_on(config, tmp_path, capsys):
     assert list(tmp_path.glob('.*')) == []
 
 
+def test_real_pictures_stand_below_those_made_here(config, tmp_path, capsys):
+    plain, beside = tmp_path / 'plain.png', tmp_path / 'beside.png'
+    real = tmp_path / 'real'
+    (real / 'sub').mkdir(parents=True)
+    marked = np.random.default_rng(0).integers(0, 256, (80, 100, 3), np.uint8)
+    for name in ('a.png', 'sub/b.jpg', 'small.png'):
+        cv2.imwrite(str(real / name), marked[:40, :50] if name == 'small.png' else marked)
+    assert contact_sheet.main([config, '--columns', '1', '--out', str(plain)]) == 0
+    assert contact_sheet.main([config, '--columns', '1', '--out', str(beside), '--beside', str(real)]) == 0
+    without, sheet = cv2.imread(str(plain)), cv2.imread(str(beside))
+    assert np.array_equal(sheet[: len(without), : without.shape[1]], without)
+    below = sheet[len(without) :]
+    middle = marked[8:72, 18:82]
+    windows = np.lib.stride_tricks.sliding_window_view(below, middle.shape)
+    assert (windows == middle).all(axis=(-3, -2, -1)).any()
+    (tmp_path / 'none').mkdir()
+    assert contact_sheet.main([config, '--beside', str(tmp_path / 'none')]) == 2
+    assert 'has no images' in capsys.readouterr().err
+
+
 def test_the_pictures_on_a_sheet_are_the_pairs():
     rng = np.random.default_rng(0)
     degraded, sharp = rng.integers(0, 256, (2, 16, 16, 3), np.uint8)

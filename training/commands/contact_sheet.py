@@ -2,7 +2,7 @@
 
 One row for each kind of degradation: degraded beside sharp, several times, each with its PSNR. With `--model`
 the images are those held out, and what the model makes of each stands in between; several models stand beside
-each other.
+each other. `--beside` puts real pictures of a folder below: synthetic ones are right when you cannot tell.
 """
 
 import argparse
@@ -12,13 +12,15 @@ from pathlib import Path
 
 import numpy as np
 
-from restore_node.common.errors import RestoreError
+from restore_node.common.errors import InputError, RestoreError
+from restore_node.common.image_files import IMAGE_SUFFIXES, images_under, read_rgb
 from restore_node.common.metrics import psnr
 from training.commands.cli import report_errors
 from training.config.run import TrainConfig, load_config
 from training.data.cutting import SquareCuts
 from training.data.feed import OpenSource, open_feed, open_source
 from training.data.samples import Pair
+from training.data.spread import spread
 from training.data.validation import first_pair
 from training.evaluation.sheet import Strip, compare, draw_sheet, save_sheet
 from training.evaluation.systems import System, open_system
@@ -75,6 +77,23 @@ def restored_strips(config: TrainConfig, systems: Sequence[System], columns: int
     }
 
 
+def real_strips(folder: Path, side: int, columns: int) -> list[Strip]:
+    """Middles of pictures of a folder, spread over all of them: uint8 [side, side, 3] RGB or smaller.
+
+    Raises:
+        InputError: there are none, or one cannot be read.
+    """
+    files = images_under(folder)
+    if not files:
+        raise InputError(f'{folder} has no images', wanted=' '.join(IMAGE_SUFFIXES))
+    strips = []
+    for index in spread(min(columns, len(files)), len(files)):
+        image = read_rgb(files[index])
+        top, left = (max(0, whole - side) // 2 for whole in image.shape[:2])
+        strips.append(Strip((image[top : top + side, left : left + side],), files[index].name))
+    return strips
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Make a sheet as the command line says. Returns the exit code."""
     parser = argparse.ArgumentParser(
@@ -94,6 +113,9 @@ def main(arguments: list[str] | None = None) -> int:
         default=[],
         help='show what a shipped model, an .onnx file or a checkpoint restores; may be given again',
     )
+    parser.add_argument(
+        '--beside', type=Path, metavar='DIR', help='a folder of real pictures to show below, as large'
+    )
     options = parser.parse_intermixed_args(arguments)
     if options.columns < 1:
         parser.error('--columns: want 1 or more')
@@ -108,7 +130,10 @@ def main(arguments: list[str] | None = None) -> int:
             strips = {
                 kind: [compare(sharp, degraded) for degraded, sharp in row] for kind, row in pairs.items()
             }
-        save_sheet(draw_sheet(strips), options.out)
+        real = {}
+        if options.beside is not None:
+            real = {'real': real_strips(options.beside, config.data.patch_px, 2 * options.columns)}
+        save_sheet(draw_sheet(strips | real), options.out)
     except RestoreError as error:
         return report_errors(error)
     for kind, row in strips.items():
