@@ -29,6 +29,9 @@ SMALLEST_PX = 32
 _SUB_FRAMES = 7, 39
 """At least and at most, both odd: one of them is the middle of the exposure."""
 
+# Of the fastest pixels, from one sub-frame to the next.
+_STEP_PX = 1.25
+
 # Beyond these the flow of two frames is not their motion.
 _MOST_LOST, _MOST_ERROR, _FARTHEST_PX = 0.3, 9.0, 64.0
 _SOFTEST = 0.34
@@ -190,7 +193,7 @@ class Clip:
         exposure = min(drawn.exposure, drawn.most_px / max(fastest_px, 1e-6))
         path_px = exposure * fastest_px + (0.0 if drawn.shake is None else len(drawn.shake))
         least, most = _SUB_FRAMES
-        count = min(max(2 * int(path_px / 2.0) + 1, least), most)
+        count = min(max(2 * int(path_px / _STEP_PX / 2.0) + 1, least), most)
         moments = self._middle + exposure * ((np.arange(count) + 0.5) / count - 0.5)
         return drawn.curve.to_display(integrate(self._sub_frames(drawn, moments))), self.truth
 

@@ -63,7 +63,9 @@ def _costs(costs: Mapping[str, Cost], models: Sequence[str], machine: str) -> st
         (name, _number(cost.kmacs_per_pixel, '.1f'), f'{cost.milliseconds:.1f}')
         for name, cost in costs.items()
     ]
-    note = f'Median of a frame, ONNX Runtime on the CPU for models: {machine}.\n'
+    note = (
+        f'Median of a frame, models by ONNX Runtime on the CPU: {machine} (busy cores make times longer).\n'
+    )
     return '\n'.join(('## Cost\n', _table(('', 'kMAC per pixel', 'ms at 640x360'), rows, models), note))
 
 

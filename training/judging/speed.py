@@ -46,7 +46,7 @@ def cost_of(system: System, model: str | None = None) -> Cost:
 
 
 def machine() -> str:
-    """The processor and how many of its cores there are, in words."""
+    """The processor, how many of its cores there are and how busy they are, in words."""
     named = platform.processor() or platform.machine()
     cpuinfo = Path('/proc/cpuinfo')
     if cpuinfo.exists():
@@ -54,4 +54,4 @@ def machine() -> str:
         named = next(
             (line.split(':', 1)[1].strip() for line in lines if line.startswith('model name')), named
         )
-    return f'{named}, {os.cpu_count()} cores'
+    return f'{named}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}'

@@ -22,7 +22,7 @@ Flow = Field
 # Where both frames show the same thing, flows there and back differ by no more, in squares (N. Sundaram et
 # al., "Dense Point Trajectories by GPU-Accelerated Large Displacement Optical Flow", ECCV 2010, equation 5).
 _AGREEMENT, _AGREEMENT_PX2 = 0.01, 0.5
-_DOUBT = 1e-3
+_DOUBT = 0.01
 # What moves this far between two carried flows has its edge at most half as far from where it belongs.
 _CARRIED_EVERY_PX = 5.0
 _MOST_CARRIED = 12
@@ -57,26 +57,26 @@ class Interval:
         self._margin_px, self._size = margin_px, (width - 2 * margin_px, height - 2 * margin_px)
         half = width // 2, height // 2
         there, back = optical_flow(first, second), optical_flow(second, first)
-        self.fastest_px = float(np.percentile(cv2.magnitude(there[..., 0], there[..., 1]), 99.0))
-
         rows, columns = np.indices(half[::-1], dtype=np.float32)
         self._places: Field = 2.0 * np.stack((columns, rows), axis=-1) + 0.5
         rows, columns = np.indices(self._size[::-1], dtype=np.float32)
         self._grid: Field = np.stack((columns, rows), axis=-1) + np.float32(margin_px)
-        self._last = np.array((width - 1, height - 1), np.float32)
+        self._last = (width - 1.0, height - 1.0)
         self._flow, back = (cv2.resize(flow, half, interpolation=cv2.INTER_AREA) for flow in (there, back))
+        self.fastest_px = float(np.sqrt(np.percentile(_squared(self._flow), 99.0)))
         stays, agrees = self._fate(self._flow, back)
         self._shown_in_second = (stays & agrees).astype(np.float32)
         self._shown_in_first = np.logical_and(*self._fate(back, self._flow)).astype(np.float32)
 
         seen = _look_up(second, self._places + self._flow)
-        error = cv2.absdiff(seen, cv2.resize(first, half, interpolation=cv2.INTER_AREA)).astype(np.float32)
+        error = cv2.absdiff(seen, cv2.resize(first, half, interpolation=cv2.INTER_AREA))
         self.lost = float((stays & ~agrees).sum() / max(1, stays.sum()))
         self.error = float((error * self._shown_in_second).sum() / max(1.0, self._shown_in_second.sum()))
         # The best matched pixel is carried last, and so is seen.
-        self._order: NDArray[np.intp] = np.argsort(-error, axis=None, kind='stable')
+        self._order: NDArray[np.intp] = np.argsort(255 - error, axis=None, kind='stable')
         self._moments = max(1, min(_MOST_CARRIED, round(self.fastest_px / _CARRIED_EVERY_PX)))
-        self._carried: dict[int, tuple[Flow, tuple[Field, Field]]] = {}
+        self._by_moment: dict[int, Field] = {}
+        self._in_full: dict[int, tuple[Field, Field, Field]] = {}
 
     def at(self, time: float, lights: tuple[Field, Field], pose: Field | None = None) -> Field:
         """The scene at a moment.
@@ -90,52 +90,58 @@ class Interval:
         Returns:
             float32 [H - 2 margin, W - 2 margin, 3]: light.
         """
-        flow, (shown_in_first, shown_in_second) = self._carried_to(time)
+        index = min(int(time * self._moments), self._moments - 1)
+        if pose is None:
+            grid, fields = self._grid, self._carried_in_full(index)
+        else:
+            grid = _transformed(self._grid, np.linalg.inv(pose), self._margin_px)
+            fields = _apart(self._posed(self._carried(index), pose))
+        flow, shown_in_first, shown_in_second = fields
+        first = _look_up(lights[0], cv2.scaleAdd(flow, -time, grid))
+        second = _look_up(lights[1], cv2.scaleAdd(flow, 1.0 - time, grid))
         # What the second frame hides is the first one's alone, and the other way round; what neither is sure
         # of is mixed by nearness.
-        weights = (1.0 - time) * (shown_in_first + _DOUBT), time * (shown_in_second + _DOUBT)
-        share = self._in_full(weights[0] / (weights[0] + weights[1]), pose)
-        grid = self._grid if pose is None else _transformed(self._grid, np.linalg.inv(pose), self._margin_px)
-        first, second = (
-            _look_up(light, cv2.add(grid, self._in_full(step * flow, pose)))
-            for light, step in zip(lights, (-time, 1.0 - time), strict=True)
-        )
-        return cv2.blendLinear(first, second, share, 1.0 - share)
+        return cv2.blendLinear(first, second, (1.0 - time) * shown_in_first, time * shown_in_second)
 
-    def _carried_to(self, time: float) -> tuple[Flow, tuple[Field, Field]]:
-        """The flow at the moment nearest to a time, and where what it shows is seen in either frame."""
-        index = min(int(time * self._moments), self._moments - 1)
-        if index not in self._carried:
+    def _carried(self, index: int) -> Field:
+        """The flow at one of the moments, and how surely either frame shows what it carries: [h, w, 4]."""
+        if index not in self._by_moment:
             moment = (index + 0.5) / self._moments
             flow = carry(self._flow, self._order, moment / 2.0)
-            shown = (
-                _look_up_half(self._shown_in_first, self._places + (1.0 - moment) * flow),
-                _look_up_half(self._shown_in_second, self._places - moment * flow),
-            )
-            self._carried[index] = flow, shown
-        return self._carried[index]
+            in_first = _look_up_half(self._shown_in_first, self._places + (1.0 - moment) * flow)
+            in_second = _look_up_half(self._shown_in_second, self._places - moment * flow)
+            self._by_moment[index] = cv2.merge([*cv2.split(flow), in_first + _DOUBT, in_second + _DOUBT])
+        return self._by_moment[index]
+
+    def _carried_in_full(self, index: int) -> tuple[Field, Field, Field]:
+        """The same in full resolution, within the margin, apart."""
+        if index not in self._in_full:
+            carried, cut = self._carried(index), self._margin_px // 2
+            height, width = carried.shape[:2]
+            within = carried[cut : height - cut, cut : width - cut]
+            self._in_full[index] = _apart(cv2.resize(within, self._size, interpolation=cv2.INTER_LINEAR))
+        return self._in_full[index]
+
+    def _posed(self, carried: Field, pose: Field) -> Field:
+        """What is carried, in full resolution and within the margin, as the posed camera sees it."""
+        from_half = np.diag((2.0, 2.0, 1.0))
+        from_half[:2, 2] = 0.5 - self._margin_px
+        return cv2.warpAffine(
+            carried,
+            (pose @ from_half)[:2],
+            self._size,
+            flags=cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
 
     def _fate(self, flow: Flow, back: Flow) -> tuple[Any, Any]:
         """Where a flow stays inside, and where the way back cancels it: elsewhere the pixel is hidden."""
         there = self._places + flow
         returned = _look_up_half(back, there)
         around = flow + returned
-        stays = np.all((there >= 0.0) & (there <= self._last), axis=2)
-        length = (flow * flow).sum(axis=2) + (returned * returned).sum(axis=2)
-        return stays, (around * around).sum(axis=2) < _AGREEMENT * length + _AGREEMENT_PX2
-
-    def _in_full(self, field: Field, pose: Field | None) -> Field:
-        """A field of half the resolution in full, within the margin, as the posed camera sees it."""
-        if pose is None:
-            height, width = field.shape[:2]
-            cut = self._margin_px // 2
-            within = field[cut : height - cut, cut : width - cut]
-            return cv2.resize(within, self._size, interpolation=cv2.INTER_LINEAR)
-        from_half = np.diag((2.0, 2.0, 1.0))
-        from_half[:2, 2] = 0.5 - self._margin_px
-        return cv2.warpAffine(
-            field, (pose @ from_half)[:2], self._size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )
+        stays = cv2.inRange(there, (0.0, 0.0), self._last) > 0
+        length = _squared(flow) + _squared(returned)
+        return stays, _squared(around) < _AGREEMENT * length + _AGREEMENT_PX2
 
 
 def carry(flow: Flow, order: NDArray[np.intp], time: float) -> Flow:
@@ -153,13 +159,13 @@ def carry(flow: Flow, order: NDArray[np.intp], time: float) -> Flow:
     """
     height, width = flow.shape[:2]
     vectors = flow.reshape(-1, 2)
-    carried = np.rint(vectors * np.float32(time)).astype(np.int32)
-    carried += np.indices((height, width), dtype=np.int32)[::-1].reshape(2, -1).T
-    x, y = carried[order].T
-    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-    seen = np.full(height * width, -1)
-    seen[y[inside] * width + x[inside]] = order[inside]
-    return vectors[_filled(seen.reshape(height, width))]
+    there = np.rint(flow * np.float32(time)).astype(np.int32)
+    # A frame of one pixel around takes what leaves the picture.
+    x = np.clip(there[..., 0] + np.arange(1, width + 1, dtype=np.int32), 0, width + 1)
+    y = np.clip(there[..., 1] + np.arange(1, height + 1, dtype=np.int32)[:, None], 0, height + 1)
+    seen = np.full((height + 2, width + 2), -1)
+    seen.ravel()[(y * (width + 2) + x).ravel()[order]] = order
+    return vectors[_filled(seen[1:-1, 1:-1])]
 
 
 def _filled(pixels: NDArray[np.intp]) -> NDArray[np.intp]:
@@ -178,6 +184,17 @@ def _filled(pixels: NDArray[np.intp]) -> NDArray[np.intp]:
 def _look_up(image: NDArray[Any], places: Field) -> NDArray[Any]:
     """An image at places, float32 [H, W, 2] of x and y, bilinear; what lies outside is as at the border."""
     return cv2.remap(image, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _apart(carried: Field) -> tuple[Field, Field, Field]:
+    x, y, in_first, in_second = cv2.split(carried)
+    return cv2.merge([x, y]), in_first, in_second
+
+
+def _squared(flow: Flow) -> Field:
+    """Squared lengths, [H, W]."""
+    x, y = cv2.split(flow)
+    return x * x + y * y
 
 
 def _transformed(grid: Field, pose: Field, margin_px: int) -> Field:
