@@ -9,7 +9,7 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticStatus
 from diagnostic_updater import DiagnosticStatusWrapper, Updater
 
-from restore_node.runtime.counters import Account, FrameLedger
+from restore_node.runtime.counters import FrameCounters, FrameCounts
 from restore_node.runtime.supervisor import SupervisorState
 
 Level = tuple[bytes, str]
@@ -31,10 +31,10 @@ def judge(state: SupervisorState, active: bool, bypass: bool, on_failure: str) -
         return DiagnosticStatus.WARN, f'restoring with {state.running}; {state.error}'
     if state.running:
         return DiagnosticStatus.OK, f'restoring with {state.running} on {state.device}'
-    fate = 'frames pass through' if on_failure == 'passthrough' else 'frames are dropped'
+    outcome = 'frames pass through' if on_failure == 'passthrough' else 'frames are dropped'
     if state.error:
-        return DiagnosticStatus.ERROR, f'{fate}: {state.error}'
-    return DiagnosticStatus.WARN, f'{fate}: loading {state.wanted}'
+        return DiagnosticStatus.ERROR, f'{outcome}: {state.error}'
+    return DiagnosticStatus.WARN, f'{outcome}: loading {state.wanted}'
 
 
 class Rates:
@@ -43,21 +43,21 @@ class Rates:
     def __init__(self) -> None:
         self._then, self._received, self._published = time.monotonic(), 0, 0
 
-    def take(self, account: Account) -> tuple[float, float]:
-        """Rates in and out, Hz, from the account now and the one before."""
-        now, published = time.monotonic(), account.restored + account.passed_through
+    def take(self, counts: FrameCounts) -> tuple[float, float]:
+        """Rates in and out, Hz, from the counts now and those before."""
+        now, published = time.monotonic(), counts.restored + counts.passed_through
         elapsed = max(now - self._then, 1e-3)
-        rates = (account.received - self._received) / elapsed, (published - self._published) / elapsed
-        self._then, self._received, self._published = now, account.received, published
+        rates = (counts.received - self._received) / elapsed, (published - self._published) / elapsed
+        self._then, self._received, self._published = now, counts.received, published
         return rates
 
 
 class Diagnostics:
-    """Publishes the node's state and its ledger on `/diagnostics`.
+    """Publishes the node's state and its counters on `/diagnostics`.
 
     Args:
         node: the rclpy node.
-        ledger: the account of every frame.
+        counters: of the frames.
         state: returns the supervisor's state.
         level: returns level and message.
         last_malformed: returns the last complaint about a malformed message, or an empty text.
@@ -66,12 +66,17 @@ class Diagnostics:
     def __init__(
         self,
         node: Any,
-        ledger: FrameLedger,
+        counters: FrameCounters,
         state: Callable[[], SupervisorState],
         level: Callable[[], Level],
         last_malformed: Callable[[], str],
     ) -> None:
-        self._ledger, self._state, self._level, self._last_malformed = ledger, state, level, last_malformed
+        self._counters, self._state, self._level, self._last_malformed = (
+            counters,
+            state,
+            level,
+            last_malformed,
+        )
         self._rates = Rates()
         self._updater = Updater(node)
         self._updater.setHardwareID('none')
@@ -82,24 +87,24 @@ class Diagnostics:
         self._updater.force_update()
 
     def _fill(self, status: DiagnosticStatusWrapper) -> DiagnosticStatusWrapper:
-        state, account = self._state(), self._ledger.account()
+        state, counts = self._state(), self._counters.counts()
         status.summary(*self._level())
-        rate_in, rate_out = self._rates.take(account)
+        rate_in, rate_out = self._rates.take(counts)
         values: dict[str, object] = {
             'model': state.running or 'none',
             'model wanted': state.wanted,
             'backend': state.backend or 'none',
             'device': state.device or 'none',
-            'received': account.received,
-            'restored': account.restored,
-            'passed_through': account.passed_through,
-            'dropped': account.dropped,
-            'in_flight': account.in_flight,
-            **{f'reason {name}': count for name, count in account.reasons.items()},
+            'received': counts.received,
+            'restored': counts.restored,
+            'passed_through': counts.passed_through,
+            'dropped': counts.dropped,
+            'in_flight': counts.in_flight,
+            **{f'reason {name}': count for name, count in counts.reasons.items()},
             'rate in Hz': f'{rate_in:.1f}',
             'rate out Hz': f'{rate_out:.1f}',
         }
-        for name, milliseconds in (self._ledger.latency_ms() or {}).items():
+        for name, milliseconds in (self._counters.latency_ms() or {}).items():
             values[f'latency {name} ms'] = f'{milliseconds:.1f}'
         if self._last_malformed():
             values['last malformed'] = self._last_malformed()

@@ -1,7 +1,7 @@
 """The node: a lifecycle node that restores camera images.
 
 `ros2 run restore_node restore_node`, or `ros2 launch restore_node restore.launch.py`. Topics, parameters and
-fates are those of docs/contracts.md, sections 2 and 3.
+outcomes are those of docs/contracts.md, sections 2 and 3.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from restore_node.ros.parameters import restore_parameters
 from restore_node.ros.qos import overridable, subscription_qos
 from restore_node.ros.stopping import stop_on_signals
 from restore_node.ros.topics import IMAGE_IN, camera_info_of
-from restore_node.runtime.counters import FrameLedger
+from restore_node.runtime.counters import FrameCounters
 from restore_node.runtime.journal import Journal
 from restore_node.runtime.stream import CameraStream
 from restore_node.runtime.supervisor import Supervisor, SupervisorState
@@ -62,14 +62,14 @@ class RestoreNode(LifecycleNode):
         self._listener.set_user_callback(self._take_settings)
         self.add_on_set_parameters_callback(self._check_model)
         self._journal = Journal(self.settings.journal) if self.settings.journal else None
-        self.ledger = FrameLedger(self._journal.record if self._journal else None)
+        self.counters = FrameCounters(self._journal.record if self._journal else None)
         self._supervisor: Supervisor | None = None
         self._stream: CameraStream | None = None
         self._output: Output | None = None
         self._subscriptions_in: list[rclpy.subscription.Subscription] = []
         self._diagnostics = Diagnostics(
             self,
-            self.ledger,
+            self.counters,
             lambda: self.state,
             self._level,
             lambda: self._stream.last_malformed if self._stream else '',
@@ -113,7 +113,7 @@ class RestoreNode(LifecycleNode):
             compressed,
             self._output,
             self._supervisor,
-            self.ledger,
+            self.counters,
             settings=lambda: self.settings,
             now_ns=lambda: self.get_clock().now().nanoseconds,
             hang_timeout_s=self.settings.hang_timeout_s,
@@ -181,7 +181,7 @@ class RestoreNode(LifecycleNode):
         if self._journal:
             state = self.state
             self._journal.summarise(
-                self.ledger.account(),
+                self.counters.counts(),
                 backend=state.backend,
                 provider=state.device,
                 model=state.running,

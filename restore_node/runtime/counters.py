@@ -1,4 +1,4 @@
-"""FrameLedger: the one account of every frame's fate (docs/contracts.md, section 2).
+"""FrameCounters: what became of every frame (docs/contracts.md, section 2).
 
 Node, diagnostics, journal, report and tests all read this one, so their figures cannot disagree.
 """
@@ -15,7 +15,7 @@ from enum import Enum
 from restore_node.common.timing import Percentiles
 
 
-class Fate(str, Enum):
+class Outcome(str, Enum):
     """What became of a frame."""
 
     RESTORED = 'restored'
@@ -38,19 +38,19 @@ class Reason(str, Enum):
     INACTIVE = 'inactive'
 
 
-#: The reasons that each fate can have.
-REASONS: dict[Fate, frozenset[Reason]] = {
-    Fate.RESTORED: frozenset({Reason.RESTORED}),
-    Fate.PASSED_THROUGH: frozenset({Reason.GATE, Reason.FAILURE, Reason.DEADLINE, Reason.BYPASS}),
-    Fate.DROPPED: frozenset(
+#: The reasons that each outcome can have.
+REASONS: dict[Outcome, frozenset[Reason]] = {
+    Outcome.RESTORED: frozenset({Reason.RESTORED}),
+    Outcome.PASSED_THROUGH: frozenset({Reason.GATE, Reason.FAILURE, Reason.DEADLINE, Reason.BYPASS}),
+    Outcome.DROPPED: frozenset(
         {Reason.SUPERSEDED, Reason.STALE, Reason.MALFORMED, Reason.UNWATCHED, Reason.FAILURE, Reason.INACTIVE}
     ),
 }
 
 
 @dataclass(eq=False)
-class Ticket:
-    """One received frame on its way to its fate."""
+class PendingFrame:
+    """A received frame that has no outcome yet."""
 
     topic: str
     stamp_ns: int | None
@@ -58,22 +58,22 @@ class Ticket:
 
 
 @dataclass(frozen=True)
-class Settlement:
-    """A frame's fate.
+class FrameRecord:
+    """A frame's outcome.
 
     `latency_ms` runs from the subscription callback to the return of publish; None if dropped.
     """
 
     topic: str
     stamp_ns: int | None
-    fate: Fate
+    outcome: Outcome
     reason: Reason
     latency_ms: float | None
 
 
 @dataclass(frozen=True)
-class Account:
-    """The ledger's figures at one moment.
+class FrameCounts:
+    """The counters at one moment.
 
     Always `received == restored + passed_through + dropped + in_flight`.
     """
@@ -90,65 +90,69 @@ class Account:
         return dict(vars(self))
 
 
-class FrameLedger:
-    """Counts every frame into exactly one fate. Safe to use from several threads.
+class FrameCounters:
+    """Counts every frame into exactly one outcome. Safe to use from several threads.
 
     Args:
-        on_settle: called with each settlement, under the ledger's lock, in the order of settling.
+        on_outcome: called with each record, under the counters' lock, in their order.
     """
 
-    def __init__(self, on_settle: Callable[[Settlement], None] | None = None) -> None:
+    def __init__(self, on_outcome: Callable[[FrameRecord], None] | None = None) -> None:
         self._lock = threading.Lock()
-        self._on_settle = on_settle
+        self._on_outcome = on_outcome
         self._received = 0
-        self._open: set[Ticket] = set()
-        self._counts: Counter[tuple[Fate, Reason]] = Counter()
+        self._open: set[PendingFrame] = set()
+        self._counts: Counter[tuple[Outcome, Reason]] = Counter()
         self._latency = Percentiles()
 
-    def receive(self, topic: str, stamp_ns: int | None) -> Ticket:
-        """Open an entry for a frame that came in; `stamp_ns` is None where it could not be read."""
-        ticket = Ticket(topic, stamp_ns)
+    def receive(self, topic: str, stamp_ns: int | None) -> PendingFrame:
+        """Count a frame that came in; `stamp_ns` is None where it could not be read."""
+        pending = PendingFrame(topic, stamp_ns)
         with self._lock:
             self._received += 1
-            self._open.add(ticket)
-        return ticket
+            self._open.add(pending)
+        return pending
 
-    def settle(self, ticket: Ticket, fate: Fate, reason: Reason) -> None:
-        """Close a frame's entry.
+    def finish(self, pending: PendingFrame, outcome: Outcome, reason: Reason) -> None:
+        """Count a frame into its outcome.
 
         Raises:
-            ValueError: the frame already has a fate, or the reason does not belong to the fate. Both are
+            ValueError: the frame already has an outcome, or the reason does not belong to it. Both are
                 mistakes in this package.
         """
-        if reason not in REASONS[fate]:
-            raise ValueError(f'{reason.value} is no reason for {fate.value}')
-        published = fate is not Fate.DROPPED
-        latency_ms = (time.perf_counter_ns() - ticket.received_ns) / 1e6 if published else None
+        if reason not in REASONS[outcome]:
+            raise ValueError(f'{reason.value} is no reason for {outcome.value}')
+        published = outcome is not Outcome.DROPPED
+        latency_ms = (time.perf_counter_ns() - pending.received_ns) / 1e6 if published else None
         with self._lock:
-            if ticket not in self._open:
-                raise ValueError(f'frame {ticket.stamp_ns} of {ticket.topic} already has a fate')
-            self._open.remove(ticket)
-            self._counts[fate, reason] += 1
+            if pending not in self._open:
+                raise ValueError(f'frame {pending.stamp_ns} of {pending.topic} already has an outcome')
+            self._open.remove(pending)
+            self._counts[outcome, reason] += 1
             if latency_ms is not None:
                 self._latency.add(latency_ms)
-            if self._on_settle:
-                self._on_settle(Settlement(ticket.topic, ticket.stamp_ns, fate, reason, latency_ms))
+            if self._on_outcome:
+                self._on_outcome(FrameRecord(pending.topic, pending.stamp_ns, outcome, reason, latency_ms))
 
-    def account(self) -> Account:
-        """The figures now."""
+    def counts(self) -> FrameCounts:
+        """How many frames there were until now."""
         with self._lock:
-            fates: Counter[Fate] = Counter()
+            outcomes: Counter[Outcome] = Counter()
             reasons: Counter[str] = Counter()
-            for (fate, reason), count in self._counts.items():
-                fates[fate] += count
-                # `failure` is the one reason that two fates share.
-                name = 'failure_dropped' if (fate, reason) == (Fate.DROPPED, Reason.FAILURE) else reason.value
+            for (outcome, reason), count in self._counts.items():
+                outcomes[outcome] += count
+                # `failure` is the one reason that two outcomes share.
+                name = (
+                    'failure_dropped'
+                    if (outcome, reason) == (Outcome.DROPPED, Reason.FAILURE)
+                    else reason.value
+                )
                 reasons[name] += count
-            return Account(
+            return FrameCounts(
                 received=self._received,
-                restored=fates[Fate.RESTORED],
-                passed_through=fates[Fate.PASSED_THROUGH],
-                dropped=fates[Fate.DROPPED],
+                restored=outcomes[Outcome.RESTORED],
+                passed_through=outcomes[Outcome.PASSED_THROUGH],
+                dropped=outcomes[Outcome.DROPPED],
                 in_flight=len(self._open),
                 reasons=dict(sorted(reasons.items())),
             )

@@ -1,4 +1,4 @@
-"""The journal: each settled frame as a line of JSON in a file (docs/contracts.md, section 2)."""
+"""The journal: each frame and its outcome as a line of JSON in a file (docs/contracts.md, section 2)."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 
 from restore_node.common.errors import InputError
-from restore_node.runtime.counters import Account, Settlement
+from restore_node.runtime.counters import FrameCounts, FrameRecord
 
 
 class Journal:
-    """Appends settlements to a file, flushed line by line, so that a killed process leaves what it knew.
+    """Appends frames to a file, flushed line by line, so that a killed process leaves what it knew.
 
     Args:
         path: file to write; what it held is replaced.
@@ -32,22 +32,22 @@ class Journal:
                 f'journal {path} cannot be written', seen=error, fix='give a path in a writable folder'
             ) from error
 
-    def record(self, settlement: Settlement) -> None:
+    def record(self, record: FrameRecord) -> None:
         """Write one frame's line."""
-        latency = settlement.latency_ms
+        latency = record.latency_ms
         self._write(
             {
-                'topic': settlement.topic,
-                'stamp_ns': settlement.stamp_ns,
-                'fate': settlement.fate.value,
-                'reason': settlement.reason.value,
+                'topic': record.topic,
+                'stamp_ns': record.stamp_ns,
+                'outcome': record.outcome.value,
+                'reason': record.reason.value,
                 'latency_ms': None if latency is None else round(latency, 3),
             }
         )
 
-    def summarise(self, account: Account, **facts: str) -> None:
-        """Write the line that stands at the end: the account, and facts such as backend and model."""
-        self._write({'summary': account.as_dict(), **facts})
+    def summarise(self, counts: FrameCounts, **facts: str) -> None:
+        """Write the line that stands at the end: the counts, and facts such as backend and model."""
+        self._write({'summary': counts.as_dict(), **facts})
 
     def close(self) -> None:
         """Close the file."""

@@ -1,7 +1,7 @@
 """CameraStream: one camera's way through the node, from the subscription to the restored image.
 
 The subscription's callback only moves the serialised message into the mailbox. One worker thread takes the
-newest, decodes, restores, publishes. Every frame is settled in the ledger exactly once, whatever it meets,
+newest, decodes, restores, publishes. Every frame gets its outcome exactly once, whatever it meets,
 and frames leave in the order in which they came.
 """
 
@@ -17,7 +17,7 @@ from restore_node.common.errors import EncodingError, EngineMissingError
 from restore_node.messages import codec
 from restore_node.messages.cdr import read_stamp_ns
 from restore_node.messages.frame import Frame, Header
-from restore_node.runtime.counters import Fate, FrameLedger, Reason, Ticket
+from restore_node.runtime.counters import FrameCounters, Outcome, PendingFrame, Reason
 from restore_node.runtime.mailbox import Mailbox
 from restore_node.runtime.restore import restore_frame
 from restore_node.runtime.supervisor import Handle, Supervisor
@@ -58,7 +58,7 @@ class _Job:
     backend has it.
     """
 
-    ticket: Ticket
+    pending: PendingFrame
     message: bytes
     settings: Settings
     memory: bytearray | None = None
@@ -70,11 +70,11 @@ class CameraStream:
     """Restores the frames of one camera, newest first.
 
     Args:
-        topic: resolved name of the input, for the ledger.
+        topic: resolved name of the input, for the counters.
         compressed: messages are `sensor_msgs/CompressedImage` instead of `sensor_msgs/Image`.
         output: where images go.
         supervisor: lends the backend.
-        ledger: the account of every frame.
+        counters: they get the outcome of every frame.
         settings: returns the parameters as they are now; a frame is treated by those of its arrival.
         now_ns: the node's clock, which may be simulated.
         hang_timeout_s: how long the backend may take for one frame, seconds; 0 waits for ever.
@@ -87,13 +87,13 @@ class CameraStream:
         compressed: bool,
         output: Output,
         supervisor: Supervisor,
-        ledger: FrameLedger,
+        counters: FrameCounters,
         settings: Callable[[], Settings],
         now_ns: Callable[[], int],
         hang_timeout_s: float,
         clock: Clock = CLOCK,
     ) -> None:
-        self._topic, self._output, self._supervisor, self._ledger = topic, output, supervisor, ledger
+        self._topic, self._output, self._supervisor, self._counters = topic, output, supervisor, counters
         self._settings, self._now_ns, self._clock = settings, now_ns, clock
         self._hang_timeout_s = hang_timeout_s
         self._decode = codec.decode_compressed if compressed else codec.decode
@@ -123,8 +123,8 @@ class CameraStream:
 
     def receive(self, message: bytes) -> None:
         """Take a serialised message; the subscription's callback."""
-        ticket = self._ledger.receive(self._topic, read_stamp_ns(message))
-        job = _Job(ticket, message, self._settings())
+        pending = self._counters.receive(self._topic, read_stamp_ns(message))
+        job = _Job(pending, message, self._settings())
         if not self._output.is_watched():
             self._drop(job, Reason.UNWATCHED)
             return
@@ -144,21 +144,21 @@ class CameraStream:
             memory = job.memory
 
     def _handle(self, job: _Job) -> bool:
-        """Give one frame its fate; False where the watchdog did so meanwhile."""
+        """Give one frame its outcome; False where the watchdog did so meanwhile."""
         if self._is_stale(job):
             self._drop(job, Reason.STALE)
             return True
         job.frame = self._decode(job.message)
         self._watchdog.begin(job)
         try:
-            outcome = self._restore(job, job.frame)
+            result = self._restore(job, job.frame)
         except Exception:
             if self._watchdog.end(job):
                 raise
             return False
         if not self._watchdog.end(job):
             return False
-        self._publish(job, job.frame, *outcome)
+        self._publish(job, job.frame, *result)
         return True
 
     def _take_over(self, job: _Job) -> None:
@@ -169,7 +169,7 @@ class CameraStream:
         self._complain(reason)
         try:
             assert job.frame
-            self._publish(job, job.frame, None, Fate.PASSED_THROUGH, Reason.DEADLINE)
+            self._publish(job, job.frame, None, Outcome.PASSED_THROUGH, Reason.DEADLINE)
         except Exception as error:
             self._fail(job, error)
         finally:
@@ -177,34 +177,34 @@ class CameraStream:
             self._worker = start_native('restore worker', self._work)
 
     def _publish(
-        self, job: _Job, frame: Frame, image: bytes | bytearray | None, fate: Fate, reason: Reason
+        self, job: _Job, frame: Frame, image: bytes | bytearray | None, outcome: Outcome, reason: Reason
     ) -> None:
-        """Publish what the fate asks for, then settle the frame."""
-        if fate is Fate.PASSED_THROUGH:
+        """Publish what the outcome asks for, then count the frame."""
+        if outcome is Outcome.PASSED_THROUGH:
             image = self._original(frame, job.message, job.settings.output_encoding)
         if image is not None:
             self._output.publish(image, frame.header, frame.height, frame.width)
-        self._ledger.settle(job.ticket, fate, reason)
+        self._counters.finish(job.pending, outcome, reason)
 
-    def _restore(self, job: _Job, frame: Frame) -> tuple[bytearray | None, Fate, Reason]:
+    def _restore(self, job: _Job, frame: Frame) -> tuple[bytearray | None, Outcome, Reason]:
         """The restored message, or None and the reason why there is none."""
         settings = job.settings
         if settings.bypass:
-            return None, Fate.PASSED_THROUGH, Reason.BYPASS
+            return None, Outcome.PASSED_THROUGH, Reason.BYPASS
         try:
             with self._supervisor.acquire() as job.handle:
                 if job.handle:
                     restored = restore_frame(job.handle.backend, frame, settings.gate_threshold)
                     if restored.is_clean:
-                        return None, Fate.PASSED_THROUGH, Reason.GATE
+                        return None, Outcome.PASSED_THROUGH, Reason.GATE
                     job.memory = codec.encode(restored.rgb, frame, settings.output_encoding, into=job.memory)
-                    return job.memory, Fate.RESTORED, Reason.RESTORED
+                    return job.memory, Outcome.RESTORED, Reason.RESTORED
         except EngineMissingError:
             pass  # it is being built, and diagnostics say how far
         except Exception as error:  # whatever it is, the detector sees the original
             self._complain(f'{type(error).__name__}: {error}')
-        fate = Fate.DROPPED if settings.on_failure == 'drop' else Fate.PASSED_THROUGH
-        return None, fate, Reason.FAILURE
+        outcome = Outcome.DROPPED if settings.on_failure == 'drop' else Outcome.PASSED_THROUGH
+        return None, outcome, Reason.FAILURE
 
     def _original(self, frame: Frame, message: bytes, encoding: str) -> bytes | bytearray:
         """The frame as it came, in the encoding that restored ones have, so that a stream never mixes two."""
@@ -214,7 +214,7 @@ class CameraStream:
         return codec.convert(frame, wanted)
 
     def _is_stale(self, job: _Job) -> bool:
-        stamp_ns, max_age_ms = job.ticket.stamp_ns, job.settings.max_age_ms
+        stamp_ns, max_age_ms = job.pending.stamp_ns, job.settings.max_age_ms
         if not stamp_ns or max_age_ms <= 0:  # a zero stamp tells no age
             return False
         return (self._now_ns() - stamp_ns) / 1e6 > max_age_ms
@@ -230,10 +230,10 @@ class CameraStream:
                 self._complain(f'frame dropped: {type(error).__name__}: {error}')
                 self._drop(job, Reason.FAILURE)
         except Exception:
-            LOG.exception('%s: a frame could not be settled', self._topic)
+            LOG.exception('%s: a frame could not be counted', self._topic)
 
     def _drop(self, job: _Job, reason: Reason) -> None:
-        self._ledger.settle(job.ticket, Fate.DROPPED, reason)
+        self._counters.finish(job.pending, Outcome.DROPPED, reason)
 
     def _complain(self, line: str) -> None:
         """Log that something went wrong with a frame, now and then."""

@@ -172,13 +172,13 @@ def test_newest_frame_wins_under_fivefold_overload(bench, make_model, tmp_path):
     assert stamps == sorted(set(stamps))
     assert node.stop() == 0
     frames, summary = read_journal(journal)
-    account = summary['summary']
-    assert account['in_flight'] == 0
-    assert account['received'] == len(frames) == account['restored'] + account['dropped']
-    assert account['reasons'] == {'restored': len(stamps), 'superseded': account['dropped']}
+    counts = summary['summary']
+    assert counts['in_flight'] == 0
+    assert counts['received'] == len(frames) == counts['restored'] + counts['dropped']
+    assert counts['reasons'] == {'restored': len(stamps), 'superseded': counts['dropped']}
     # At five times what it can do, most frames must go; and those that stay must not have waited in a queue.
-    assert account['dropped'] > account['received'] / 2
-    latencies = sorted(frame['latency_ms'] for frame in frames if frame['fate'] == 'restored')
+    assert counts['dropped'] > counts['received'] / 2
+    latencies = sorted(frame['latency_ms'] for frame in frames if frame['outcome'] == 'restored')
     assert latencies[len(latencies) // 2] < 4 * 5 * period * 1000
 
 

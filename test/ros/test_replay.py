@@ -159,7 +159,7 @@ def test_replay_records_what_the_node_makes_of_each_frame(tmp_path, bag, model, 
     assert {frame['stamp_ns'] for frame in frames} <= set(STAMPS_NS)
     assert last['summary']['received'] == len(frames)
     assert last['summary']['in_flight'] == 0
-    restored = {frame['stamp_ns'] for frame in frames if frame['fate'] == 'restored'}
+    restored = {frame['stamp_ns'] for frame in frames if frame['outcome'] == 'restored'}
     assert len(restored) > FRAMES / 2
 
     base = topic.removesuffix('/image_raw').removesuffix('/image_raw/compressed')
@@ -218,8 +218,8 @@ def test_replay_test_reports_and_judges(tmp_path, bag, model, offset, code):
     assert done.returncode == code, done.stdout + done.stderr
     report = json.loads((tmp_path / 'out' / 'report.json').read_text())
     assert report['frames_played'] == FRAMES == report['frames_in'] + report['frames_lost_in_transport']
-    fates = ('frames_restored', 'frames_passed_through', 'frames_dropped')
-    assert report['frames_in'] == sum(report[fate] for fate in fates)
+    outcomes = ('frames_restored', 'frames_passed_through', 'frames_dropped')
+    assert report['frames_in'] == sum(report[outcome] for outcome in outcomes)
     assert sum(segment['restored'] for segment in report['segments']) == report['frames_restored'] > 0
     # Off by 8 before and by 2 after, or by 0 (capped) before and by 10 after.
     before, after = (

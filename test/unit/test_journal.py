@@ -1,4 +1,4 @@
-"""The journal: what the ledger counted, line by line, and never an exception while frames flow."""
+"""The journal: what was counted, line by line, and never an exception while frames flow."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from restore_node.common.errors import InputError
-from restore_node.runtime.counters import REASONS, Fate, FrameLedger, Reason, Settlement
+from restore_node.runtime.counters import REASONS, FrameCounters, FrameRecord, Outcome, Reason
 from restore_node.runtime.journal import Journal
 
 FULL_DISK = Path('/dev/full')
-SETTLEMENT = Settlement(
-    '/camera/image_raw', 1_700_000_000_100_000_000, Fate.RESTORED, Reason.RESTORED, 71.23456
+RECORD = FrameRecord(
+    '/camera/image_raw', 1_700_000_000_100_000_000, Outcome.RESTORED, Reason.RESTORED, 71.23456
 )
 
 
@@ -25,12 +25,12 @@ def lines_of(path: Path) -> list[dict]:
 def test_line_of_a_frame(tmp_path: Path) -> None:
     path = tmp_path / 'new' / 'folder' / 'journal.jsonl'
     journal = Journal(str(path))
-    journal.record(SETTLEMENT)
+    journal.record(RECORD)
     assert lines_of(path) == [  # flushed, though the file is still open
         {
             'topic': '/camera/image_raw',
             'stamp_ns': 1_700_000_000_100_000_000,
-            'fate': 'restored',
+            'outcome': 'restored',
             'reason': 'restored',
             'latency_ms': 71.235,
         }
@@ -41,7 +41,7 @@ def test_line_of_a_frame(tmp_path: Path) -> None:
 
 def test_frame_without_stamp_and_latency(tmp_path: Path) -> None:
     journal = Journal(str(tmp_path / 'journal.jsonl'))
-    journal.record(Settlement('/image_raw', None, Fate.DROPPED, Reason.MALFORMED, None))
+    journal.record(FrameRecord('/image_raw', None, Outcome.DROPPED, Reason.MALFORMED, None))
     (line,) = lines_of(tmp_path / 'journal.jsonl')
     assert (line['stamp_ns'], line['latency_ms']) == (None, None)
     journal.close()
@@ -50,17 +50,17 @@ def test_frame_without_stamp_and_latency(tmp_path: Path) -> None:
 def test_lines_and_summary_equal_the_account(tmp_path: Path) -> None:
     path = tmp_path / 'journal.jsonl'
     journal = Journal(str(path))
-    ledger = FrameLedger(journal.record)
-    for fate, reasons in REASONS.items():
+    counters = FrameCounters(journal.record)
+    for outcome, reasons in REASONS.items():
         for reason in sorted(reasons):
-            ledger.settle(ledger.receive('/image_raw', 1), fate, reason)
-    ledger.receive('/image_raw', 2)
-    journal.summarise(ledger.account(), backend='onnxruntime', model='restore-lite')
+            counters.finish(counters.receive('/image_raw', 1), outcome, reason)
+    counters.receive('/image_raw', 2)
+    journal.summarise(counters.counts(), backend='onnxruntime', model='restore-lite')
     journal.close()
     *frames, last = lines_of(path)
-    assert last == {'summary': ledger.account().as_dict(), 'backend': 'onnxruntime', 'model': 'restore-lite'}
-    fates = Counter(frame['fate'] for frame in frames)
-    assert fates == {fate.value: last['summary'][fate.value] for fate in Fate}
+    assert last == {'summary': counters.counts().as_dict(), 'backend': 'onnxruntime', 'model': 'restore-lite'}
+    outcomes = Counter(frame['outcome'] for frame in frames)
+    assert outcomes == {outcome.value: last['summary'][outcome.value] for outcome in Outcome}
     assert last['summary']['received'] == len(frames) + last['summary']['in_flight']
 
 
@@ -68,7 +68,7 @@ def test_what_the_file_held_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / 'journal.jsonl'
     path.write_text('from an earlier run\n')
     journal = Journal(str(path))
-    journal.record(SETTLEMENT)
+    journal.record(RECORD)
     journal.close()
     assert len(lines_of(path)) == 1
 
@@ -84,7 +84,7 @@ def test_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
 def test_full_disk_is_noted_and_not_raised() -> None:
     journal = Journal(str(FULL_DISK))
     for _ in range(3):
-        journal.record(SETTLEMENT)
+        journal.record(RECORD)
     assert 'No space left' in journal.error
     journal.close()
     assert 'No space left' in journal.error
@@ -94,5 +94,5 @@ def test_line_after_closing_is_noted_and_not_raised(tmp_path: Path) -> None:
     journal = Journal(str(tmp_path / 'journal.jsonl'))
     journal.close()
     journal.close()
-    journal.record(SETTLEMENT)
+    journal.record(RECORD)
     assert 'cannot be written' in journal.error

@@ -15,11 +15,18 @@ pytest.importorskip('matplotlib', reason='matplotlib is not installed: no report
 
 from restore_node.common.errors import BagError, InputError, ReplayError
 from restore_node.common.metrics import BeforeAfter
-from restore_node.runtime.counters import Fate
+from restore_node.runtime.counters import Outcome
 from restore_node.tools.replay_test.accounting import make_report
 from restore_node.tools.replay_test.page import page
 from restore_node.tools.replay_test.pictures import before_after, detail
-from restore_node.tools.replay_test.records import Drive, Replay, Segment, Settled, open_drive, read_replay
+from restore_node.tools.replay_test.records import (
+    Drive,
+    JournalEntry,
+    Replay,
+    Segment,
+    open_drive,
+    read_replay,
+)
 from restore_node.tools.replay_test.scoring import Example, choose_examples
 from restore_node.tools.replay_test.timeline import timeline
 
@@ -30,31 +37,33 @@ FACTS = {
     'ros_distro': 'jazzy',
     'rmw_implementation': 'rmw_fastrtps_cpp',
 }
-RESTORED = Settled(0, Fate.RESTORED, 'restored', 10.0)
-PASSED = Settled(0, Fate.PASSED_THROUGH, 'gate', 2.0)
-DROPPED = Settled(0, Fate.DROPPED, 'superseded', None)
+RESTORED = JournalEntry(0, Outcome.RESTORED, 'restored', 10.0)
+PASSED = JournalEntry(0, Outcome.PASSED_THROUGH, 'gate', 2.0)
+DROPPED = JournalEntry(0, Outcome.DROPPED, 'superseded', None)
 
 
-def settled(*kinds: Settled) -> list[Settled]:
+def journal(*kinds: JournalEntry) -> list[JournalEntry]:
     """One after the other, with stamps 0, 1, 2, ..."""
-    return [Settled(stamp, kind.fate, kind.reason, kind.latency_ms) for stamp, kind in enumerate(kinds)]
+    return [
+        JournalEntry(stamp, kind.outcome, kind.reason, kind.latency_ms) for stamp, kind in enumerate(kinds)
+    ]
 
 
-def replay(entries: list[Settled], played: int | None = None, **summary: int) -> Replay:
+def replay(entries: list[JournalEntry], played: int | None = None, **summary: int) -> Replay:
     """A replay whose books agree, but for the given changes of the summary."""
-    counts = {fate.value: sum(entry.fate is fate for entry in entries) for fate in Fate}
-    account = {'received': len(entries), **counts, 'in_flight': 0, **summary}
+    outcomes = {outcome.value: sum(entry.outcome is outcome for entry in entries) for outcome in Outcome}
+    counts = {'received': len(entries), **outcomes, 'in_flight': 0, **summary}
     stamps = list(range(len(entries) if played is None else played))
-    return Replay(stamps, 0.1 * (len(stamps) - 1), entries, account, FACTS)
+    return Replay(stamps, 0.1 * (len(stamps) - 1), entries, counts, FACTS)
 
 
 def published(found: Replay) -> list[int | None]:
-    return [entry.stamp_ns for entry in found.settled if entry.fate is not Fate.DROPPED]
+    return [entry.stamp_ns for entry in found.journal if entry.outcome is not Outcome.DROPPED]
 
 
 def test_every_frame_is_in_one_place():
-    entries = settled(RESTORED, RESTORED, DROPPED, PASSED, RESTORED, DROPPED)
-    entries[1] = Settled(1, Fate.RESTORED, 'restored', 20.0)
+    entries = journal(RESTORED, RESTORED, DROPPED, PASSED, RESTORED, DROPPED)
+    entries[1] = JournalEntry(1, Outcome.RESTORED, 'restored', 20.0)
     found = replay(entries, played=8)
     report = make_report(found, published(found), {}, image_size=(640, 360))
     assert report['problems'] == []
@@ -77,21 +86,21 @@ def test_every_frame_is_in_one_place():
 @pytest.mark.parametrize(
     ('found', 'recorded', 'problem'),
     [
-        (replay(settled(RESTORED, RESTORED), received=3), [0, 1], 'received 3 frames and settled 2'),
-        (replay(settled(RESTORED, RESTORED), in_flight=1), [0, 1], '1 frames were still in flight'),
-        (replay(settled(RESTORED, DROPPED), restored=2), [0], 'summary has 2 frames restored, the journal 1'),
+        (replay(journal(RESTORED, RESTORED), received=3), [0, 1], 'received 3 frames, its journal has 2'),
+        (replay(journal(RESTORED, RESTORED), in_flight=1), [0, 1], '1 frames were still in flight'),
+        (replay(journal(RESTORED, DROPPED), restored=2), [0], 'summary has 2 frames restored, the journal 1'),
         (
-            replay([*settled(RESTORED), RESTORED], played=2),
+            replay([*journal(RESTORED), RESTORED], played=2),
             [0, 0],
-            'settled twice or never played: 1 frames (stamps 0)',
+            'counted twice or never played: 1 frames (stamps 0)',
         ),
         (
-            replay(settled(RESTORED, RESTORED), played=1),
+            replay(journal(RESTORED, RESTORED), played=1),
             [0, 1],
-            'settled twice or never played: 1 frames (stamps 1)',
+            'counted twice or never played: 1 frames (stamps 1)',
         ),
-        (replay(settled(RESTORED, DROPPED)), [0, 1], 'recorded but not in the journal: 1 frames (stamps 1)'),
-        (replay(settled(DROPPED, DROPPED)), [], 'nothing that the node published was recorded'),
+        (replay(journal(RESTORED, DROPPED)), [0, 1], 'recorded but not in the journal: 1 frames (stamps 1)'),
+        (replay(journal(DROPPED, DROPPED)), [], 'nothing that the node published was recorded'),
     ],
 )
 def test_wrong_books_are_named(found, recorded, problem):
@@ -100,19 +109,19 @@ def test_wrong_books_are_named(found, recorded, problem):
 
 
 def test_a_malformed_frame_without_a_stamp_adds_up():
-    entries = [*settled(RESTORED), Settled(None, Fate.DROPPED, 'malformed', None)]
+    entries = [*journal(RESTORED), JournalEntry(None, Outcome.DROPPED, 'malformed', None)]
     found = Replay([0, None], 0.1, entries, replay(entries).summary, FACTS)
     assert make_report(found, [0], {})['problems'] == []
 
 
 def test_what_the_recorder_missed_is_counted_apart():
-    report = make_report(replay(settled(RESTORED, RESTORED, PASSED)), [0, 2], {})
+    report = make_report(replay(journal(RESTORED, RESTORED, PASSED)), [0, 2], {})
     assert report['frames_lost_in_recording'] == 1
     assert report['problems'] == []
 
 
 def test_means_are_over_the_same_frames_in_total_and_by_segment():
-    entries = settled(RESTORED, DROPPED, RESTORED, PASSED)
+    entries = journal(RESTORED, DROPPED, RESTORED, PASSED)
     scores = {
         0: BeforeAfter(20.0, 24.0, 0.5, 0.7),
         2: BeforeAfter(22.0, 23.0, 0.6, 0.8),
@@ -144,7 +153,7 @@ def test_means_are_over_the_same_frames_in_total_and_by_segment():
 
 @pytest.mark.parametrize('after', [20.0, 19.0])
 def test_restored_must_be_better_than_degraded(after):
-    (line,) = make_report(replay(settled(RESTORED)), [0], {0: BeforeAfter(20.0, after, 0.5, 0.9)})['problems']
+    (line,) = make_report(replay(journal(RESTORED)), [0], {0: BeforeAfter(20.0, after, 0.5, 0.9)})['problems']
     assert 'not better' in line
 
 
@@ -154,17 +163,23 @@ def write_records(folder: Path, journal: list[object], player: object) -> None:
 
 
 def test_records_are_read_back(tmp_path):
-    line = {'topic': '/c/image_raw', 'stamp_ns': 5, 'fate': 'dropped', 'reason': 'stale', 'latency_ms': None}
+    line = {
+        'topic': '/c/image_raw',
+        'stamp_ns': 5,
+        'outcome': 'dropped',
+        'reason': 'stale',
+        'latency_ms': None,
+    }
     player = {'frames_played': 1, 'stamps_ns': [5], 'duration_s': 0.0, 'topic': '/c/image_raw'}
     write_records(tmp_path, [line, {'summary': {'received': 1}, **FACTS}], player)
     found = read_replay(tmp_path)
-    assert found.settled == [Settled(5, Fate.DROPPED, 'stale', None)]
+    assert found.journal == [JournalEntry(5, Outcome.DROPPED, 'stale', None)]
     assert (found.played_ns, found.summary, found.facts) == ([5], {'received': 1}, FACTS)
 
     write_records(tmp_path, [line], player)
     with pytest.raises(ReplayError, match='no summary'):
         read_replay(tmp_path)
-    write_records(tmp_path, [line | {'fate': 'eaten'}, {'summary': {}, **FACTS}], player)
+    write_records(tmp_path, [line | {'outcome': 'eaten'}, {'summary': {}, **FACTS}], player)
     with pytest.raises(ReplayError, match='eaten'):
         read_replay(tmp_path)
     (tmp_path / 'player.json').unlink()
@@ -197,7 +212,7 @@ def test_the_restored_topic_is_beside_the_input():
 
 
 def test_shown_frames_flatter_nobody():
-    entries = settled(RESTORED, RESTORED, RESTORED, DROPPED, PASSED)
+    entries = journal(RESTORED, RESTORED, RESTORED, DROPPED, PASSED)
     scores = {
         stamp: BeforeAfter(20.0, 20.0 + gain, 0.5, 0.5)
         for stamp, gain in ((0, 1.0), (1, 9.0), (2, 3.0), (4, 0.0))
@@ -218,7 +233,7 @@ def test_the_detail_is_where_the_error_is():
 def test_the_page_needs_nothing_else(with_truth):
     score = BeforeAfter(20.0, 24.0, 0.5, 0.7) if with_truth else None
     example = Example('<b>', 0, picture(90), picture(120), picture(130) if with_truth else None, score)
-    found = replay(settled(RESTORED, DROPPED), played=3)
+    found = replay(journal(RESTORED, DROPPED), played=3)
     scores = {0: score} if score else {}
     known = drive((Segment('<b>', (0, 1, 2)),))
     report = {'source': known.source, **make_report(found, [0], scores, known.segments, (60, 40))}

@@ -1,4 +1,4 @@
-"""One camera's way through the node: every frame is settled once, in order, whatever the backend does."""
+"""One camera's way through the node: every frame has one outcome, in order, whatever the backend does."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from restore_node.backends.base import Candidate
 from restore_node.common.errors import BackendError
 from restore_node.messages import codec
 from restore_node.messages.frame import Header
-from restore_node.runtime.counters import FrameLedger, Settlement
+from restore_node.runtime.counters import FrameCounters, FrameRecord
 from restore_node.runtime.stream import CameraStream
 from restore_node.runtime.supervisor import Supervisor
 
@@ -64,14 +64,14 @@ class World:
         self.entered = {number: threading.Event() for number in script}
         self.may_return = {number: threading.Event() for number in script}
         self.clock = FakeClock()
-        self.settled: list[Settlement] = []
+        self.records: list[FrameRecord] = []
         self.published: list[int] = []
         self.publishing = threading.Condition()
         self.fault: Exception | None = None
         self.settings = SimpleNamespace(
             output_encoding='', max_age_ms=0.0, gate_threshold=0.0, bypass=False, on_failure='passthrough'
         )
-        self.ledger = FrameLedger(self.settled.append)
+        self.counters = FrameCounters(self.records.append)
         candidate = Candidate('scripted', lambda _: ScriptedBackend(self))  # type: ignore[arg-type, return-value]
         self.supervisor = Supervisor([candidate], RETRY_S, clock=self.clock)
         self.supervisor.start('model')
@@ -80,7 +80,7 @@ class World:
             False,
             self,
             self.supervisor,
-            self.ledger,
+            self.counters,
             settings=lambda: self.settings,
             now_ns=lambda: 0,
             hang_timeout_s=hang_timeout_s,
@@ -105,12 +105,12 @@ class World:
         pixels = np.full((2, 2, 3), number, np.uint8)
         self.stream.receive(image_message(pixels, 'rgb8', header=Header(number, 0, 'camera')))
 
-    def fates(self) -> dict[int, tuple[str, str]]:
-        return {one.stamp_ns // 10**9: (one.fate.value, one.reason.value) for one in self.settled}
+    def outcomes(self) -> dict[int, tuple[str, str]]:
+        return {one.stamp_ns // 10**9: (one.outcome.value, one.reason.value) for one in self.records}
 
     def wait_for(self, number: int) -> tuple[str, str]:
-        wait_until(lambda: number in self.fates(), lambda: (number, self.fates()))
-        return self.fates()[number]
+        wait_until(lambda: number in self.outcomes(), lambda: (number, self.outcomes()))
+        return self.outcomes()[number]
 
     def wait_for_backend(self) -> None:
         def is_back() -> bool:
@@ -124,9 +124,9 @@ class World:
             event.set()
         self.stream.stop()
         assert self.supervisor.close(LONG)
-        account = self.ledger.account()
-        assert account.in_flight == 0
-        assert account.received == len(self.settled)
+        counts = self.counters.counts()
+        assert counts.in_flight == 0
+        assert counts.received == len(self.records)
 
 
 @pytest.fixture
@@ -185,7 +185,7 @@ def test_a_restored_frame_is_published_with_its_header(world: Callable[..., Worl
 
 
 @pytest.mark.parametrize(
-    ('behaviour', 'on_failure', 'fate'),
+    ('behaviour', 'on_failure', 'outcome'),
     [
         ('fail', 'passthrough', ('passed_through', 'failure')),
         ('fail', 'drop', ('dropped', 'failure')),
@@ -193,12 +193,12 @@ def test_a_restored_frame_is_published_with_its_header(world: Callable[..., Worl
     ],
 )
 def test_a_failure_costs_a_frame_and_not_the_stream(
-    world: Callable[..., World], behaviour: str, on_failure: str, fate: tuple[str, str]
+    world: Callable[..., World], behaviour: str, on_failure: str, outcome: tuple[str, str]
 ) -> None:
     one = world(behaviour, 'restore')
     one.settings.on_failure = on_failure
     one.send(1)
-    assert one.wait_for(1) == fate
+    assert one.wait_for(1) == outcome
     one.wait_for_backend()
     one.send(2)
     assert one.wait_for(2) == ('restored', 'restored')
@@ -229,13 +229,13 @@ def test_stopping_does_not_wait_for_a_hang(world: Callable[..., World], hang_tim
     one.send(1)  # another, which waits
     stopper = threading.Thread(target=lambda: one.stream.stop(patience_s=3.0), daemon=True)
     stopper.start()
-    wait_until(lambda: len(one.settled) == 1)
-    assert one.fates()[1] == ('dropped', 'inactive')
+    wait_until(lambda: len(one.records) == 1)
+    assert one.outcomes()[1] == ('dropped', 'inactive')
     one.clock.advance(3.0)
     stopper.join(LONG)
     assert not stopper.is_alive()
-    assert one.fates()[1] == ('passed_through', 'deadline')
-    assert one.ledger.account().in_flight == 0
+    assert one.outcomes()[1] == ('passed_through', 'deadline')
+    assert one.counters.counts().in_flight == 0
     assert not one.supervisor.close(patience_s=0.0)  # the backend is still held
 
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from restore_node.common.metrics import CONVENTIONS, PSNR_CAP_DB, BeforeAfter
 from restore_node.common.timing import percentiles
-from restore_node.runtime.counters import Fate
-from restore_node.tools.replay_test.records import Replay, Segment, Settled
+from restore_node.runtime.counters import Outcome
+from restore_node.tools.replay_test.records import JournalEntry, Replay, Segment
 
 
 def make_report(
@@ -33,21 +33,21 @@ def make_report(
     Returns:
         The keys of contract 6, and `problems`: one line for each thing that is wrong, empty when all is well.
     """
-    fates = Counter(entry.fate for entry in replay.settled)
-    played, received = len(replay.played_ns), len(replay.settled)
-    published = received - fates[Fate.DROPPED]
-    latencies = [entry.latency_ms for entry in replay.settled if entry.latency_ms is not None]
+    outcomes = Counter(entry.outcome for entry in replay.journal)
+    played, received = len(replay.played_ns), len(replay.journal)
+    published = received - outcomes[Outcome.DROPPED]
+    latencies = [entry.latency_ms for entry in replay.journal if entry.latency_ms is not None]
     report: dict[str, Any] = {
         'frames_played': played,
         'frames_lost_in_transport': played - received,
         'frames_in': received,
-        'frames_restored': fates[Fate.RESTORED],
-        'frames_passed_through': fates[Fate.PASSED_THROUGH],
-        'frames_dropped': fates[Fate.DROPPED],
+        'frames_restored': outcomes[Outcome.RESTORED],
+        'frames_passed_through': outcomes[Outcome.PASSED_THROUGH],
+        'frames_dropped': outcomes[Outcome.DROPPED],
         'frames_lost_in_recording': published - len(recorded_ns),
-        'fates': replay.summary,
+        'counts': replay.summary,
         **mean_scores(scores.values()),
-        'segments': [_segment(segment, replay.settled, scores) for segment in segments],
+        'segments': [_segment(segment, replay.journal, scores) for segment in segments],
         'latency_ms': percentiles(latencies, digits=2) or dict.fromkeys(('p50', 'p95', 'p99')),
         'fps_in': _rate(received, replay),
         'fps_out': _rate(published, replay),
@@ -65,22 +65,22 @@ def make_report(
 
 def unaccounted(replay: Replay, recorded_ns: Sequence[int | None]) -> list[str]:
     """Compare the books of player, node and recorder; one line for each contradiction."""
-    settled, summary = replay.settled, replay.summary
+    journal, summary = replay.journal, replay.summary
     problems = []
-    never_played = Counter(entry.stamp_ns for entry in settled) - Counter(replay.played_ns)
+    never_played = Counter(entry.stamp_ns for entry in journal) - Counter(replay.played_ns)
     if never_played:
-        problems.append(f'settled twice or never played: {_stamps(never_played)}')
-    if summary.get('received') != len(settled):
-        problems.append(f'the node received {summary.get("received")} frames and settled {len(settled)}')
+        problems.append(f'counted twice or never played: {_stamps(never_played)}')
+    if summary.get('received') != len(journal):
+        problems.append(f'the node received {summary.get("received")} frames, its journal has {len(journal)}')
     if summary.get('in_flight'):
         problems.append(f'{summary["in_flight"]} frames were still in flight when the node ended')
-    for fate in Fate:
-        counted = sum(entry.fate is fate for entry in settled)
-        if summary.get(fate.value) != counted:
+    for outcome in Outcome:
+        counted = sum(entry.outcome is outcome for entry in journal)
+        if summary.get(outcome.value) != counted:
             problems.append(
-                f'the summary has {summary.get(fate.value)} frames {fate.value}, the journal {counted}'
+                f'the summary has {summary.get(outcome.value)} frames {outcome.value}, the journal {counted}'
             )
-    published = Counter(entry.stamp_ns for entry in settled if entry.fate is not Fate.DROPPED)
+    published = Counter(entry.stamp_ns for entry in journal if entry.outcome is not Outcome.DROPPED)
     if unknown := Counter(recorded_ns) - published:
         problems.append(f'recorded but not in the journal: {_stamps(unknown)}')
     return problems
@@ -98,17 +98,17 @@ def mean_scores(scores: Iterable[BeforeAfter]) -> dict[str, float | None]:
 
 
 def _segment(
-    segment: Segment, settled: Sequence[Settled], scores: Mapping[int, BeforeAfter]
+    segment: Segment, journal: Sequence[JournalEntry], scores: Mapping[int, BeforeAfter]
 ) -> dict[str, Any]:
     stamps = set(segment.stamps_ns)
-    fates = Counter(entry.fate for entry in settled if entry.stamp_ns in stamps)
+    outcomes = Counter(entry.outcome for entry in journal if entry.stamp_ns in stamps)
     return {
         'name': segment.name,
         'frames': len(segment.stamps_ns),
-        'restored': fates[Fate.RESTORED],
-        'passed_through': fates[Fate.PASSED_THROUGH],
-        'dropped': fates[Fate.DROPPED],
-        'lost_in_transport': len(segment.stamps_ns) - fates.total(),
+        'restored': outcomes[Outcome.RESTORED],
+        'passed_through': outcomes[Outcome.PASSED_THROUGH],
+        'dropped': outcomes[Outcome.DROPPED],
+        'lost_in_transport': len(segment.stamps_ns) - outcomes.total(),
         **mean_scores(score for stamp, score in scores.items() if stamp in stamps),
     }
 

@@ -55,7 +55,7 @@ def replay_and_report(drive: Drive, output: Path, model: str, rate: float) -> di
         drive,
         output / 'restored',
         drive.restored_topic,
-        choose_examples(drive, replay.settled, recorded, scores),
+        choose_examples(drive, replay.journal, recorded, scores),
         scores,
     )
     size = examples[0].restored.shape[1::-1] if examples else None
@@ -103,10 +103,12 @@ def show(report: dict[str, Any], page_file: Path, console: Console) -> None:
     for title in ('', 'frames', 'restored', 'passed', 'dropped', 'lost', 'PSNR dB', 'SSIM'):
         table.add_column(title, justify='left' if not title else 'right')
     for segment in report['segments']:
-        fates = ('frames', 'restored', 'passed_through', 'dropped', 'lost_in_transport')
-        table.add_row(segment['name'], *(str(segment[key]) for key in fates), *_scores(segment))
-    fates = ('played', 'restored', 'passed_through', 'dropped', 'lost_in_transport')
-    table.add_row('total', *(str(report[f'frames_{key}']) for key in fates), *_scores(report), style='bold')
+        outcomes = ('frames', 'restored', 'passed_through', 'dropped', 'lost_in_transport')
+        table.add_row(segment['name'], *(str(segment[key]) for key in outcomes), *_scores(segment))
+    outcomes = ('played', 'restored', 'passed_through', 'dropped', 'lost_in_transport')
+    table.add_row(
+        'total', *(str(report[f'frames_{key}']) for key in outcomes), *_scores(report), style='bold'
+    )
     console.print(table)
     latency = ', '.join(f'{name} {value or 0:.0f}' for name, value in report['latency_ms'].items())
     rates = f'{report["fps_out"] or 0:.1f} of {report["fps_in"] or 0:.1f} frames/s'

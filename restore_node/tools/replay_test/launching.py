@@ -33,7 +33,7 @@ def run_replay(
         output: folder for `restored/`, `journal.jsonl`, `player.json` and `replay.log`.
         model: name or file of the model; empty: the node's default.
         rate: bag seconds per wall second.
-        on_progress: told the number of frames that have found their fate, a few times a second.
+        on_progress: told the number of frames that have found their outcome, a few times a second.
 
     Raises:
         ReplayError: no ROS 2 is sourced, or the launch failed or hung.

@@ -9,18 +9,18 @@ from typing import Any
 
 from restore_node.common.errors import InputError, ReplayError
 from restore_node.messages.bag import BagReader
-from restore_node.runtime.counters import Fate
+from restore_node.runtime.counters import Outcome
 
-#: What the journal's last line says beside the account.
+#: What the journal's last line says beside the counts.
 FACTS = ('backend', 'provider', 'model', 'ros_distro', 'rmw_implementation')
 
 
 @dataclass(frozen=True)
-class Settled:
+class JournalEntry:
     """One line of the journal: a frame the node received, and what became of it."""
 
     stamp_ns: int | None
-    fate: Fate
+    outcome: Outcome
     reason: str
     latency_ms: float | None
 
@@ -32,14 +32,14 @@ class Replay:
     Attributes:
         played_ns: stamps the player sent, in order; None for a message too short to have one.
         duration_s: from the first frame sent to the last, wall seconds.
-        settled: the journal's frames, in order of settling.
-        summary: the node's own account (contract 2).
+        journal: the journal's frames, in the order of its lines.
+        summary: the node's own counts (contract 2).
         facts: backend, provider, model, ros_distro, rmw_implementation.
     """
 
     played_ns: list[int | None]
     duration_s: float
-    settled: list[Settled]
+    journal: list[JournalEntry]
     summary: dict[str, Any]
     facts: dict[str, str]
 
@@ -92,8 +92,8 @@ def read_replay(folder: Path) -> Replay:
     try:
         entries = [json.loads(line) for line in lines]
         summaries = [entry for entry in entries if 'summary' in entry]
-        settled = [
-            Settled(entry['stamp_ns'], Fate(entry['fate']), entry['reason'], entry['latency_ms'])
+        journal = [
+            JournalEntry(entry['stamp_ns'], Outcome(entry['outcome']), entry['reason'], entry['latency_ms'])
             for entry in entries
             if 'summary' not in entry
         ]
@@ -103,7 +103,7 @@ def read_replay(folder: Path) -> Replay:
                 fix='the node did not end properly: see replay.log beside it',
             )
         facts = {key: str(summaries[-1][key]) for key in FACTS}
-        return Replay(played['stamps_ns'], played['duration_s'], settled, summaries[-1]['summary'], facts)
+        return Replay(played['stamps_ns'], played['duration_s'], journal, summaries[-1]['summary'], facts)
     except (KeyError, TypeError, ValueError) as error:
         raise ReplayError(
             f'the records in {folder} are damaged', seen=repr(error), fix='run the replay again'

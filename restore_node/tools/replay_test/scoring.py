@@ -14,8 +14,8 @@ from restore_node.common.metrics import BeforeAfter, compare_with_truth
 from restore_node.messages.bag import BagReader
 from restore_node.messages.cdr import COMPRESSED_IMAGE_TYPE, read_stamp_ns
 from restore_node.messages.codec import decode, decode_compressed, to_rgb
-from restore_node.runtime.counters import Fate
-from restore_node.tools.replay_test.records import Drive, Settled
+from restore_node.runtime.counters import Outcome
+from restore_node.tools.replay_test.records import Drive, JournalEntry
 
 #: Pictures of a drive whose segments are not known.
 EVENLY_SPACED = 4
@@ -86,7 +86,7 @@ def score_frames(drive: Drive, restored_bag: Path, restored_topic: str) -> Itera
 
 def choose_examples(
     drive: Drive,
-    settled: Sequence[Settled],
+    journal: Sequence[JournalEntry],
     recorded_ns: Collection[int | None],
     scores: Mapping[int, BeforeAfter],
 ) -> dict[int, str]:
@@ -96,7 +96,9 @@ def choose_examples(
         Names by stamp, in the order of the drive. Without segments, evenly spaced frames named by their time.
     """
     shown = [
-        entry.stamp_ns for entry in settled if entry.fate is Fate.RESTORED and entry.stamp_ns in recorded_ns
+        entry.stamp_ns
+        for entry in journal
+        if entry.outcome is Outcome.RESTORED and entry.stamp_ns in recorded_ns
     ]
     usable = sorted(stamp for stamp in shown or recorded_ns if stamp is not None)
     chosen: dict[int, str] = {}

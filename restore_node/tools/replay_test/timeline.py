@@ -1,4 +1,4 @@
-"""What happened to every frame over the time of the drive: latency, fate and PSNR, as one drawing."""
+"""What happened to every frame over the time of the drive: latency, outcome and PSNR, as one drawing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from restore_node.common.metrics import BeforeAfter
-from restore_node.runtime.counters import Fate
+from restore_node.runtime.counters import Outcome
 from restore_node.tools.replay_test.records import Drive, Replay
 
 INK, FAINT, BAND = '#1c2430', '#8a94a0', '#f2f4f6'
@@ -34,11 +34,11 @@ STYLE: dict[Any, Any] = {
 }
 WIDTH_IN = 10.4
 LABEL_AT = (-0.04, 0.5)
-HEIGHTS_IN = {'latency': 2.2, 'fate': 1.1, 'psnr': 2.2}
+HEIGHTS_IN = {'latency': 2.2, 'outcome': 1.1, 'psnr': 2.2}
 
 
 def timeline(drive: Drive, replay: Replay, scores: Mapping[int, BeforeAfter]) -> bytes:
-    """Draw latency and fate of every frame and, where the truth is known, PSNR; returns an SVG."""
+    """Draw latency and outcome of every frame and, where the truth is known, PSNR; returns an SVG."""
     start_ns = min((stamp for stamp in replay.played_ns if stamp is not None), default=0)
     names = [name for name in HEIGHTS_IN if name != 'psnr' or scores]
     heights = [HEIGHTS_IN[name] for name in names]
@@ -48,7 +48,7 @@ def timeline(drive: Drive, replay: Replay, scores: Mapping[int, BeforeAfter]) ->
         panels = dict(zip(names, axes, strict=True))
         _draw_segments(panels, drive, start_ns)
         _draw_latency(panels['latency'], replay, start_ns)
-        _draw_fates(panels['fate'], replay, start_ns)
+        _draw_outcomes(panels['outcome'], replay, start_ns)
         if scores:
             _draw_psnr(panels['psnr'], scores, start_ns)
         panels[names[-1]].set_xlabel('time of the drive, s')
@@ -74,25 +74,25 @@ def _draw_segments(panels: Mapping[str, Axes], drive: Drive, start_ns: int) -> N
 
 
 def _draw_latency(axes: Axes, replay: Replay, start_ns: int) -> None:
-    for fate in (Fate.RESTORED, Fate.PASSED_THROUGH):
+    for outcome in (Outcome.RESTORED, Outcome.PASSED_THROUGH):
         points = [
             ((entry.stamp_ns - start_ns) / 1e9, entry.latency_ms)
-            for entry in replay.settled
-            if entry.fate is fate and entry.stamp_ns is not None and entry.latency_ms is not None
+            for entry in replay.journal
+            if entry.outcome is outcome and entry.stamp_ns is not None and entry.latency_ms is not None
         ]
         if points:
-            axes.plot(*zip(*points, strict=True), '.', markersize=5, color=COLOURS[_name(fate)])
+            axes.plot(*zip(*points, strict=True), '.', markersize=5, color=COLOURS[_name(outcome)])
     axes.set_ylim(bottom=0)
     axes.set_ylabel('latency, ms')
     axes.yaxis.set_label_coords(*LABEL_AT)
 
 
-def _draw_fates(axes: Axes, replay: Replay, start_ns: int) -> None:
-    """A row for each fate, a stroke for each frame."""
+def _draw_outcomes(axes: Axes, replay: Replay, start_ns: int) -> None:
+    """A row for each outcome, a stroke for each frame."""
     stamps: dict[str, list[int | None]] = {name: [] for name in COLOURS}
-    for entry in replay.settled:
-        stamps[_name(entry.fate)].append(entry.stamp_ns)
-    lost = Counter(replay.played_ns) - Counter(entry.stamp_ns for entry in replay.settled)
+    for entry in replay.journal:
+        stamps[_name(entry.outcome)].append(entry.stamp_ns)
+    lost = Counter(replay.played_ns) - Counter(entry.stamp_ns for entry in replay.journal)
     stamps[LOST] = list(lost.elements())
     rows = list(reversed(stamps.items()))
     for row, (name, found) in enumerate(rows):
@@ -118,5 +118,5 @@ def _draw_psnr(axes: Axes, scores: Mapping[int, BeforeAfter], start_ns: int) -> 
     axes.legend(frameon=False, ncols=2, loc='upper right', handletextpad=0.1)
 
 
-def _name(fate: Fate) -> str:
-    return fate.value.replace('_', ' ')
+def _name(outcome: Outcome) -> str:
+    return outcome.value.replace('_', ' ')
