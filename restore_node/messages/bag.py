@@ -7,15 +7,14 @@ package needs: topics as plain values, errors that a user can act on, bags that 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from rosbags.interfaces import (
     Connection,
-    ConnectionExtRosbag2,
     Qos,
     QosDurability,
     QosHistory,
@@ -24,52 +23,16 @@ from rosbags.interfaces import (
     QosTime,
 )
 from rosbags.rosbag2 import Reader, StoragePlugin, Writer
-from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_typestore
+from rosbags.typesys import Stores, get_typestore
 
 from restore_node.common.atomic import Unfinished
 from restore_node.common.errors import BagError
-from restore_node.messages.cdr import COMPRESSED_IMAGE_TYPE, IMAGE_TYPE
-
-IMAGE_TYPES = (IMAGE_TYPE, COMPRESSED_IMAGE_TYPE)
+from restore_node.messages.bag_topics import IMAGE_TYPES, Message, Topic, topics_of, type_hash_of
 
 METADATA_VERSION: Literal[8] = 8  # the newest that rosbag2 of both Humble and Jazzy reads
-UNKNOWN_TYPE_HASH = 'RIHS01_' + '0' * 64
+STORAGES = ('mcap', 'sqlite3')
+_STORAGE = re.compile(r'^\s*storage_identifier:[ \t]*["\']?([^"\'\s]*)', re.MULTILINE)
 FOREVER = QosTime(9223372036, 854775807)  # how rosbag2 writes an infinite duration
-
-
-class Message(NamedTuple):
-    """One recorded message: `time_ns` is the bag's log time, `data` the CDR serialisation with its header."""
-
-    topic: str
-    type: str
-    time_ns: int
-    data: bytes
-
-
-@dataclass(frozen=True)
-class Topic:
-    """A topic of a bag.
-
-    Attributes:
-        name: resolved topic name, such as `/camera/image_raw`.
-        type: message type, such as `sensor_msgs/msg/Image`.
-        count: messages in the bag (ignored when writing).
-        qos: profiles its publishers offered, in rosbags' terms; `qos()` makes one.
-        definition: the text of the message definition as the bag carries it; empty means: look the type up.
-        type_hash: REP-2016 hash of the type; empty means: work it out.
-    """
-
-    name: str
-    type: str
-    count: int = 0
-    qos: tuple[Qos, ...] = ()
-    definition: str = ''
-    type_hash: str = ''
-
-    @property
-    def is_image(self) -> bool:
-        """Whether its messages are raw or compressed images."""
-        return self.type in IMAGE_TYPES
 
 
 def qos(
@@ -89,11 +52,33 @@ def qos(
     )
 
 
+def _files_in(folder: Path) -> str:
+    names = sorted(path.name for path in folder.iterdir() if path.name != 'metadata.yaml')
+    return ', '.join(names[:5]) + (f' and {len(names) - 5} more' if len(names) > 5 else '') or 'no other file'
+
+
+def _storage_of(folder: Path) -> str:
+    """The storage that the files in a folder seem to be of."""
+    return 'sqlite3' if any(folder.glob('*.db3*')) else 'mcap'
+
+
+def _no_metadata(folder: Path) -> BagError:
+    if any(folder.glob('*.mcap*')) or any(folder.glob('*.db3*')):
+        reindex = f'`ros2 bag reindex -s {_storage_of(folder)} {folder}`'
+        fix = f'repair an interrupted recording with {reindex}, or name the file itself'
+    else:
+        fix = "name the bag's own folder, the one with its metadata.yaml"
+    return BagError(
+        f'{folder} is not a rosbag2 bag', seen=f'no metadata.yaml, but {_files_in(folder)}', fix=fix
+    )
+
+
 class BagReader:
     """A bag opened for reading: a rosbag2 folder (sqlite3 or mcap, compressed or not), or one .mcap or .db3.
 
     Attributes:
-        topics: every topic, in the bag's order, those without messages included.
+        topics: every topic, in the bag's order, those without messages included; each with as many messages
+            as metadata.yaml promises.
         start_ns: log time of the first message; 0 in an empty bag.
         duration_ns: from there to the last message; 0 in an empty bag.
 
@@ -106,18 +91,20 @@ class BagReader:
         if not self.path.exists():
             raise BagError(f'no bag at {self.path}', fix='check the path; a bag is a folder or an .mcap file')
         if self.path.is_dir() and not (self.path / 'metadata.yaml').is_file():
-            raise BagError(
-                f'{self.path} is not a rosbag2 bag',
-                seen='a folder without metadata.yaml',
-                fix="name the bag's own folder, or repair an interrupted recording with `ros2 bag reindex`",
-            )
+            raise _no_metadata(self.path)
         # A damaged file makes rosbags and the libraries under it raise almost anything, asserts included.
         try:
             self._reader = Reader(self.path)
             self._reader.open()
         except Exception as err:
             raise self._unreadable(err) from err
-        self.topics = _topics_of(self._reader.connections)
+        # What the files hold counts; metadata.yaml is a promise, which an edit or an interruption can break.
+        storages = getattr(self._reader.storage, 'storages', [self._reader.storage])
+        self._recorded = [connection for storage in storages for connection in storage.connections]
+        promised = list(self._reader.connections)
+        named = {(connection.topic, connection.msgtype) for connection in promised}
+        unnamed = [found for found in self._recorded if (found.topic, found.msgtype) not in named]
+        self.topics = topics_of([*promised, *unnamed])
         has_messages = self._reader.message_count > 0
         self.start_ns = self._reader.start_time if has_messages else 0
         # rosbags counts one nanosecond past the last message.
@@ -137,10 +124,12 @@ class BagReader:
         usable = [topic for topic in self.topics if topic.is_image and topic.count]
         known = ', '.join(topic.name for topic in usable) or 'none'
         if not usable and not names:
+            topics = ', '.join(f'{topic.name} ({topic.type}) {topic.count}x' for topic in self.topics)
             raise BagError(
                 f'{self.path} has no images',
-                seen=', '.join(f'{topic.name} ({topic.type})' for topic in self.topics) or 'an empty bag',
+                seen=topics if self.message_count else f'an empty bag, with {topics or "no topics"}',
                 wanted=' or '.join(IMAGE_TYPES),
+                fix='record it anew, with the camera running and in the list of topics',
             )
         by_name = {topic.name: topic for topic in self.topics}
         for name in names:
@@ -166,7 +155,7 @@ class BagReader:
         Raises:
             BagError: the bag turns out to be damaged.
         """
-        wanted = [found for found in self._reader.connections if not names or found.topic in names]
+        wanted = [found for found in self._recorded if not names or found.topic in names]
         if not wanted:
             return
         iterator = iter(self._reader.messages(wanted, start=start_ns))
@@ -193,6 +182,16 @@ class BagReader:
         self.close()
 
     def _unreadable(self, err: Exception) -> BagError:
+        metadata = self.path / 'metadata.yaml'
+        storage = _STORAGE.search(metadata.read_text(errors='replace')) if metadata.is_file() else None
+        if storage and storage[1] not in STORAGES:
+            reindex = f'`ros2 bag reindex -s {_storage_of(self.path)} {self.path}`'
+            return BagError(
+                f'{metadata} names no storage that is read here',
+                seen=f'storage_identifier {storage[1]!r}, beside {_files_in(self.path)}',
+                wanted=' or '.join(STORAGES),
+                fix=f'write there what the files are, or {reindex}',
+            )
         return BagError(
             f'cannot read the bag {self.path}',
             seen=f'{type(err).__name__}: {err}' if str(err) else type(err).__name__,
@@ -233,7 +232,7 @@ class BagWriter:
             topic.name,
             topic.type,
             msgdef=definition,
-            rihs01=type_hash or _type_hash(topic.type, definition),
+            rihs01=type_hash or type_hash_of(topic.type, definition),
             offered_qos_profiles=topic.qos,
         )
 
@@ -277,34 +276,3 @@ class BagWriter:
 
     def _unwritable(self, err: OSError) -> BagError:
         return BagError(f'cannot write the bag {self.path}', seen=err, fix='check permissions and free space')
-
-
-def _topics_of(connections: Sequence[Connection]) -> tuple[Topic, ...]:
-    """Merge the connections of a bag into topics: several publishers of one topic may each have their own."""
-    topics: dict[tuple[str, str], Topic] = {}
-    for connection in connections:
-        extension = connection.ext
-        offered = tuple(extension.offered_qos_profiles) if isinstance(extension, ConnectionExtRosbag2) else ()
-        key = connection.topic, connection.msgtype
-        before = topics.get(key, Topic(*key))
-        topics[key] = Topic(
-            *key,
-            count=before.count + connection.msgcount,
-            qos=before.qos + offered,
-            definition=before.definition or connection.msgdef.data,
-            type_hash=before.type_hash or connection.digest,
-        )
-    return tuple(topics.values())
-
-
-def _type_hash(name: str, definition: str) -> str:
-    """Return the REP-2016 hash of a type by its definition, or zeros where that does not say enough."""
-    if not definition:
-        return UNKNOWN_TYPE_HASH
-    store = get_typestore(Stores.EMPTY)
-    try:
-        is_idl = definition.startswith('=' * 80 + '\nIDL: ')
-        store.register(get_types_from_idl(definition) if is_idl else get_types_from_msg(definition, name))
-        return store.hash_rihs01(name)
-    except Exception:  # a recorded definition may be anything; the hash is a courtesy to the reader
-        return UNKNOWN_TYPE_HASH

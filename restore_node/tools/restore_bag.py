@@ -2,11 +2,15 @@
 
 Everything else in the bag, and by default the original images too, is copied through byte for byte. OUT is an
 mcap bag and appears when it is complete.
+
+Exit code 1, naming the topic, when the bag held fewer messages of one than it promises (nothing is written
+then), or when no image of one could be read (they are copied).
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,15 +27,20 @@ from restore_node.tools.shared.cli import add_model_arguments, open_backend, run
 
 RESTORED_NAME = 'image_restored'
 COMPRESSED_SUFFIX = '/compressed'
+EXIT_RESULT_IS_BAD = 1
 
 
 @dataclass
-class Outcome:
-    """What became of the images: restored, or malformed and copied through."""
+class TopicOutcome:
+    """What became of one topic's images: restored, or copied through because they could not be read."""
 
     restored: int = 0
-    malformed: int = 0
+    unread: int = 0
     first_fault: str = ''
+
+
+class IncompleteBagError(BagError):
+    """The bag promises messages that it does not hold."""
 
 
 def restored_name(topic: str, suffix: str = '') -> str:
@@ -97,7 +106,7 @@ def _raw_twin(topic: Topic) -> str:
 
 def restore_bag(
     source: BagReader, out: Path, backend: Backend, outputs: dict[str, Topic], *, in_place: bool = False
-) -> Outcome:
+) -> dict[str, TopicOutcome]:
     """Write a bag with the restored images of some topics beside everything the source has.
 
     Args:
@@ -107,11 +116,16 @@ def restore_bag(
         outputs: see `choose_outputs`.
         in_place: leave the original out where it could be restored.
 
+    Returns:
+        What became of the images of each topic in `outputs`.
+
     Raises:
+        IncompleteBagError: fewer messages of a topic came than the source promises; nothing is left behind.
         BagError: the source is damaged, or the output exists or cannot be written; nothing is left behind.
         BackendError: the backend failed; nothing is left behind.
     """
-    outcome = Outcome()
+    outcomes = {name: TopicOutcome() for name in outputs}
+    left = {(topic.name, topic.type): topic.count for topic in source.topics}
     total = sum(topic.count for topic in source.topics if topic.name in outputs)
     with BagWriter(out) as bag, progress_bar() as bar:
         for topic in source.topics:
@@ -121,25 +135,42 @@ def restore_bag(
                 bag.add_topic(topic)
         task = bar.add_task('restoring', total=total)
         for message in source.messages():
+            left[message.topic, message.type] -= 1
             restored = None
             if message.topic in outputs:
-                restored = _restore(message, outputs[message.topic], backend, outcome)
+                restored = _restore(message, outputs[message.topic], backend, outcomes[message.topic])
                 bar.advance(task)
             if restored is None or not in_place:
                 bag.write(message)
             if restored is not None:
                 bag.write(restored)
-    return outcome
+        _check_complete(source, left)
+    return outcomes
 
 
-def _restore(message: Message, output: Topic, backend: Backend, outcome: Outcome) -> Message | None:
-    """Return the restored message; count, and return None, where the image is malformed."""
+def _check_complete(source: BagReader, left: dict[tuple[str, str], int]) -> None:
+    """Raise IncompleteBagError, naming topics, where messages are left that should have come."""
+    missing = [
+        f'{topic.count - left[topic.name, topic.type]} of {topic.count} messages of {topic.name}'
+        for topic in source.topics
+        if left[topic.name, topic.type] > 0
+    ]
+    if missing:
+        raise IncompleteBagError(
+            f'{source.path} holds less than its metadata promises',
+            seen=', '.join(missing),
+            fix=f'count anew with `ros2 bag reindex {source.path}`, then restore it; nothing was written',
+        )
+
+
+def _restore(message: Message, output: Topic, backend: Backend, outcome: TopicOutcome) -> Message | None:
+    """Return the restored message; count, and return None, where the image cannot be read."""
     decode = codec.decode if message.type == IMAGE_TYPE else codec.decode_compressed
     try:
         frame = decode(message.data)
     except EncodingError as err:
-        outcome.malformed += 1
-        outcome.first_fault = outcome.first_fault or f'{message.topic}: {err}'
+        outcome.unread += 1
+        outcome.first_fault = outcome.first_fault or str(err)
         return None
     outcome.restored += 1
     image = bytes(codec.encode(restore_frame(backend, frame).rgb, frame))
@@ -172,7 +203,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     run_command(lambda: _command(given))
 
 
-def _command(given: argparse.Namespace) -> None:
+def _command(given: argparse.Namespace) -> int:
     with BagReader(given.source) as source:
         images = source.images(given.topic)
         outputs = choose_outputs(
@@ -180,14 +211,27 @@ def _command(given: argparse.Namespace) -> None:
         )
         started = time.monotonic()
         with open_backend(given) as backend:
-            outcome = restore_bag(source, given.out, backend, outputs, in_place=given.replace)
+            try:
+                outcomes = restore_bag(source, given.out, backend, outputs, in_place=given.replace)
+            except IncompleteBagError as error:
+                print(f'error: {error}', file=sys.stderr)
+                return EXIT_RESULT_IS_BAD
             model = runs_on(backend)
     seconds = time.monotonic() - started
     for name, output in outputs.items():
         print(f'{name} -> {output.name}')
-    print(f'{given.out}: {outcome.restored} images restored in {seconds:.1f} s by {model}')
-    if outcome.malformed:
-        print(f'{outcome.malformed} malformed images copied through; the first: {outcome.first_fault}')
+    restored = sum(outcome.restored for outcome in outcomes.values())
+    print(f'{given.out}: {restored} images restored in {seconds:.1f} s by {model}')
+    for name, outcome in outcomes.items():
+        if outcome.unread:
+            print(
+                f'{name}: {outcome.unread} malformed or unread images copied through;'
+                f' the first: {outcome.first_fault}'
+            )
+    fruitless = [name for name, outcome in outcomes.items() if not outcome.restored]
+    if fruitless:
+        print(f'error: no image of {", ".join(fruitless)} was restored', file=sys.stderr)
+    return EXIT_RESULT_IS_BAD if fruitless else 0
 
 
 if __name__ == '__main__':

@@ -7,11 +7,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import yaml
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
@@ -194,7 +196,118 @@ def test_unreadable_bags(model, tmp_path, capsys, content):
 def test_an_empty_bag(model, tmp_path, capsys):
     write_bag(tmp_path / 'in', [])
     assert run(tmp_path / 'in', tmp_path / 'out', '--model', model) == 2
-    assert 'an empty bag' in capsys.readouterr().err
+    assert 'an empty bag, with no topics' in capsys.readouterr().err
+
+
+def edit_metadata(bag: Path, change: Callable[[dict], object]) -> None:
+    file = bag / 'metadata.yaml'
+    metadata = yaml.safe_load(file.read_text())
+    change(metadata['rosbag2_bagfile_information'])
+    file.write_text(yaml.safe_dump(metadata))
+
+
+def messages_in(bag: Path, *names: str) -> list[Message]:
+    with BagReader(bag) as opened:
+        return list(opened.messages(names))
+
+
+def offer_other_qos(information: dict) -> None:
+    for topic in information['topics_with_message_count']:
+        metadata = topic['topic_metadata']
+        edited = metadata['offered_qos_profiles'].replace('depth: 5', 'depth: 99')
+        assert edited != metadata['offered_qos_profiles']
+        metadata['offered_qos_profiles'] = edited
+
+
+def lose_qos(information: dict) -> None:
+    for topic in information['topics_with_message_count']:
+        topic['topic_metadata']['offered_qos_profiles'] = ''
+
+
+def forget_a_topic(information: dict) -> None:
+    del information['topics_with_message_count'][1]
+
+
+@pytest.mark.parametrize('storage', ['mcap', 'sqlite3'])
+@pytest.mark.parametrize('change', [offer_other_qos, lose_qos, forget_a_topic])
+def test_what_the_files_hold_counts_whatever_metadata_says(model, tmp_path, storage, change):
+    """An edited QoS text made rosbags match no message to its topic, and the output lacked it."""
+    plugin = StoragePlugin[storage.upper()]
+    with Writer(tmp_path / 'in', version=8, storage_plugin=plugin) as writer:
+        connections = {
+            name: writer.add_connection(name, kind, typestore=STORE, offered_qos_profiles=[qos(depth=5)])
+            for name, kind in (('/image', IMAGE_TYPE), ('/note', STRING))
+        }
+        for stamp in range(1, 6):
+            writer.write(connections['/image'], stamp, image(stamp))
+        writer.write(connections['/note'], 9, b'\x00\x01\x00\x00\x01\x00\x00\x00\x00')
+    before = messages_in(tmp_path / 'in')
+    edit_metadata(tmp_path / 'in', change)
+    assert run(tmp_path / 'in', tmp_path / 'out', '--model', model) == 0
+    assert messages_in(tmp_path / 'out', '/image', '/note') == before
+    assert len(messages_in(tmp_path / 'out', '/image_restored')) == 5
+
+
+def test_a_bag_that_holds_less_than_it_promises(bag, model, tmp_path, capsys):
+    def promise_more(information: dict) -> None:
+        (strange,) = (
+            topic
+            for topic in information['topics_with_message_count']
+            if topic['topic_metadata']['name'] == '/strange'
+        )
+        strange['message_count'] += 2
+
+    edit_metadata(bag, promise_more)
+    assert run(bag, tmp_path / 'out', '--model', model) == 1
+    error = capsys.readouterr().err
+    assert 'got 1 of 3 messages of /strange' in error
+    assert 'reindex' in error
+    assert {path.name for path in tmp_path.iterdir()} == {'in', 'models'}
+
+
+def test_a_bag_of_which_nothing_is_restored(model, tmp_path, capsys):
+    depth, data = cdr.new_image(Header(1, 7, 'lens'), 4, 4, '32FC1', 16)
+    data[:] = 0
+    messages = [Message('/depth/image', IMAGE_TYPE, 1, bytes(depth)), MESSAGES[0]]
+    write_bag(tmp_path / 'in', messages)
+    assert run(tmp_path / 'in', tmp_path / 'out', '--model', model) == 1
+    said = capsys.readouterr()
+    assert 'no image of /depth/image was restored' in said.err
+    assert "got '32FC1'" in said.out
+    assert messages_in(tmp_path / 'out', '/depth/image', '/front/image_raw') == messages
+
+
+def remove_metadata(bag: Path) -> None:
+    (bag / 'metadata.yaml').unlink()
+
+
+def empty_the_identifier(bag: Path) -> None:
+    edit_metadata(bag, lambda information: information.update(storage_identifier=''))
+
+
+def remove_everything(bag: Path) -> None:
+    for file in bag.iterdir():
+        file.unlink()
+
+
+@pytest.mark.parametrize(
+    ('damage', 'parts'),
+    [
+        (remove_metadata, ['no metadata.yaml, but in.mcap', 'ros2 bag reindex -s mcap']),
+        (remove_everything, ['no metadata.yaml, but no other file', "the bag's own folder"]),
+        (
+            empty_the_identifier,
+            ["storage_identifier '', beside in.mcap", 'mcap or sqlite3', 'reindex -s mcap'],
+        ),
+    ],
+)
+def test_a_broken_folder_says_what_is_there_and_what_to_do(bag, model, tmp_path, capsys, damage, parts):
+    damage(bag)
+    assert run(bag, tmp_path / 'out', '--model', model) == 2
+    error = capsys.readouterr().err
+    assert error.count('\n') == 1
+    for part in parts:
+        assert part in error
 
 
 def test_never_overwrites(bag, model, tmp_path, capsys):
