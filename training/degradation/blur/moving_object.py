@@ -17,6 +17,7 @@ from training.degradation.blur.trajectory import Trajectory, draw_trajectory, ho
 from training.degradation.smoothstep import smoothstep
 
 HARMONICS = (2, 3, 4, 5)
+_PLACES = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,17 +71,20 @@ def draw_object(
         roll_rad: rotation about its own centre over the exposure, in radians.
         zoom: relative change of its scale over the exposure.
     """
-    away = rng.uniform(0.0, 2.0 * np.pi)
-    distance = rng.uniform(2.0, 3.0) * radius_px
+    x, y = rng.uniform(0.0, width), rng.uniform(0.0, height)
+    # Cut from inside the image, where there is room, and of several places from the farthest.
+    room = [min(radius_px, side / 2.0) for side in (width, height)]
+    places = rng.uniform(room, (width - room[0], height - room[1]), size=(_PLACES, 2))
+    from_x, from_y = max(places.tolist(), key=lambda place: np.hypot(place[0] - x, place[1] - y))
     return MovingObject(
-        x=rng.uniform(0.0, width),
-        y=rng.uniform(0.0, height),
+        x=x,
+        y=y,
         radius_px=radius_px,
         stretch=rng.uniform(0.6, 1.6),
         ripples=tuple(rng.uniform(0.0, 0.4 / harmonic) for harmonic in HARMONICS),
         phases=tuple(rng.uniform(0.0, 2.0 * np.pi, size=len(HARMONICS)).tolist()),
         softness_px=softness_px,
-        texture_px=(round(distance * np.cos(away)), round(distance * np.sin(away))),
+        texture_px=(round(from_x - x), round(from_y - y)),
         trajectory=draw_trajectory(
             rng,
             extent_px=extent_px,
@@ -145,7 +149,10 @@ class MovingLayer:
         """Draw the thing over a sub-frame, in place."""
         if self._layer.size:
             moved = warp(self._layer, self._poses[index], border=cv2.BORDER_CONSTANT)
-            picture[self._box] = _over(picture[self._box], moved)
+            *light, share = cv2.split(moved)
+            behind = picture[self._box]
+            cv2.multiply(behind, cv2.merge([1.0 - share] * 3), dst=behind)
+            cv2.add(behind, cv2.merge(light), dst=behind)
 
 
 def _crossed(share: NDArray[np.float32], poses: NDArray[np.float64]) -> tuple[int, int, int, int]:
