@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -12,15 +14,42 @@ from restore_node.common.errors import InputError
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp')
 VIDEO_SUFFIXES = ('.mp4', '.avi', '.mkv', '.mov', '.m4v', '.webm', '.mpg', '.mpeg')
 
+_LEFT_BY_TOOLS = ('@eaDir', '__MACOSX')
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder of this name is hidden, or left by a tool beside the data.
+
+    Those are names with a leading dot (`.ipynb_checkpoints`, `._0001.png`), a Synology's thumbnails and what
+    a Mac puts into archives.
+    """
+    return name.startswith('.') or name in _LEFT_BY_TOOLS
+
 
 def is_image(path: Path) -> bool:
-    """Whether a file is an image, by its suffix; files hidden by a leading dot are not."""
-    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith('.')
+    """Whether a name is that of an image, by its suffix; hidden ones are not."""
+    return path.suffix.lower() in IMAGE_SUFFIXES and not is_hidden(path.name)
+
+
+def files_under(folder: Path) -> Iterator[Path]:
+    """All files under a folder, in no order, through linked folders too; nothing that is hidden.
+
+    A folder that is reached twice (a link back to where it lies) is entered once.
+    """
+    entered = set()
+    for place, folders, files in os.walk(folder, followlinks=True):
+        known = os.stat(place)
+        if (known.st_dev, known.st_ino) in entered:
+            folders.clear()
+            continue
+        entered.add((known.st_dev, known.st_ino))
+        folders[:] = sorted(name for name in folders if not is_hidden(name))
+        yield from (Path(place, name) for name in files if not is_hidden(name))
 
 
 def images_under(folder: Path) -> list[Path]:
-    """All image files under a folder, sorted, the same on every machine."""
-    return sorted(path for path in folder.rglob('*') if is_image(path) and path.is_file())
+    """All image files under a folder, see `files_under`, sorted, the same on every machine."""
+    return sorted(path for path in files_under(folder) if is_image(path) and path.is_file())
 
 
 def decode_rgb(data: bytes, name: str) -> np.ndarray:

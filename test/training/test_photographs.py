@@ -47,6 +47,10 @@ def test_folders_are_searched_and_read_as_rgb(photographs_folder):
 
 
 def test_a_tar_holds_the_same_photographs(photographs_folder, photographs_tar):
+    (photographs_folder / '__MACOSX').mkdir()
+    (photographs_folder / '__MACOSX' / 'a.png').write_bytes(b'resource fork')
+    with tarfile.open(photographs_tar, 'a') as tar:
+        tar.add(photographs_folder / '__MACOSX', arcname='./__MACOSX')
     in_folder, in_tar = find_photographs([str(photographs_folder)]), find_photographs([str(photographs_tar)])
     assert [photograph.name for photograph in in_tar] == [photograph.name for photograph in in_folder]
     for one, other in zip(in_folder, in_tar, strict=True):

@@ -29,8 +29,9 @@ def images(tmp_path):
         for shift in range(21):
             writer.write(picture[:, shift : shift + 560])
         writer.release()
-    (tmp_path / 'photos').mkdir()
-    cv2.imwrite(str(tmp_path / 'photos' / 'cat.png'), cv2.cvtColor(data.chelsea(), cv2.COLOR_RGB2BGR))
+    for folder in ('photos', 'real_rain'):
+        (tmp_path / folder).mkdir()
+        cv2.imwrite(str(tmp_path / folder / 'cat.png'), cv2.cvtColor(data.chelsea(), cv2.COLOR_RGB2BGR))
     return tmp_path
 
 

@@ -16,6 +16,7 @@ from restore_node.common.image_files import (
     VIDEO_SUFFIXES,
     decode_rgb,
     images_under,
+    is_hidden,
     is_image,
     read_rgb,
 )
@@ -153,13 +154,18 @@ def _under(root: Path, frame_stride: int) -> Sequence[Photograph]:
     )
 
 
+def _is_hidden(name: str) -> bool:
+    """Whether a tar's member lies in a hidden folder; `./` before its name is none."""
+    return any(is_hidden(part) for part in Path(name).parts[:-1])
+
+
 def _in_tar(path: Path) -> list[TarPhotograph]:
     try:
         with tarfile.open(path, 'r:') as tar:
             return [
                 TarPhotograph(path, member.name, member.offset_data, member.size)
                 for member in tar
-                if member.isfile() and is_image(Path(member.name))
+                if member.isfile() and is_image(Path(member.name)) and not _is_hidden(member.name)
             ]
     except (OSError, tarfile.TarError) as error:
         raise ConfigError(

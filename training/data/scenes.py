@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restore_node.common.atomic import replacing
+from restore_node.common.image_files import files_under
 from training.data.layouts.named_pairs import NamedPair
 
 LIKENESS = 0.95
@@ -79,7 +80,7 @@ def _look(image: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def _key(pairs: Sequence[NamedPair], root: Path) -> str:
-    files = sorted(path for path in root.rglob('*') if path.is_file())
+    files = sorted(path for path in files_under(root) if path.is_file())
     stats = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
     stated = json.dumps([LIKENESS, _SIDE, [pair.name for pair in pairs], stats])
     return hashlib.sha256(stated.encode()).hexdigest()[:32]

@@ -49,7 +49,7 @@ def find_rain800(root: Path, config: PairsConfig, split: str) -> Sequence[NamedP
         if repacked := _repacked(folder):
             return repacked
         if folder.is_dir():
-            files = sorted(path for path in folder.iterdir() if is_image(path))
+            files = sorted(path for path in folder.iterdir() if is_image(path) and path.is_file())
             if files:
                 pairs = [HalvesPair(path.stem, path) for path in files]
                 _check_halves(pairs, folder)
