@@ -15,8 +15,8 @@ from restore_node.messages.frame import Header
 from training.config.data import DataConfig, PhotographsConfig, SourceConfig
 from training.data.patch_source import PatchSource
 from training.data.photographs import find_photographs, hold_out
+from training.degradation.blur.ranges import MotionRanges
 from training.degradation.ranges import DegradationConfig, SensorRanges
-from training.degradation.real_motion import MotionRanges
 
 GREYS = [20 * index for index in range(12)]
 

@@ -11,10 +11,7 @@ data = pytest.importorskip('skimage.data', reason='scikit-image, whose photograp
 from restore_node.common.metrics import psnr
 from training.degradation.blur.exposure import blur, integrate, warp
 from training.degradation.blur.optical_flow import Interval, carry
-from training.degradation.blur.sharpness import softness
-from training.degradation.blur.trajectory import Trajectory
-from training.degradation.linear_light import to_display, to_linear
-from training.degradation.real_motion import (
+from training.degradation.blur.real_motion import (
     BadMotionError,
     Clip,
     MotionDraw,
@@ -22,6 +19,9 @@ from training.degradation.real_motion import (
     draw_motion,
     expose,
 )
+from training.degradation.blur.sharpness import softness
+from training.degradation.blur.trajectory import Trajectory
+from training.degradation.linear_light import to_display, to_linear
 from training.degradation.tone_curve import ToneCurve
 
 MARGIN = 24

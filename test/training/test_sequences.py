@@ -11,8 +11,8 @@ from training.config.data import DataConfig, SequencesConfig, SourceConfig
 from training.data.patch_source import PatchSource
 from training.data.photographs import CameraFrame
 from training.data.sequences import find_sequences
+from training.degradation.blur.ranges import MotionRanges
 from training.degradation.ranges import DegradationConfig
-from training.degradation.real_motion import MotionRanges
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from training.data.patches import make_patch, plan_patch, read_frames
 from training.data.photographs import Photograph, set_of
 from training.data.pool import PATCHES_PER_READ, PatchPool
 from training.data.samples import Pair, crop_pair
+from training.degradation.blur.real_motion import BadMotionError
 from training.degradation.degrade import DegradationConfig, draw_kind
-from training.degradation.real_motion import BadMotionError
 
 _PLACES = 200
 """So many places in a row that show no usable motion are no accident."""

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from training.data.cutting import Cuts
 from training.data.photographs import CameraFrame, Photograph
 from training.data.samples import Pair
+from training.degradation.blur.real_motion import BadMotionError, Clip, MotionDraw, draw_motion
 from training.degradation.degrade import KINDS, DegradationConfig, degrade, draw, truth
-from training.degradation.real_motion import BadMotionError, Clip, MotionDraw, draw_motion
 
 MARGIN_PX = 32
 """Cut off after degrading: what moves in over the border of a patch is not what a real camera would see."""

@@ -16,8 +16,8 @@ from training.data.patches import make_patch, plan_patch, read_frames
 from training.data.photographs import Photograph, find_photographs
 from training.data.samples import Pair, padded
 from training.data.spread import spread
+from training.degradation.blur.real_motion import BadMotionError
 from training.degradation.ranges import DegradationConfig
-from training.degradation.real_motion import BadMotionError
 
 FRAME_PX = (640, 360)
 """Width and height of photographs where a set does not state its size."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from training.degradation.blur.ranges import BlurRanges
+from training.degradation.blur.ranges import BlurRanges, MotionRanges
 from training.degradation.bounds import (
     Positive,
     Ranges,
@@ -12,7 +12,6 @@ from training.degradation.bounds import (
 )
 from training.degradation.lens.ranges import LensRanges
 from training.degradation.rain.ranges import RainRanges, TaperedRanges
-from training.degradation.real_motion import MotionRanges
 from training.degradation.sensor import SensorRanges
 
 KINDS: dict[str, frozenset[str]] = {

@@ -1,8 +1,18 @@
-"""What motion blur of photographs is drawn from. Pixels are those of a frame of the `reference_height`."""
+"""What motion blur is drawn from. Of photographs, pixels are those of a frame of the `reference_height`."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from training.degradation.bounds import Counts, NotNegative, Positive, PositiveShares, Ranges, Share, Shares
+from training.degradation.bounds import (
+    Counts,
+    NotNegative,
+    Positive,
+    PositiveShares,
+    Ranges,
+    Share,
+    Shares,
+    Within,
+)
 
 
 @dataclass(frozen=True)
@@ -64,3 +74,37 @@ class BlurRanges(Ranges):
     highlight_share: Share = 0.4
     highlights: Positive = (1.2, 8.0)
     objects: MovingObjectRanges = MovingObjectRanges()
+
+
+@dataclass(frozen=True)
+class MotionRanges(Ranges):
+    """Blur from the motion between consecutive frames, in their own pixels.
+
+    `exposure`, `shake_px` and `highlights` are drawn log-uniformly.
+
+    Attributes:
+        exposure: how long the shutter is open, in times between two frames.
+        most_px: exposures in which the fastest pixels would move farther are shortened.
+        shake_share: share of the exposures in which the camera shakes as well, 0..1.
+        shake_px: length of the path of that, in pixels.
+        anxiety, roll_rad: of it, see `draw_shake`.
+        display_share: share of the exposures that average pixel values, 0..1.
+        camera_share: share of those that average light by a curve of their own, 0..1; the rest go by the
+            usual gamma of 2.2.
+        gamma, contrast: of such curves, see `ToneCurve`.
+        highlight_share: share of the exposures in which white is raised, 0..1.
+        highlights: how bright lamps are, see `white_of`.
+    """
+
+    exposure: Annotated[tuple[float, float], Within(above=0.0, highest=4.0)] = (0.3, 4.0)
+    most_px: Annotated[float, Within(above=0.0)] = 48.0
+    shake_share: Share = 0.4
+    shake_px: Positive = (1.5, 20.0)
+    anxiety: Shares = (0.05, 0.8)
+    roll_rad: NotNegative = (0.0, 0.02)
+    display_share: Share = 0.25
+    camera_share: Share = 0.35
+    gamma: Positive = (1.8, 2.6)
+    contrast: Shares = (0.0, 0.6)
+    highlight_share: Share = 0.5
+    highlights: Positive = (1.2, 8.0)

@@ -10,7 +10,6 @@ a curve of its own. All three are drawn. Rain, drops and the sensor come after.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Annotated
 
 import cv2
 import numpy as np
@@ -18,10 +17,11 @@ from numpy.typing import NDArray
 
 from training.degradation.blur.exposure import integrate
 from training.degradation.blur.optical_flow import Interval
+from training.degradation.blur.ranges import MotionRanges
 from training.degradation.blur.shake import draw_shake
 from training.degradation.blur.sharpness import softness
 from training.degradation.blur.trajectory import Trajectory, homographies, resample
-from training.degradation.bounds import NotNegative, Positive, Ranges, Share, Shares, Within, log_uniform
+from training.degradation.bounds import log_uniform
 from training.degradation.highlights import raised, white_of
 from training.degradation.tone_curve import USUAL, ToneCurve
 
@@ -39,38 +39,6 @@ _SOFTEST = 0.34
 
 class BadMotionError(ValueError):
     """These frames make no exposure with a sharp truth; others of the same sequence may."""
-
-
-@dataclass(frozen=True)
-class MotionRanges(Ranges):
-    """Blur from real motion. `exposure`, `shake_px` and `highlights` are drawn log-uniformly.
-
-    Attributes:
-        exposure: how long the shutter is open, in times between two frames.
-        most_px: exposures in which the fastest pixels would move farther are shortened.
-        shake_share: share of the exposures in which the camera shakes as well, 0..1.
-        shake_px: length of the path of that, in pixels.
-        anxiety, roll_rad: of it, see `draw_shake`.
-        display_share: share of the exposures that average pixel values, 0..1.
-        camera_share: share of those that average light by a curve of their own, 0..1; the rest go by the
-            usual gamma of 2.2.
-        gamma, contrast: of such curves, see `ToneCurve`.
-        highlight_share: share of the exposures in which white is raised, 0..1.
-        highlights: how bright lamps are, see `white_of`.
-    """
-
-    exposure: Annotated[tuple[float, float], Within(above=0.0, highest=6.0)] = (0.3, 4.0)
-    most_px: Annotated[float, Within(above=0.0)] = 48.0
-    shake_share: Share = 0.4
-    shake_px: Positive = (1.5, 20.0)
-    anxiety: Shares = (0.05, 0.8)
-    roll_rad: NotNegative = (0.0, 0.02)
-    display_share: Share = 0.25
-    camera_share: Share = 0.35
-    gamma: Positive = (1.8, 2.6)
-    contrast: Shares = (0.0, 0.6)
-    highlight_share: Share = 0.5
-    highlights: Positive = (1.2, 8.0)
 
 
 @dataclass(frozen=True, eq=False)
