@@ -23,6 +23,7 @@ from restore_node.backends.fallback import FallbackOptions, fallback_chain
 from restore_node.common.errors import ConfigError, EngineMissingError, RestoreError
 from restore_node.engine.build_process import BuildProcess, build_arguments
 from restore_node.model import load_model
+from restore_node.ros.cv_bridge_fallback import read_with_cv_bridge
 from restore_node.ros.diagnostics import Diagnostics, Level, judge
 from restore_node.ros.logs import route_logs
 from restore_node.ros.output import Output
@@ -117,6 +118,7 @@ class RestoreNode(LifecycleNode):
             settings=lambda: self.settings,
             now_ns=lambda: self.get_clock().now().nanoseconds,
             hang_timeout_s=self.settings.hang_timeout_s,
+            read_otherwise=read_with_cv_bridge,
         )
         result = super().on_activate(state)
         self._stream.start()

@@ -31,6 +31,7 @@ class Reason(str, Enum):
     BYPASS = 'bypass'
     FAILURE = 'failure'
     DEADLINE = 'deadline'
+    ENCODING = 'encoding'
     SUPERSEDED = 'superseded'
     STALE = 'stale'
     MALFORMED = 'malformed'
@@ -41,9 +42,19 @@ class Reason(str, Enum):
 #: The reasons that each outcome can have.
 REASONS: dict[Outcome, frozenset[Reason]] = {
     Outcome.RESTORED: frozenset({Reason.RESTORED}),
-    Outcome.PASSED_THROUGH: frozenset({Reason.GATE, Reason.FAILURE, Reason.DEADLINE, Reason.BYPASS}),
+    Outcome.PASSED_THROUGH: frozenset(
+        {Reason.GATE, Reason.FAILURE, Reason.DEADLINE, Reason.BYPASS, Reason.ENCODING}
+    ),
     Outcome.DROPPED: frozenset(
-        {Reason.SUPERSEDED, Reason.STALE, Reason.MALFORMED, Reason.UNWATCHED, Reason.FAILURE, Reason.INACTIVE}
+        {
+            Reason.SUPERSEDED,
+            Reason.STALE,
+            Reason.MALFORMED,
+            Reason.UNWATCHED,
+            Reason.FAILURE,
+            Reason.ENCODING,
+            Reason.INACTIVE,
+        }
     ),
 }
 
@@ -141,13 +152,9 @@ class FrameCounters:
             reasons: Counter[str] = Counter()
             for (outcome, reason), count in self._counts.items():
                 outcomes[outcome] += count
-                # `failure` is the one reason that two outcomes share.
-                name = (
-                    'failure_dropped'
-                    if (outcome, reason) == (Outcome.DROPPED, Reason.FAILURE)
-                    else reason.value
-                )
-                reasons[name] += count
+                # `failure` and `encoding` are reasons of two outcomes.
+                shared = outcome is Outcome.DROPPED and reason in REASONS[Outcome.PASSED_THROUGH]
+                reasons[reason.value + '_dropped' * shared] += count
             return FrameCounts(
                 received=self._received,
                 restored=outcomes[Outcome.RESTORED],

@@ -13,9 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from restore_node.common.errors import EncodingError, EngineMissingError
+from restore_node.common.errors import EncodingError, EngineMissingError, UnreadableEncodingError
 from restore_node.messages import codec
-from restore_node.messages.cdr import read_stamp_ns
+from restore_node.messages.cdr import read_image, read_stamp_ns
 from restore_node.messages.frame import Frame, Header
 from restore_node.runtime.counters import FrameCounters, Outcome, PendingFrame, Reason
 from restore_node.runtime.mailbox import Mailbox
@@ -54,8 +54,8 @@ class Output(Protocol):
 class _Job:
     """A frame on its way.
 
-    `memory` is its worker's, for the message out; `frame` is known once it is decoded, `handle` once the
-    backend has it.
+    `memory` is its worker's, for the message out; `frame` is known once it is decoded, and whether its pixels
+    are the message's own; `handle` once the backend has it.
     """
 
     pending: PendingFrame
@@ -63,6 +63,7 @@ class _Job:
     settings: Settings
     memory: bytearray | None = None
     frame: Frame | None = None
+    is_message: bool = True
     handle: Handle | None = None
 
 
@@ -79,6 +80,7 @@ class CameraStream:
         now_ns: the node's clock, which may be simulated.
         hang_timeout_s: how long the backend may take for one frame, seconds; 0 waits for ever.
         clock: the time that `hang_timeout_s` runs by.
+        read_otherwise: tried for raw images in an encoding that `codec` does not read; None where it cannot.
     """
 
     def __init__(
@@ -92,11 +94,12 @@ class CameraStream:
         now_ns: Callable[[], int],
         hang_timeout_s: float,
         clock: Clock = CLOCK,
+        read_otherwise: Callable[[bytes], Frame | None] = lambda _: None,
     ) -> None:
         self._topic, self._output, self._supervisor, self._counters = topic, output, supervisor, counters
         self._settings, self._now_ns, self._clock = settings, now_ns, clock
         self._hang_timeout_s = hang_timeout_s
-        self._decode = codec.decode_compressed if compressed else codec.decode
+        self._is_compressed, self._read_otherwise = compressed, read_otherwise
         self._mailbox: Mailbox[_Job] = Mailbox()
         self._watchdog: Watchdog[_Job] = Watchdog(hang_timeout_s, self._take_over, clock)
         self._worker: threading.Thread | None = None
@@ -148,7 +151,12 @@ class CameraStream:
         if self._is_stale(job):
             self._drop(job, Reason.STALE)
             return True
-        job.frame = self._decode(job.message)
+        try:
+            job.frame = self._read(job)
+        except UnreadableEncodingError as error:
+            self._complain(str(error))
+            self._forward(job)
+            return True
         self._watchdog.begin(job)
         try:
             result = self._restore(job, job.frame)
@@ -161,12 +169,36 @@ class CameraStream:
         self._publish(job, job.frame, *result)
         return True
 
+    def _read(self, job: _Job) -> Frame:
+        if self._is_compressed:
+            job.is_message = False
+            return codec.decode_compressed(job.message)
+        try:
+            return codec.decode(job.message)
+        except UnreadableEncodingError:
+            frame = self._read_otherwise(job.message)
+            if frame is None:
+                raise
+            job.is_message = False
+            return frame
+
+    def _forward(self, job: _Job) -> None:
+        """Publish an image that nobody here can read, byte for byte: the detector may be able to."""
+        # A compressed one is a message of another type than that of the topic.
+        if self._is_compressed or job.settings.on_failure == 'drop':
+            self._drop(job, Reason.ENCODING)
+            return
+        image = read_image(job.message)
+        self._output.publish(job.message, image.header, image.height, image.width)
+        self._counters.finish(job.pending, Outcome.PASSED_THROUGH, Reason.ENCODING)
+
     def _take_over(self, job: _Job) -> None:
         """The backend hangs: leave it and its thread, let the frame through, go on with a new worker."""
         reason = f'the backend did not answer within {self._hang_timeout_s:g} s'
         if handle := job.handle:
             self._supervisor.abandon(handle, reason)
         self._complain(reason)
+        job.memory = None  # the one that hangs may still write to it
         try:
             assert job.frame
             self._publish(job, job.frame, None, Outcome.PASSED_THROUGH, Reason.DEADLINE)
@@ -181,7 +213,7 @@ class CameraStream:
     ) -> None:
         """Publish what the outcome asks for, then count the frame."""
         if outcome is Outcome.PASSED_THROUGH:
-            image = self._original(frame, job.message, job.settings.output_encoding)
+            image = self._original(frame, job)
         if image is not None:
             self._output.publish(image, frame.header, frame.height, frame.width)
         self._counters.finish(job.pending, outcome, reason)
@@ -206,12 +238,13 @@ class CameraStream:
         outcome = Outcome.DROPPED if settings.on_failure == 'drop' else Outcome.PASSED_THROUGH
         return None, outcome, Reason.FAILURE
 
-    def _original(self, frame: Frame, message: bytes, encoding: str) -> bytes | bytearray:
+    def _original(self, frame: Frame, job: _Job) -> bytes | bytearray:
         """The frame as it came, in the encoding that restored ones have, so that a stream never mixes two."""
-        wanted = encoding or codec.output_encoding(frame)
-        if wanted == frame.encoding and self._decode is codec.decode:
-            return message
-        return codec.convert(frame, wanted)
+        wanted = job.settings.output_encoding or codec.output_encoding(frame)
+        if wanted == frame.encoding and job.is_message:
+            return job.message
+        job.memory = codec.convert(frame, wanted, into=job.memory)
+        return job.memory
 
     def _is_stale(self, job: _Job) -> bool:
         stamp_ns, max_age_ms = job.pending.stamp_ns, job.settings.max_age_ms

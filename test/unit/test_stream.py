@@ -16,7 +16,7 @@ from waiting import LONG, wait_until
 from restore_node.backends.base import Candidate
 from restore_node.common.errors import BackendError
 from restore_node.messages import codec
-from restore_node.messages.frame import Header
+from restore_node.messages.frame import Frame, Header
 from restore_node.runtime.counters import FrameCounters, FrameRecord
 from restore_node.runtime.stream import CameraStream
 from restore_node.runtime.supervisor import Supervisor
@@ -59,7 +59,9 @@ class ScriptedBackend:
 class World:
     """A stream, and all that it works with."""
 
-    def __init__(self, script: dict[int, str], hang_timeout_s: float = HANG_TIMEOUT_S) -> None:
+    def __init__(
+        self, script: dict[int, str], hang_timeout_s: float = HANG_TIMEOUT_S, **options: Any
+    ) -> None:
         self.script = script
         self.entered = {number: threading.Event() for number in script}
         self.may_return = {number: threading.Event() for number in script}
@@ -68,6 +70,8 @@ class World:
         self.published: list[int] = []
         self.publishing = threading.Condition()
         self.fault: Exception | None = None
+        self.keep: Callable[[bytes], object] = lambda _: None
+        self.look: Callable[[Any], object] = lambda _: None
         self.settings = SimpleNamespace(
             output_encoding='', max_age_ms=0.0, gate_threshold=0.0, bypass=False, on_failure='passthrough'
         )
@@ -85,6 +89,7 @@ class World:
             now_ns=lambda: 0,
             hang_timeout_s=hang_timeout_s,
             clock=self.clock,
+            **options,
         )
         self.stream.start()
 
@@ -95,6 +100,8 @@ class World:
         """A large frame takes a moment to publish: long enough for another to overtake it, if one could."""
         if self.fault:
             raise self.fault
+        self.keep(bytes(image))
+        self.look(image)
         with self.publishing:
             if self.script[header.sec] == 'hang':
                 self.publishing.wait_for(lambda: any(sec > header.sec for sec in self.published), 0.01)
@@ -260,3 +267,67 @@ def test_the_frame_is_the_original_when_it_passes_through(world: Callable[..., W
     one.send(1)
     assert one.wait_for(1) == ('passed_through', 'bypass')
     np.testing.assert_array_equal(codec.decode(images[0]).pixels, 1)
+
+
+def depth_message(number: int, encoding: str = '32FC1') -> bytes:
+    return image_message(np.full((2, 2, 4), number, np.uint8), encoding, header=Header(number, 0, 'camera'))
+
+
+def test_an_image_that_nobody_reads_is_forwarded_byte_for_byte(world: Callable[..., World]) -> None:
+    made = world('work', 'work')
+    messages: list[bytes] = []
+    made.keep = messages.append
+    made.stream.receive(depth_message(1))
+    assert made.wait_for(1) == ('passed_through', 'encoding')
+    made.send(2)
+    assert made.wait_for(2) == ('restored', 'restored')
+    assert messages[0] == depth_message(1)
+    assert made.stream.last_malformed == ''
+
+
+def test_on_failure_drop_drops_what_nobody_reads(world: Callable[..., World]) -> None:
+    made = world('work')
+    made.settings.on_failure = 'drop'
+    made.stream.receive(depth_message(1))
+    assert made.wait_for(1) == ('dropped', 'encoding')
+    assert made.counters.counts().reasons == {'encoding_dropped': 1}
+
+
+def test_a_malformed_image_in_an_unread_encoding_is_dropped(world: Callable[..., World]) -> None:
+    made = world('work')
+    made.stream.receive(depth_message(1)[:-4])
+    assert made.wait_for(1) == ('dropped', 'malformed')
+
+
+@pytest.mark.parametrize('bypass', [False, True])
+def test_what_is_read_otherwise_goes_out_in_one_encoding(world: Callable[..., World], bypass: bool) -> None:
+    """Restored or passed through, a stream never mixes two encodings."""
+    frame = Frame(np.full((2, 2, 3), 1, np.uint8), 'rgb8', Header(1, 0, ''))
+    made = world('work', read_otherwise=lambda _: frame)
+    made.settings.bypass = bypass
+    messages: list[bytes] = []
+    made.keep = messages.append
+    made.stream.receive(depth_message(1, 'new_encoding'))
+    assert made.wait_for(1)[0] == ('passed_through' if bypass else 'restored')
+    assert codec.decode(messages[0]).encoding == 'rgb8'
+
+
+def test_messages_out_use_the_same_memory_again(world: Callable[..., World]) -> None:
+    made = world('work', 'work', 'work')
+    places: list[int] = []
+    made.keep = lambda _: None
+    made.look = lambda image: places.append(id(image))
+    for number in (1, 2, 3):
+        made.send(number)
+        assert made.wait_for(number) == ('restored', 'restored')
+    assert len(set(places)) == 1
+
+
+def test_two_streams_never_share_memory(world: Callable[..., World]) -> None:
+    places: list[int] = []
+    images: list[Any] = []  # kept, so that no address is used twice
+    for made in (world('work'), world('work')):
+        made.look = lambda image: (places.append(id(image)), images.append(image))
+        made.send(1)
+        assert made.wait_for(1) == ('restored', 'restored')
+    assert len(set(places)) == 2
