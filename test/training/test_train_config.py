@@ -85,7 +85,7 @@ def test_all_faults_are_named_at_once():
         ('degradation.reference_height=0', 'want 1 or more'),
         ('degradation.blur.curvature=[0, 1.1]', 'want 0 to 1'),
         ('degradation.blur.anxiety=[0, 2]', 'want 0 to 1'),
-        ('degradation.motion.exposure=[0.5, 9]', 'want above 0 to 6'),
+        ('degradation.motion.exposure=[0.5, 9]', 'want above 0 to 4'),
         ('degradation.blur.roll_rad=[-0.1, 0.1]', 'want 0 or more'),
         ('degradation.blur.zoom=[-0.1, 0.1]', 'want 0 to 1'),
         ('degradation.lens.beads.opacity=[0, 2]', 'want 0 to 1'),
