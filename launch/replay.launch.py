@@ -64,7 +64,7 @@ def _replay(context: LaunchContext) -> list:
     if given['model']:
         parameters['model'] = given['model']
     if given['topic'].endswith('/compressed'):
-        parameters['transport'] = 'compressed'
+        parameters['image_transport'] = 'compressed'
     node = Node(
         package='restore_node',
         executable='restore_node',

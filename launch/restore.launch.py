@@ -12,7 +12,7 @@ ARGUMENTS = {
     'namespace': ('', 'Namespace of the node.'),
     'name': ('restore_node', 'Name of the node.'),
     'model': ('', 'Model name or path of a .onnx file; empty takes what params_file says.'),
-    'transport': ('', 'raw or compressed; empty takes what params_file says.'),
+    'image_transport': ('', 'raw or compressed; empty takes what params_file says.'),
     'autostart': (
         '',
         'false leaves the transitions to a lifecycle manager; empty takes what params_file says.',
@@ -30,7 +30,7 @@ def _node(context):
     if not restored:
         restored = image.rsplit('/', 1)[0] + '/image_restored' if '/' in image else 'image_restored'
     parameters = [given['params_file'], {'use_sim_time': given['use_sim_time'].lower() == 'true'}]
-    parameters += [{name: given[name]} for name in ('model', 'transport') if given[name]]
+    parameters += [{name: given[name]} for name in ('model', 'image_transport') if given[name]]
     if given['autostart']:
         parameters.append({'autostart': given['autostart'].lower() == 'true'})
     return [

@@ -90,7 +90,7 @@ class RestoreNode(LifecycleNode):
             chain = fallback_chain(self._fallback_options())
         except RestoreError as error:
             return self._fail(str(error))
-        self._supervisor = Supervisor(chain, self.settings.retry_s, self._start_build)
+        self._supervisor = Supervisor(chain, self.settings.retry, self._start_build)
         try:
             self._supervisor.start(self.settings.model, self._is_stopping)
         except RestoreError as error:
@@ -106,7 +106,7 @@ class RestoreNode(LifecycleNode):
         """Subscribe and start to restore."""
         assert self._supervisor
         assert self._output
-        compressed = self.settings.transport == 'compressed'
+        compressed = self.settings.image_transport == 'compressed'
         topic = self.resolve_topic_name(IMAGE_IN)
         image_topic = f'{topic}/compressed' if compressed else topic
         self._stream = CameraStream(
@@ -117,7 +117,7 @@ class RestoreNode(LifecycleNode):
             self.counters,
             settings=lambda: self.settings,
             now_ns=lambda: self.get_clock().now().nanoseconds,
-            hang_timeout_s=self.settings.hang_timeout_s,
+            hang_timeout_s=self.settings.hang_timeout,
             read_otherwise=read_with_cv_bridge,
         )
         result = super().on_activate(state)

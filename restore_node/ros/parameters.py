@@ -26,14 +26,14 @@ class restore_parameters:
         backend = "auto"
         device = "auto"
         threads = 0
-        transport = "raw"
+        image_transport = "raw"
         output_encoding = ""
-        max_age_ms = 500.0
+        max_age = 0.5
         gate_threshold = 8.1
         bypass = False
         on_failure = "passthrough"
-        retry_s = 5.0
-        hang_timeout_s = 10.0
+        retry = 5.0
+        hang_timeout = 10.0
         autostart = True
         journal = ""
         class __Engine:
@@ -172,11 +172,11 @@ class restore_parameters:
                     updated_params.engine.zero_copy = param.value
                     self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
 
-                if param.name == self.prefix_ + "transport":
+                if param.name == self.prefix_ + "image_transport":
                     validation_result = ParameterValidators.one_of(param, ["raw", "compressed"])
                     if validation_result:
                         return SetParametersResult(successful=False, reason=validation_result)
-                    updated_params.transport = param.value
+                    updated_params.image_transport = param.value
                     self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
 
                 if param.name == self.prefix_ + "output_encoding":
@@ -186,11 +186,11 @@ class restore_parameters:
                     updated_params.output_encoding = param.value
                     self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
 
-                if param.name == self.prefix_ + "max_age_ms":
-                    validation_result = ParameterValidators.bounds(param, 0.0, 600000.0)
+                if param.name == self.prefix_ + "max_age":
+                    validation_result = ParameterValidators.bounds(param, 0.0, 600.0)
                     if validation_result:
                         return SetParametersResult(successful=False, reason=validation_result)
-                    updated_params.max_age_ms = param.value
+                    updated_params.max_age = param.value
                     self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
 
                 if param.name == self.prefix_ + "gate_threshold":
@@ -211,18 +211,18 @@ class restore_parameters:
                     updated_params.on_failure = param.value
                     self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
 
-                if param.name == self.prefix_ + "retry_s":
+                if param.name == self.prefix_ + "retry":
                     validation_result = ParameterValidators.bounds(param, 0.1, 3600.0)
                     if validation_result:
                         return SetParametersResult(successful=False, reason=validation_result)
-                    updated_params.retry_s = param.value
+                    updated_params.retry = param.value
                     self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
 
-                if param.name == self.prefix_ + "hang_timeout_s":
+                if param.name == self.prefix_ + "hang_timeout":
                     validation_result = ParameterValidators.bounds(param, 0.0, 3600.0)
                     if validation_result:
                         return SetParametersResult(successful=False, reason=validation_result)
-                    updated_params.hang_timeout_s = param.value
+                    updated_params.hang_timeout = param.value
                     self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
 
                 if param.name == self.prefix_ + "autostart":
@@ -304,23 +304,23 @@ class restore_parameters:
                 parameter = updated_params.engine.zero_copy
                 self.node_.declare_parameter(self.prefix_ + "engine.zero_copy", parameter, descriptor)
 
-            if not self.node_.has_parameter(self.prefix_ + "transport"):
+            if not self.node_.has_parameter(self.prefix_ + "image_transport"):
                 descriptor = ParameterDescriptor(description=r"raw subscribes image_raw; compressed subscribes image_raw/compressed (jpeg, png). Restored images are raw.", read_only = True)
-                parameter = updated_params.transport
-                self.node_.declare_parameter(self.prefix_ + "transport", parameter, descriptor)
+                parameter = updated_params.image_transport
+                self.node_.declare_parameter(self.prefix_ + "image_transport", parameter, descriptor)
 
             if not self.node_.has_parameter(self.prefix_ + "output_encoding"):
                 descriptor = ParameterDescriptor(description=r"Encoding of published images; empty keeps that of the input (Bayer, 4:2:2 and compressed become bgr8). May change while running.", read_only = False)
                 parameter = updated_params.output_encoding
                 self.node_.declare_parameter(self.prefix_ + "output_encoding", parameter, descriptor)
 
-            if not self.node_.has_parameter(self.prefix_ + "max_age_ms"):
-                descriptor = ParameterDescriptor(description=r"A frame whose stamp is older than this when its turn comes is dropped as stale, milliseconds; 0 never drops. Zero and future stamps are never stale. May change while running.", read_only = False)
+            if not self.node_.has_parameter(self.prefix_ + "max_age"):
+                descriptor = ParameterDescriptor(description=r"A frame whose stamp is older than this when its turn comes is dropped as stale, seconds; 0 never drops. Zero and future stamps are never stale. May change while running.", read_only = False)
                 descriptor.floating_point_range.append(FloatingPointRange())
                 descriptor.floating_point_range[-1].from_value = 0.0
-                descriptor.floating_point_range[-1].to_value = 600000.0
-                parameter = updated_params.max_age_ms
-                self.node_.declare_parameter(self.prefix_ + "max_age_ms", parameter, descriptor)
+                descriptor.floating_point_range[-1].to_value = 600.0
+                parameter = updated_params.max_age
+                self.node_.declare_parameter(self.prefix_ + "max_age", parameter, descriptor)
 
             if not self.node_.has_parameter(self.prefix_ + "gate_threshold"):
                 descriptor = ParameterDescriptor(description=r"A frame that the model changes by less than this, mean grey levels 0..255 in a 16 pixel block, in all but 3 percent of the blocks, counts as clean and its original is published; 0 restores every frame. May change while running.", read_only = False)
@@ -340,21 +340,21 @@ class restore_parameters:
                 parameter = updated_params.on_failure
                 self.node_.declare_parameter(self.prefix_ + "on_failure", parameter, descriptor)
 
-            if not self.node_.has_parameter(self.prefix_ + "retry_s"):
+            if not self.node_.has_parameter(self.prefix_ + "retry"):
                 descriptor = ParameterDescriptor(description=r"Seconds between attempts to open a model that failed.", read_only = True)
                 descriptor.floating_point_range.append(FloatingPointRange())
                 descriptor.floating_point_range[-1].from_value = 0.1
                 descriptor.floating_point_range[-1].to_value = 3600.0
-                parameter = updated_params.retry_s
-                self.node_.declare_parameter(self.prefix_ + "retry_s", parameter, descriptor)
+                parameter = updated_params.retry
+                self.node_.declare_parameter(self.prefix_ + "retry", parameter, descriptor)
 
-            if not self.node_.has_parameter(self.prefix_ + "hang_timeout_s"):
-                descriptor = ParameterDescriptor(description=r"A backend that takes longer than this for one frame hangs: it is given up, the frame passes through, and the model is opened again. 0 waits for ever.", read_only = True)
+            if not self.node_.has_parameter(self.prefix_ + "hang_timeout"):
+                descriptor = ParameterDescriptor(description=r"A backend that takes longer than this for one frame, seconds, hangs: it is given up, the frame passes through, and the model is opened again. 0 waits for ever.", read_only = True)
                 descriptor.floating_point_range.append(FloatingPointRange())
                 descriptor.floating_point_range[-1].from_value = 0.0
                 descriptor.floating_point_range[-1].to_value = 3600.0
-                parameter = updated_params.hang_timeout_s
-                self.node_.declare_parameter(self.prefix_ + "hang_timeout_s", parameter, descriptor)
+                parameter = updated_params.hang_timeout
+                self.node_.declare_parameter(self.prefix_ + "hang_timeout", parameter, descriptor)
 
             if not self.node_.has_parameter(self.prefix_ + "autostart"):
                 descriptor = ParameterDescriptor(description=r"Configure and activate at start. Set it to false where a lifecycle manager does that.", read_only = True)
@@ -362,7 +362,7 @@ class restore_parameters:
                 self.node_.declare_parameter(self.prefix_ + "autostart", parameter, descriptor)
 
             if not self.node_.has_parameter(self.prefix_ + "journal"):
-                descriptor = ParameterDescriptor(description=r"File that gets one line of JSON for each frame and its fate; empty writes none.", read_only = True)
+                descriptor = ParameterDescriptor(description=r"File that gets one line of JSON for each frame and its outcome; empty writes none.", read_only = True)
                 parameter = updated_params.journal
                 self.node_.declare_parameter(self.prefix_ + "journal", parameter, descriptor)
 
@@ -419,24 +419,24 @@ class restore_parameters:
             param = self.node_.get_parameter(self.prefix_ + "engine.zero_copy")
             self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
             updated_params.engine.zero_copy = param.value
-            param = self.node_.get_parameter(self.prefix_ + "transport")
+            param = self.node_.get_parameter(self.prefix_ + "image_transport")
             self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
             validation_result = ParameterValidators.one_of(param, ["raw", "compressed"])
             if validation_result:
-                raise InvalidParameterValueException('transport',param.value, 'Invalid value set during initialization for parameter transport: ' + validation_result)
-            updated_params.transport = param.value
+                raise InvalidParameterValueException('image_transport',param.value, 'Invalid value set during initialization for parameter image_transport: ' + validation_result)
+            updated_params.image_transport = param.value
             param = self.node_.get_parameter(self.prefix_ + "output_encoding")
             self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
             validation_result = ParameterValidators.one_of(param, ["", "rgb8", "bgr8", "rgba8", "bgra8", "mono8"])
             if validation_result:
                 raise InvalidParameterValueException('output_encoding',param.value, 'Invalid value set during initialization for parameter output_encoding: ' + validation_result)
             updated_params.output_encoding = param.value
-            param = self.node_.get_parameter(self.prefix_ + "max_age_ms")
+            param = self.node_.get_parameter(self.prefix_ + "max_age")
             self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
-            validation_result = ParameterValidators.bounds(param, 0.0, 600000.0)
+            validation_result = ParameterValidators.bounds(param, 0.0, 600.0)
             if validation_result:
-                raise InvalidParameterValueException('max_age_ms',param.value, 'Invalid value set during initialization for parameter max_age_ms: ' + validation_result)
-            updated_params.max_age_ms = param.value
+                raise InvalidParameterValueException('max_age',param.value, 'Invalid value set during initialization for parameter max_age: ' + validation_result)
+            updated_params.max_age = param.value
             param = self.node_.get_parameter(self.prefix_ + "gate_threshold")
             self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
             validation_result = ParameterValidators.bounds(param, 0.0, 255.0)
@@ -452,18 +452,18 @@ class restore_parameters:
             if validation_result:
                 raise InvalidParameterValueException('on_failure',param.value, 'Invalid value set during initialization for parameter on_failure: ' + validation_result)
             updated_params.on_failure = param.value
-            param = self.node_.get_parameter(self.prefix_ + "retry_s")
+            param = self.node_.get_parameter(self.prefix_ + "retry")
             self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
             validation_result = ParameterValidators.bounds(param, 0.1, 3600.0)
             if validation_result:
-                raise InvalidParameterValueException('retry_s',param.value, 'Invalid value set during initialization for parameter retry_s: ' + validation_result)
-            updated_params.retry_s = param.value
-            param = self.node_.get_parameter(self.prefix_ + "hang_timeout_s")
+                raise InvalidParameterValueException('retry',param.value, 'Invalid value set during initialization for parameter retry: ' + validation_result)
+            updated_params.retry = param.value
+            param = self.node_.get_parameter(self.prefix_ + "hang_timeout")
             self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
             validation_result = ParameterValidators.bounds(param, 0.0, 3600.0)
             if validation_result:
-                raise InvalidParameterValueException('hang_timeout_s',param.value, 'Invalid value set during initialization for parameter hang_timeout_s: ' + validation_result)
-            updated_params.hang_timeout_s = param.value
+                raise InvalidParameterValueException('hang_timeout',param.value, 'Invalid value set during initialization for parameter hang_timeout: ' + validation_result)
+            updated_params.hang_timeout = param.value
             param = self.node_.get_parameter(self.prefix_ + "autostart")
             self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
             updated_params.autostart = param.value

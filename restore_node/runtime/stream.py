@@ -34,7 +34,7 @@ class Settings(Protocol):
     """The parameters that a stream reads anew for each frame, because they may change while it runs."""
 
     output_encoding: str
-    max_age_ms: float
+    max_age: float
     gate_threshold: float
     bypass: bool
     on_failure: str
@@ -247,10 +247,10 @@ class CameraStream:
         return job.memory
 
     def _is_stale(self, job: _Job) -> bool:
-        stamp_ns, max_age_ms = job.pending.stamp_ns, job.settings.max_age_ms
-        if not stamp_ns or max_age_ms <= 0:  # a zero stamp tells no age
+        stamp_ns, max_age = job.pending.stamp_ns, job.settings.max_age
+        if not stamp_ns or max_age <= 0:  # a zero stamp tells no age
             return False
-        return (self._now_ns() - stamp_ns) / 1e6 > max_age_ms
+        return (self._now_ns() - stamp_ns) / 1e9 > max_age
 
     def _fail(self, job: _Job, error: Exception) -> None:
         """Drop a frame that met an error, and never raise another one over it."""

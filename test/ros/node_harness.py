@@ -184,7 +184,7 @@ class Bench:
         process = self.start(node_command({'diagnostic_updater.period': 0.2, **parameters}, remaps))
         if parameters.get('autostart', True):
             topic = remaps.get('image_raw', '/image_raw')
-            topic += '/compressed' if parameters.get('transport') == 'compressed' else ''
+            topic += '/compressed' if parameters.get('image_transport') == 'compressed' else ''
             try:
                 wait_for(lambda: self.node.count_subscribers(topic), f'the node to subscribe {topic}')
             except AssertionError as error:

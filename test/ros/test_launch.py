@@ -42,7 +42,7 @@ def test_ros2_launch_restores_and_stops_cleanly(bench, make_model, arguments, so
 
 def test_ros2_launch_takes_a_parameter_file(bench, make_model, tmp_path):
     params = tmp_path / 'mine.yaml'
-    params.write_text(f'/**:\n  ros__parameters:\n    model: {make_model()}\n    max_age_ms: 0.0\n')
+    params.write_text(f'/**:\n  ros__parameters:\n    model: {make_model()}\n    max_age: 0.0\n')
     bench.start(['ros2', 'launch', 'restore_node', 'restore.launch.py', f'params_file:={params}'])
     assert_restores(bench, '/image_raw', '/image_restored')
 

@@ -56,7 +56,7 @@ def test_frames_pass_through_until_the_model_is_mended(bench, make_model, damage
     model = make_model()
     good = {path: path.read_bytes() for path in model.parent.iterdir()}
     damage(model)
-    node = bench.start_node(model=str(model), retry_s=0.2)
+    node = bench.start_node(model=str(model), retry=0.2)
     camera, received = bench.camera(), bench.detector()
     assert_passed_through(bench, camera, received)
     status = bench.wait_for_diagnostics(lambda status: status.get('reason failure') == '1', 'one failure')
@@ -81,7 +81,7 @@ def test_a_graph_that_does_not_load_passes_frames_through(bench, make_model, mak
 
 @pytest.mark.parametrize('on_failure', ['passthrough', 'drop'])
 def test_a_backend_that_breaks_is_opened_again(bench, make_model, on_failure):
-    bench.start_node(model=str(make_model(only=(64, 64))), on_failure=on_failure, retry_s=0.2)
+    bench.start_node(model=str(make_model(only=(64, 64))), on_failure=on_failure, retry=0.2)
     camera, received = bench.camera(), bench.detector()
     assert_restored(bench, camera, received)
     wide = image_message(picture(24, 40), bench.now())
@@ -105,7 +105,7 @@ def hang(bench, tmp_path):
 
 
 def test_a_backend_that_hangs_is_given_up(bench, make_model, hang):
-    node = bench.start_node(model=str(make_model()), hang_timeout_s=5.0, retry_s=0.2, max_age_ms=0.0)
+    node = bench.start_node(model=str(make_model()), hang_timeout=5.0, retry=0.2, max_age=0.0)
     camera, received = bench.camera(), bench.detector()
     assert_restored(bench, camera, received)
     hang.touch()
@@ -121,9 +121,9 @@ def test_a_backend_that_hangs_is_given_up(bench, make_model, hang):
     assert node.stop() == 0
 
 
-@pytest.mark.parametrize('hang_timeout_s', [0.0, 3600.0])
-def test_a_hung_backend_does_not_keep_the_node_from_ending(bench, make_model, hang, hang_timeout_s):
-    node = bench.start_node(model=str(make_model()), hang_timeout_s=hang_timeout_s, max_age_ms=0.0)
+@pytest.mark.parametrize('hang_timeout', [0.0, 3600.0])
+def test_a_hung_backend_does_not_keep_the_node_from_ending(bench, make_model, hang, hang_timeout):
+    node = bench.start_node(model=str(make_model()), hang_timeout=hang_timeout, max_age=0.0)
     camera, received = bench.camera(), bench.detector()
     assert_restored(bench, camera, received)
     hang.touch()
@@ -170,7 +170,7 @@ def malformed_messages() -> dict[str, Image | bytes]:
 
 
 def test_malformed_messages_are_counted_and_never_stop_the_node(bench, make_model):
-    node = bench.start_node(model=str(make_model()), max_age_ms=0.0)
+    node = bench.start_node(model=str(make_model()), max_age=0.0)
     camera, received = bench.camera(), bench.detector()
     cases = malformed_messages()
     for count, (name, message) in enumerate(cases.items(), start=1):
@@ -202,7 +202,7 @@ def test_signals_end_the_node_cleanly_in_the_midst_of_work(bench, make_model, nu
     ('parameters', 'remaps', 'complaint'),
     [
         ({'modle': 'x'}, {}, 'unknown parameter: got modle'),
-        ({'max_age_ms': -4.0}, {}, 'max_age_ms'),
+        ({'max_age': -4.0}, {}, 'max_age'),
         ({'device': 'gpu'}, {}, "'auto', 'cuda', 'cpu'"),
         ({'threads': 'two'}, {}, 'threads'),
         ({'journal': '/proc/no/journal'}, {}, 'journal /proc/no/journal'),
@@ -219,10 +219,10 @@ def test_bad_start_ends_with_one_clear_line(bench, parameters, remaps, complaint
 
 def test_parameters_describe_themselves(bench, make_model):
     bench.start_node(model=str(make_model()))
-    (age, device) = bench.describe(['max_age_ms', 'device'])
-    assert age.floating_point_range[0].to_value == 600000.0
+    (age, device) = bench.describe(['max_age', 'device'])
+    assert age.floating_point_range[0].to_value == 600.0
     assert 'stale' in age.description
     assert device.read_only
     assert 'cuda' in device.description
-    assert not bench.set_parameter('max_age_ms', -1.0).successful
+    assert not bench.set_parameter('max_age', -1.0).successful
     assert not bench.set_parameter('device', 'cpu').successful

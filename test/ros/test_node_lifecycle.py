@@ -22,7 +22,7 @@ MODEL = Path(FOLDER.name) / 'plus-ten.onnx'
 @pytest.mark.ros
 @pytest.mark.launch_test
 def generate_test_description():
-    parameters = {'autostart': False, 'model': str(MODEL), 'on_failure': 'drop', 'retry_s': 0.2}
+    parameters = {'autostart': False, 'model': str(MODEL), 'on_failure': 'drop', 'retry': 0.2}
     node = ExecuteProcess(cmd=[*node_command(parameters, {})], output='screen', name=sys.executable)
     return LaunchDescription([node, launch_testing.actions.ReadyToTest()]), {'node': node}
 

@@ -46,7 +46,7 @@ def test_header_size_and_encoding_are_kept(bench, make_model):
 @pytest.mark.parametrize('suffix', ['.png', '.jpg'])
 def test_compressed_in_raw_out(bench, make_model, suffix):
     bench.start_node(
-        model=str(make_model()), transport='compressed', remaps={'image_raw': '/front/image_raw'}
+        model=str(make_model()), image_transport='compressed', remaps={'image_raw': '/front/image_raw'}
     )
     camera, received = bench.camera('/front/image_raw/compressed', CompressedImage), bench.detector()
     data = cv2.imencode(suffix, picture(40, 56))[1]
@@ -155,7 +155,7 @@ def test_quality_of_service_is_overridden_by_parameters(bench, make_model):
 def test_newest_frame_wins_under_fivefold_overload(bench, make_model, tmp_path):
     journal = tmp_path / 'journal.jsonl'
     node = bench.start_node(
-        model=str(make_model(name='slow', work=12)), journal=str(journal), max_age_ms=0.0, threads=1
+        model=str(make_model(name='slow', work=12)), journal=str(journal), max_age=0.0, threads=1
     )
     camera, received = bench.camera(), bench.detector()
     pixels = picture(240, 320)
@@ -183,7 +183,7 @@ def test_newest_frame_wins_under_fivefold_overload(bench, make_model, tmp_path):
 
 
 def test_age_decides_staleness(bench, make_model):
-    bench.start_node(model=str(make_model()), max_age_ms=200.0)
+    bench.start_node(model=str(make_model()), max_age=0.2)
     camera, received = bench.camera(), bench.detector()
     sec, nanosec = bench.now()
     camera.publish(image_message(picture(), (sec - 5, nanosec)))
@@ -193,7 +193,7 @@ def test_age_decides_staleness(bench, make_model):
     ):  # unknown age, and a clock that is ahead
         camera.publish(image_message(picture(), stamp))
         wait_for(lambda count=count: len(received) == count, 'a frame of unknown age')
-    assert bench.set_parameter('max_age_ms', 0.0).successful
+    assert bench.set_parameter('max_age', 0.0).successful
     camera.publish(image_message(picture(), (sec - 5, nanosec)))
     wait_for(lambda: len(received) == 3, 'an old frame')
 

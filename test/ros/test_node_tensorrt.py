@@ -77,7 +77,7 @@ def is_original(change):
 
 
 def start(bench, **parameters):
-    node = bench.start_node(model=bench.model, retry_s=0.2, **parameters)
+    node = bench.start_node(model=bench.model, retry=0.2, **parameters)
     return node, bench.camera(), bench.detector()
 
 

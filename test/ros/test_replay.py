@@ -255,7 +255,7 @@ def test_a_replay_that_cannot_be_fails_at_once(tmp_path, bag, model, changes, wo
 
 def test_a_node_that_dies_fails_the_replay(tmp_path, bag):
     parameters = tmp_path / 'impossible.yaml'
-    parameters.write_text('/**: {ros__parameters: {max_age_ms: -1.0}}')
+    parameters.write_text('/**: {ros__parameters: {max_age: -1.0}}')
     done = launch(bag=bag, output=tmp_path / 'out', params_file=parameters)
     assert done.returncode != 0
     assert 'restore_node-1 ended before its turn' in done.stdout + done.stderr

@@ -73,7 +73,7 @@ class World:
         self.keep: Callable[[bytes], object] = lambda _: None
         self.look: Callable[[Any], object] = lambda _: None
         self.settings = SimpleNamespace(
-            output_encoding='', max_age_ms=0.0, gate_threshold=0.0, bypass=False, on_failure='passthrough'
+            output_encoding='', max_age=0.0, gate_threshold=0.0, bypass=False, on_failure='passthrough'
         )
         self.counters = FrameCounters(self.records.append)
         candidate = Candidate('scripted', lambda _: ScriptedBackend(self))  # type: ignore[arg-type, return-value]
