@@ -49,7 +49,8 @@ def test_sets_are_whole_images_named_and_weighted(run_values, real, photographs_
     assert psnr(*wet.pairs[0]) < 50.0
     assert other.clean
     assert [degraded.shape for degraded, _ in other.pairs] == [(360, 512, 3), (360, 600, 3)]
-    assert all(psnr(*pair) > 35.0 for pair in other.pairs)
+    # Noise and the camera's own processing, which are on every frame.
+    assert all(psnr(*pair) > 30.0 for pair in other.pairs)
 
 
 def test_the_same_pictures_come_every_time(run_values):
