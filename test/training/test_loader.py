@@ -1,8 +1,10 @@
 import os
 import pickle
+import resource
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -125,6 +127,42 @@ class Killed:
 def test_a_killed_worker_is_an_error_in_one_line():
     with pytest.raises(RestoreError, match=r'was killed: got .*Error.*; often memory ran out'):
         take(batches(Killed(), 1, workers=1), 3)
+
+
+class NoRoom:
+    """A source in whose process shared memory has no room for a batch."""
+
+    def sample(self, index):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, 1 << 16))
+        return np.zeros((2, 256, 256, 3), np.uint8)
+
+
+class Hanging:
+    """A source that never answers."""
+
+    def sample(self, index):
+        threading.Event().wait()
+
+
+class Greedy:
+    """A source for which there is not enough memory."""
+
+    def sample(self, index):
+        raise MemoryError
+
+
+@pytest.mark.parametrize(
+    ('source', 'named'),
+    [
+        (NoRoom, r'no room in shared memory.*want 7 MiB free in /dev/shm for 2 workers.*--shm-size=2g'),
+        (Hanging, r'make training data hang'),
+        (Greedy, r'memory ran out'),
+    ],
+)
+def test_a_batch_that_cannot_be_handed_over_is_an_error_in_one_line(source, named):
+    with pytest.raises(RestoreError, match=named) as caught:
+        next(batches(source(), 3, workers=2, stalled_s=20.0))
+    assert '\n' not in str(caught.value)
 
 
 def test_an_error_keeps_its_line_on_its_way_out_of_a_worker(tmp_path):

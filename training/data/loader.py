@@ -15,6 +15,11 @@ from training.data.samples import Pair, Source
 Batch = tuple[Tensor, Tensor]
 """(degraded, sharp): uint8 [N, 3, H, W] RGB each, 0..255, channels last in memory."""
 
+STALLED_S = 900.0
+"""No batch takes as long, not even beside other programs: whoever makes it hangs, or lost it on the way."""
+
+_PREFETCHED = 2
+
 
 def batches(
     source: Source,
@@ -23,6 +28,7 @@ def batches(
     rank: int = 0,
     world: int = 1,
     workers: int = 0,
+    stalled_s: float = STALLED_S,
 ) -> Iterator[Batch]:
     """Yield this rank's share of every batch, from a step on and without end.
 
@@ -36,17 +42,21 @@ def batches(
         rank: which of the processes that train this is.
         world: how many of them there are.
         workers: processes that make batches ahead of time; 0 makes each when it is asked for.
+        stalled_s: seconds without a batch from the workers after which they are given up.
 
     Raises:
         ConfigError: the batch cannot be divided between the ranks.
-        RestoreError: whatever a sample raises, also from a worker; or a worker was killed.
+        RestoreError: whatever a sample raises, also from a worker; a worker was killed or stalls, or shared
+            memory, in which it hands batches over, has no room for one.
     """
     if batch % world:
         raise ConfigError('batch', seen=batch, wanted=f'a multiple of the {world} processes that train')
     loader = DataLoader(
-        _Batches(source),
+        _Batches(source, workers),
         batch_sampler=_indices(batch, first_step, rank, world),
         num_workers=workers,
+        prefetch_factor=_PREFETCHED if workers else None,
+        timeout=stalled_s if workers else 0,
         # Forked from this process, a worker would inherit the locks of thread pools without their threads;
         # spawned, it may abort at its end, when Python takes a thread down inside PyTorch.
         multiprocessing_context='forkserver' if workers else None,
@@ -67,7 +77,14 @@ def _next(made_ahead: Iterator[Batch | RestoreError]) -> Batch | RestoreError:
         return next(made_ahead)
     except (RuntimeError, ConnectionError, EOFError) as error:
         # PyTorch has no type for it, and a worker may die in the middle of handing a batch over.
-        if isinstance(error, RuntimeError) and 'exited unexpectedly' not in str(error):
+        if 'timed out after' in str(error):
+            raise RestoreError(
+                'the processes that make training data hang',
+                seen=error,
+                fix='look at what else is printed here, or try data.workers=0',
+            ) from error
+        known = 'exited unexpectedly', 'killed by signal'
+        if isinstance(error, RuntimeError) and not any(words in str(error) for words in known):
             raise
         raise RestoreError(
             'a process that makes training data was killed',
@@ -77,21 +94,48 @@ def _next(made_ahead: Iterator[Batch | RestoreError]) -> Batch | RestoreError:
 
 
 class _Batches(Dataset[Batch | RestoreError]):
-    """A source, for DataLoader. Errors travel as values: raised in a worker they would lose their line."""
+    """A source, for DataLoader. Errors travel as values: raised in a worker they would lose their line.
 
-    def __init__(self, source: Source) -> None:
-        self._source = source
+    A worker's batches are put into shared memory here. PyTorch would do it in a thread that hands them over,
+    whose errors nobody hears: the trainer would wait for ever.
+    """
+
+    def __init__(self, source: Source, workers: int) -> None:
+        self._source, self._workers = source, workers
 
     def __getitems__(self, indices: list[int]) -> Batch | RestoreError:
         try:
-            return _stack([self._source.sample(index) for index in indices])
+            made = _stack([self._source.sample(index) for index in indices])
+            return _shared(made, self._workers) if self._workers else made
         except RestoreError as error:
             return error
+        except MemoryError as error:
+            return RestoreError(
+                'memory ran out while training data was made',
+                seen=error,
+                fix='lower data.pool or data.workers, then --resume',
+            )
 
 
 def _stack(pairs: Sequence[Pair]) -> Batch:
     degraded, sharp = zip(*pairs, strict=True)
     return _tensor(degraded), _tensor(sharp)
+
+
+def _shared(made: Batch, workers: int) -> Batch | RestoreError:
+    """The batch in shared memory, or why it is not there."""
+    try:
+        for images in made:
+            images.share_memory_()
+    except RuntimeError as error:
+        needed = sum(images.nbytes for images in made) * (workers * _PREFETCHED + 2) / 2**20
+        return RestoreError(
+            'no room in shared memory for a batch of training data',
+            seen=str(error).partition('\n')[0],
+            wanted=f'{needed:,.0f} MiB free in /dev/shm for {workers} workers of this process',
+            fix='start the container with --shm-size=2g, lower data.workers, or make data.workers=0',
+        )
+    return made
 
 
 def _tensor(images: tuple[np.ndarray, ...]) -> Tensor:
