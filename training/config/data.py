@@ -8,8 +8,25 @@ from pydantic import Field
 from training.config.bounded import BelowOne, Count, Positive
 from training.degradation.ranges import DegradationConfig
 
-LayoutName = Literal['gopro', 'realblur_j', 'realblur_r', 'rain800', 'rain100h', 'rain100l', 'folders']
+LayoutName = Literal[
+    'gopro',
+    'realblur_j',
+    'realblur_r',
+    'rain800',
+    'rain100h',
+    'rain100l',
+    'rain1400',
+    'did_mdn',
+    'spa',
+    'raindrop',
+    'reds',
+    'folders',
+    'suffixes',
+]
 """Layouts of paired sets; see layouts/registry.py."""
+
+OWN_LAYOUTS = ('folders', 'suffixes')
+"""Those of one's own pairs, which have no test half."""
 
 Name = Annotated[str, Field(pattern=r'^[A-Za-z0-9][A-Za-z0-9_-]*$')]
 """Of a source or a validation set: keys of the command line and of the records."""
@@ -91,7 +108,8 @@ class PairsConfig:
         layout: how they lie there, see the files of `layouts/`.
         root: the set's folder, the one that its archive unpacks to.
         variant: of `gopro`, which response its blur was made with: `blur` (linear) or `blur_gamma` (2.2).
-        degraded, sharp: of `folders`, the two folders under the root, with equal names inside.
+        degraded, sharp: of `folders`, the two folders under the root, with equal names inside; of `suffixes`,
+            the endings of names, such as `rain` and `clean` of `7_rain.png` and `7_clean.png`.
         held_out: globs over the pairs' names: what is kept for validation. When neither these nor scenes are
             given: the set's test pairs, which are looked at and nothing else.
         held_out_scenes: instead, this share of the set's scenes, see scenes.py: many sets show one scene

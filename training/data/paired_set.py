@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from training.config.data import PairsConfig
+from training.config.data import OWN_LAYOUTS, PairsConfig
 from training.data.layouts.named_pairs import NamedPair
 from training.data.layouts.registry import find_pairs, title_of
 from training.data.photographs import hold_out
@@ -20,7 +20,7 @@ def open_pairs(config: PairsConfig) -> tuple[list[NamedPair], list[NamedPair]]:
     pairs = find_pairs(config, 'train')
     if config.held_out_scenes:
         return _by_scene(pairs, config)
-    if not config.held_out and config.layout != 'folders':
+    if not config.held_out and config.layout not in OWN_LAYOUTS:
         return list(pairs), list(find_pairs(config, 'test'))
     return hold_out(pairs, config.held_out)
 

@@ -1,6 +1,6 @@
 """A pair of images on disk, and what every layout asks of the files it finds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -46,10 +46,11 @@ class FilePair:
 
 @dataclass(frozen=True)
 class HalvesPair:
-    """One file, the sharp image on its left half and the degraded one on its right."""
+    """One file, the sharp image on one half and the degraded one on the other, by default on the right."""
 
     name: str
     path: Path
+    degraded_left: bool = False
 
     def read(self) -> Pair:
         """See `NamedPair`."""
@@ -61,7 +62,8 @@ class HalvesPair:
                 seen=f'{both.shape[1]} columns',
                 wanted='an even number',
             )
-        return both[:, width:], both[:, :width]
+        halves = both[:, :width], both[:, width:]
+        return halves if self.degraded_left else halves[::-1]
 
 
 def by_name(folder: Path) -> dict[str, Path]:
@@ -75,14 +77,33 @@ def by_name(folder: Path) -> dict[str, Path]:
     return named
 
 
-def match(degraded: Mapping[str, Path], sharp: Mapping[str, Path], where: Path) -> list[FilePair]:
+def itself(name: str) -> str:
+    """The truth of a degraded image is that of its own name."""
+    return name
+
+
+def match(
+    degraded: Mapping[str, Path],
+    sharp: Mapping[str, Path],
+    where: Path,
+    truth_of: Callable[[str], str] = itself,
+) -> list[FilePair]:
     """Pair files by name, in order.
 
+    Args:
+        degraded: files by name.
+        sharp: likewise.
+        where: where they are, for people.
+        truth_of: name of the sharp image that belongs to a degraded one; several may share one.
+
     Raises:
-        ConfigError: files without a partner; `where` says where.
+        ConfigError: files without a partner.
     """
-    if alone := sorted(degraded.keys() ^ sharp.keys()):
-        example = degraded.get(alone[0]) or sharp[alone[0]]
+    truths = {name: truth_of(name) for name in degraded}
+    alone = [degraded[name] for name, truth in truths.items() if truth not in sharp]
+    alone += [sharp[name] for name in sharp.keys() - set(truths.values())]
+    if alone:
+        example = min(alone)
         shown = example.relative_to(where) if example.is_relative_to(where) else example
         raise ConfigError(
             f'{where} has images without a partner',
@@ -90,7 +111,23 @@ def match(degraded: Mapping[str, Path], sharp: Mapping[str, Path], where: Path) 
             wanted=f'equal names; there are {len(degraded)} degraded and {len(sharp)} sharp ones',
             fix='unpack the set again, or remove what is left over',
         )
-    return [FilePair(name, degraded[name], sharp[name]) for name in sorted(degraded)]
+    return [FilePair(name, degraded[name], sharp[truths[name]]) for name in sorted(degraded)]
+
+
+def repacked(folder: Path, names: Sequence[tuple[str, str]]) -> list[FilePair]:
+    """Pairs of equal names in two folders, as sets are passed on; of the first names that are there.
+
+    Args:
+        folder: of one split.
+        names: of the folders of degraded and sharp images.
+
+    Raises:
+        ConfigError: images without a partner.
+    """
+    for degraded, sharp in names:
+        if (folder / degraded).is_dir() and (folder / sharp).is_dir():
+            return match(by_name(folder / degraded), by_name(folder / sharp), folder)
+    return []
 
 
 def check_sizes(pairs: Sequence[NamedPair], where: Path) -> None:

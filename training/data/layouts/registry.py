@@ -8,7 +8,18 @@ from typing import Literal
 
 from restore_node.common.errors import ConfigError
 from training.config.data import LayoutName, PairsConfig
-from training.data.layouts import folders, gopro, rain, realblur
+from training.data.layouts import (
+    did_mdn,
+    folders,
+    gopro,
+    rain,
+    rain1400,
+    raindrop,
+    realblur,
+    reds,
+    spa,
+    suffixes,
+)
 from training.data.layouts.named_pairs import NamedPair, check_sizes, contents
 
 log = logging.getLogger('training')
@@ -51,7 +62,17 @@ LAYOUTS: dict[LayoutName, Layout] = {
     'rain800': Layout('Rain800', rain.RAIN800_TREE, rain.find_rain800, {'train': 700, 'test': 100}),
     'rain100h': _rain100('H', rain.find_rain100h, 1800),
     'rain100l': _rain100('L', rain.find_rain100l, 200),
+    'rain1400': Layout('Rain1400', rain1400.TREE, rain1400.find_rain1400, {'train': 12_600, 'test': 1_400}),
+    'did_mdn': Layout(
+        'Rain1200 (DID-MDN)', did_mdn.TREE, did_mdn.find_did_mdn, {'train': 12_000, 'test': 1_200}
+    ),
+    'spa': Layout('SPA-Data', spa.TREE, spa.find_spa, {'test': 1_000}),
+    'raindrop': Layout(
+        'raindrops of AGAN', raindrop.TREE, raindrop.find_raindrop, {'train': 861, 'test': 58}
+    ),
+    'reds': Layout('REDS', reds.TREE, reds.find_reds, {'train': 24_000, 'test': 3_000}),
     'folders': Layout('pairs of folders', folders.TREE, folders.find_folders),
+    'suffixes': Layout('pairs by their endings', suffixes.TREE, suffixes.find_suffixes),
 }
 """By the names of `PairsConfig.layout`. A new layout is one file and one line here."""
 

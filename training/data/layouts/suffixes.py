@@ -1,0 +1,44 @@
+"""One's own pairs in one folder: names that differ by their endings, such as `7_rain` and `7_clean`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from restore_node.common.errors import ConfigError
+from restore_node.common.image_files import images_under
+from training.config.data import PairsConfig
+from training.data.layouts.named_pairs import FilePair, NamedPair, match
+
+TREE = 'images whose names end in {degraded} and {sharp}, and are equal before that, anywhere in the folder'
+
+
+def find_suffixes(root: Path, config: PairsConfig, split: str) -> Sequence[NamedPair]:
+    """All pairs, whatever the split: `held_out` divides them; none without such names.
+
+    Raises:
+        ConfigError: images without a partner, or two of a name.
+    """
+    return pair_by_suffix(root, config.degraded, config.sharp)
+
+
+def pair_by_suffix(folder: Path, degraded: str, sharp: str) -> list[FilePair]:
+    """Pairs under a folder by the endings of their names, in order; other images do not count.
+
+    What stands between the name and its ending (`_`, `-`, a space) does not belong to either.
+
+    Raises:
+        ConfigError: images without a partner, or two of a name.
+    """
+    sides: dict[str, dict[str, Path]] = {degraded: {}, sharp: {}}
+    for path in images_under(folder):
+        # The longer first: what ends in `norain` ends in `rain`, too.
+        ending = next((end for end in sorted(sides, key=len)[::-1] if path.stem.endswith(end)), None)
+        if ending is None:
+            continue
+        name = path.stem.removesuffix(ending).rstrip('_- ')
+        if name in sides[ending]:
+            raise ConfigError(
+                f'{folder} has two images {name} that end in {ending}',
+                seen=f'{sides[ending][name].relative_to(folder)} and {path.relative_to(folder)}',
+            )
+        sides[ending][name] = path
+    return match(sides[degraded], sides[sharp], folder)
