@@ -96,7 +96,7 @@ class MotionRanges(Ranges):
         highlights: how bright lamps are, see `white_of`.
     """
 
-    exposure: Annotated[tuple[float, float], Within(above=0.0, highest=4.0)] = (0.3, 4.0)
+    exposure: Annotated[tuple[float, float], Within(above=0.0, highest=4.0)] = (0.5, 4.0)
     most_px: Annotated[float, Within(above=0.0)] = 48.0
     shake_share: Share = 0.4
     shake_px: Positive = (1.5, 20.0)
