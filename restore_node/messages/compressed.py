@@ -19,7 +19,7 @@ _TIFF = {b'II*\0': '<', b'MM\0*': '>'}
 _JPEG_BARE = {0x01, *range(0xD0, 0xD9)}
 # Start of frame, all kinds; C4, C8 and CC in between are tables.
 _JPEG_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
-_JPEG_SCAN, _JPEG_RESTARTS = 0xDA, 0xDD
+_JPEG_PROGRESSIVE, _JPEG_SCAN, _JPEG_RESTARTS = 0xC2, 0xDA, 0xDD
 #: Scans of a progressive jpeg. Encoders make about ten; each one more costs a pass over all pixels.
 MAX_SCANS = 64
 # Tags of TIFF 6.0: ImageWidth, ImageLength, BitsPerSample, SamplesPerPixel, TileWidth, TileLength.
@@ -37,6 +37,7 @@ class _Jpeg(NamedTuple):
 
     size: Size
     pixels_at: int
+    is_progressive: bool
     has_restarts: bool
 
 
@@ -74,7 +75,7 @@ def read_sizes(data: bytes) -> tuple[Size, ...]:
 
 
 def _read_jpeg(data: bytes) -> _Jpeg | None:
-    at, size, has_restarts = len(_JPEG), None, False
+    at, size, is_progressive, has_restarts = len(_JPEG), None, False, False
     while data[at] == 0xFF:
         marker = data[at + 1]
         if marker == 0xFF:  # fill byte
@@ -84,13 +85,13 @@ def _read_jpeg(data: bytes) -> _Jpeg | None:
             at += 2
             continue
         if marker in _JPEG_FRAMES and size is None:
-            size = struct.unpack_from('>HH', data, at + 5)
+            size, is_progressive = struct.unpack_from('>HH', data, at + 5), marker == _JPEG_PROGRESSIVE
         has_restarts |= marker == _JPEG_RESTARTS
         at += 2 + struct.unpack_from('>H', data, at + 2)[0]
         if marker == _JPEG_SCAN:
             if size is None or data.count(bytes((0xFF, _JPEG_SCAN)), at) >= MAX_SCANS:
                 return None
-            return _Jpeg(size, at, has_restarts)
+            return _Jpeg(size, at, is_progressive, has_restarts)
     return None
 
 
@@ -171,14 +172,18 @@ def _decode_without_end(data: bytes, jpeg: _Jpeg) -> np.ndarray | None:
     body = data.rstrip(b'\0')  # drivers with buffers of a fixed size send their rest along
     if body.endswith(b'\xff'):  # half an end marker, or a value 255, which is followed by a zero
         body = body.rstrip(b'\xff') if len(body) == len(data) else body + b'\0'
+    if len(body) <= jpeg.pixels_at:
+        return None
     more = [_MORE]
     if jpeg.has_restarts:
         seen = max(range(8), key=lambda number: body.rfind(bytes((0xFF, 0xD0 + number)), jpeg.pixels_at))
         is_first = body.find(bytes((0xFF, 0xD0)), jpeg.pixels_at) < 0
         more.append(bytes((0xFF, 0xD0 + (0 if is_first else (seen + 1) % 8))) + _MORE)
+    # An end marker behind them would make libjpeg complain on stderr of each frame; progressive ones need it.
+    end = _JPEG_END if jpeg.is_progressive else b''
     pixels = _decode(body + _JPEG_END)
     for rest in more:
-        again = _decode(body + rest + _JPEG_END)
+        again = _decode(body + rest + end)
         if pixels is None or again is None or not np.array_equal(pixels, again):
             return None
     return pixels

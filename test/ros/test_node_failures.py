@@ -153,7 +153,6 @@ def malformed_messages() -> dict[str, Image | bytes]:
     cases: dict[str, Image | bytes] = {}
     for name, changes in {
         'wrong step': {'step': 3},
-        'unknown encoding': {'encoding': '32FC7'},
         'size 0x0': {'height': 0, 'width': 0},
         'size 30000x30000': {'height': 30000, 'width': 30000, 'step': 90000},
         'more rows than data': {'height': 25},
@@ -185,6 +184,33 @@ def test_malformed_messages_are_counted_and_never_stop_the_node(bench, make_mode
     assert status['received'] == str(len(cases) + 1)
     assert status['last malformed']
     assert node.stop() == 0
+
+
+def test_images_that_nobody_reads_come_out_byte_for_byte(bench, make_model):
+    bench.start_node(model=str(make_model()))
+    camera, received = bench.camera(), bench.detector()
+    for count, encoding in enumerate(('32FC1', '16UC1', 'bayer_rggb10p', 'an encoding of tomorrow'), start=1):
+        sent = image_message(picture(16, 16, channels=4), bench.now(), encoding, padding=3)
+        camera.publish(sent)
+        wait_for(lambda count=count: len(received) == count, f'the image in {encoding}')
+        assert received[-1] == sent
+    bench.wait_for_diagnostics(lambda status: status.get('reason encoding') == '4', 'four passed through')
+    assert_restored(bench, camera, received)
+
+
+@pytest.mark.parametrize('encoding', ['8UC3', 'rgba16', 'bayer_rggb16', 'nv24', 'mono12'])
+def test_what_drivers_send_is_restored(bench, make_model, encoding):
+    bench.start_node(model=str(make_model()), gate_threshold=0.0)
+    camera, received = bench.camera(), bench.detector()
+    channels = {'rgba16': 8, 'bayer_rggb16': 2, 'mono12': 2}.get(encoding, 3)
+    message = image_message(picture(16, 16, channels=channels), bench.now(), encoding)
+    if encoding == 'nv24':
+        message.step = 16
+    camera.publish(message)
+    wait_for(lambda: received, f'the restored {encoding} image')
+    is_sensor_data = encoding in ('bayer_rggb16', 'nv24')
+    assert received[0].encoding == ('bgr8' if is_sensor_data else encoding)
+    bench.wait_for_diagnostics(lambda status: status['restored'] == '1', 'a restored frame')
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])

@@ -15,7 +15,7 @@ from restore_node.tools.benchmark.contest import FLOOR, Entry, image_message, ru
 from restore_node.tools.benchmark.result import entries_as_dicts
 from restore_node.tools.shared.host import describe_host, host_line
 
-STAGES = {'decode', 'convert', 'restore', 'gate', 'encode', 'total'}
+STAGES = {'decode', 'convert', 'restore', 'gate', 'encode', 'hand over', 'total'}
 
 
 @pytest.fixture

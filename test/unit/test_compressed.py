@@ -164,6 +164,12 @@ def test_jpeg_that_lacks_pixels_is_refused_whatever_stands_at_its_end(
             codec.decode_compressed(compressed_message(data[:end] + ending))
 
 
+def test_a_camera_that_leaves_out_the_end_marker_fills_no_log(capfd: pytest.CaptureFixture[str]) -> None:
+    for options in (ODDITIES[name] for name in ('baseline', 'restarts', 'optimised')):
+        codec.decode_compressed(compressed_message(packed('.jpg', PICTURE, *options)[:-2]))
+    assert capfd.readouterr().err == ''
+
+
 def test_the_end_of_a_thumbnail_is_not_the_end_of_the_picture() -> None:
     data = packed('.jpg')
     thumbnail = b'Exif\0\0' + packed('.jpg', PICTURE[:8, :8])
