@@ -7,13 +7,14 @@ model.
 
 import argparse
 import logging
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning_fabric import Fabric
-from torch.multiprocessing import ProcessRaisedException
+from torch.multiprocessing import ProcessExitedException, ProcessRaisedException
 
 from restore_node.common.errors import ConfigError, RestoreError
 from training.commands.cli import report_errors, set_up_log
@@ -21,14 +22,15 @@ from training.config.run import TrainConfig, load_config
 from training.data.feed import Feed, open_feed
 from training.data.loader import batches
 from training.loop.devices import is_first_process, make_fabric, set_up_device
+from training.loop.failures import told
 from training.loop.monitor import Monitor
 from training.loop.stopping import ForwardedStop
 from training.loop.trainer import Trainer
 from training.losses.perceptual import find_weights
 from training.networks.registry import build
 from training.runs.checkpoint import Checkpoint
-from training.runs.errors import TrainingError
 from training.runs.folder import RunFolder
+from training.runs.lock import RunLock
 from training.runs.provenance import provenance
 from training.runs.resumption import best_score, last_checkpoint
 from training.runs.starting_point import StartingPoint, starting_point
@@ -72,8 +74,10 @@ def train(config: TrainConfig, source: str, run: Path, *, resume: bool = False) 
     try:
         with ForwardedStop():
             fabric.launch(rank)
-    except ProcessRaisedException as error:
-        raise _as_ours(error) from error
+    except (RuntimeError, MemoryError, ProcessRaisedException, ProcessExitedException) as error:
+        if one_line := told(error):
+            raise one_line from error
+        raise
 
 
 def check_network(config: TrainConfig) -> None:
@@ -119,24 +123,29 @@ def _train_rank(
         )
 
     if fabric.is_global_zero:
-        folder.describe(config, provenance, feed.files)
-        images = sum(origin['images'] for origin in feed.data)
-        log.info('%s: %d images to train on, in %s', config.name, images, folder.path)
-        step = resumed.step if resumed else 0
-        with Monitor(config, folder, step, feed.held_out(), fabric.device, best_score(folder)) as monitor:
-            trainer.fit(from_step, monitor)
+        folder.path.mkdir(parents=True, exist_ok=True)
+        with RunLock(folder.path):
+            _lead(trainer, fabric, config, provenance, folder, feed, from_step)
     else:
         trainer.fit(from_step)
 
 
-def _as_ours(error: ProcessRaisedException) -> Exception:
-    """A user's error of a spawned process, which arrives as the text of its traceback."""
-    kind, _, line = error.msg.strip().rsplit('\n', 1)[-1].partition(': ')
-    return (
-        TrainingError(line)
-        if kind.startswith(('restore_node.common.errors.', 'training.runs.errors.'))
-        else error
-    )
+def _lead(
+    trainer: Trainer,
+    fabric: Fabric,
+    config: TrainConfig,
+    provenance: dict[str, Any],
+    folder: RunFolder,
+    feed: Feed,
+    from_step: Any,
+) -> None:
+    """What the first process of a run does: train as all do, and tell of it."""
+    folder.describe(config, provenance, feed.files)
+    images = sum(origin['images'] for origin in feed.data)
+    log.info('%s: %d images to train on, in %s', config.name, images, folder.path)
+    step = trainer.step
+    with Monitor(config, folder, step, feed.held_out(), fabric.device, best_score(folder)) as monitor:
+        trainer.fit(from_step, monitor)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -155,6 +164,9 @@ def main(arguments: list[str] | None = None) -> int:
         train(config, options.config, options.folder or Path('runs', config.name), resume=options.resume)
     except RestoreError as error:
         return report_errors(error)
+    except KeyboardInterrupt:
+        print('interrupted; what was saved goes on with --resume', file=sys.stderr)
+        return 130
     return 0
 
 

@@ -16,6 +16,7 @@ from training.evaluation.restoring import Image, Restore, restore_with
 from training.loop.progress import ProgressView
 from training.loop.records import Picture, Records
 from training.loop.schedule import progress
+from training.runs.errors import TrainingError
 from training.runs.folder import RunFolder
 
 
@@ -73,7 +74,12 @@ class Monitor:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._view.__exit__(kind, error, trace)
-        self._records.close()
+        try:
+            self._records.close()
+        except TrainingError:
+            # What ended the run says more than what cannot be written after it.
+            if error is None:
+                raise
 
     def stepped(self, step: int, elapsed_s: float, values: Mapping[str, Tensor], timing: Timing) -> None:
         """Take note of a step; now and then, record and show the means of the last ones."""

@@ -1,7 +1,8 @@
 """The records of a run: metrics.jsonl for programs, TensorBoard for people."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -13,10 +14,24 @@ from torch.utils.tensorboard import SummaryWriter
 from restore_node.common.atomic import replace_text
 from restore_node.common.errors import InputError
 from training.evaluation.quality import Quality
+from training.runs.errors import TrainingError
 from training.runs.folder import RunFolder
 
 Picture = Sequence[NDArray[np.uint8]]
 """Images of one size that belong side by side: uint8 [H, W, 3] RGB."""
+
+
+@contextmanager
+def _on_disk(folder: RunFolder) -> Iterator[None]:
+    """Turn an error of the disk into one line."""
+    try:
+        yield
+    except OSError as error:
+        raise TrainingError(
+            f'cannot write the records of {folder.path}',
+            seen=error,
+            fix='make room, then go on with --resume',
+        ) from error
 
 
 class Records:
@@ -26,18 +41,23 @@ class Records:
         folder: of the run.
         step: where the run goes on. What was recorded after it, before the run was killed, is taken out: it
             comes again.
+
+    Raises:
+        TrainingError: from all methods: the disk is full, or gone.
     """
 
     def __init__(self, folder: RunFolder, step: int) -> None:
-        self._metrics, self._progress = folder.metrics, folder.progress
-        _keep_until(folder, step)
-        self._board = SummaryWriter(str(folder.tensorboard), purge_step=step + 1)
+        self._folder = folder
+        with _on_disk(folder):
+            _keep_until(folder, step)
+            self._board = SummaryWriter(str(folder.tensorboard), purge_step=step + 1)
 
     def losses(self, step: int, elapsed_s: float, values: Mapping[str, float]) -> None:
         """Record means over the last steps, by name."""
-        self._append(step, elapsed_s, dict(values))
-        for name, value in values.items():
-            self._board.add_scalar(f'train/{name}', value, step)
+        with _on_disk(self._folder):
+            self._append(step, elapsed_s, dict(values))
+            for name, value in values.items():
+                self._board.add_scalar(f'train/{name}', value, step)
 
     def qualities(
         self,
@@ -48,37 +68,42 @@ class Records:
         score: float | None = None,
     ) -> None:
         """Record what was measured on the validation sets, by name, some of their pictures, and the score."""
-        measured = {'quality': {name: asdict(seen) for name, seen in qualities.items()}, 'score': score}
-        self._append(step, elapsed_s, measured)
-        for name, seen in qualities.items():
-            shown = asdict(seen) | {'gain_db': seen.gain_db}
-            for value in ('psnr_restored_db', 'ssim_restored', 'gain_db', 'made_worse'):
-                self._board.add_scalar(f'held_out/{name}/{value}', shown[value], step)
-        if score is not None:
-            self._board.add_scalar('held_out/score', score, step)
-        for kind, picture in pictures.items():
-            side_by_side = np.concatenate(picture, axis=1)
-            self._board.add_image(f'degraded_restored_sharp/{kind}', side_by_side, step, dataformats='HWC')
-        self._board.flush()
+        with _on_disk(self._folder):
+            measured = {'quality': {name: asdict(seen) for name, seen in qualities.items()}, 'score': score}
+            self._append(step, elapsed_s, measured)
+            for name, seen in qualities.items():
+                shown = asdict(seen) | {'gain_db': seen.gain_db}
+                for value in ('psnr_restored_db', 'ssim_restored', 'gain_db', 'made_worse'):
+                    self._board.add_scalar(f'held_out/{name}/{value}', shown[value], step)
+            if score is not None:
+                self._board.add_scalar('held_out/score', score, step)
+            for kind, picture in pictures.items():
+                side_by_side = np.concatenate(picture, axis=1)
+                self._board.add_image(
+                    f'degraded_restored_sharp/{kind}', side_by_side, step, dataformats='HWC'
+                )
+            self._board.flush()
 
     def reached(self, step: int, elapsed_s: float, done: float, left_s: float, steps_per_s: float) -> None:
         """Write where the run is to progress.json, for programs that look at it now and then."""
-        now = {
-            'step': step,
-            'elapsed_s': round(elapsed_s, 1),
-            'done': round(done, 6),
-            'left_s': round(left_s, 1),
-            'steps_per_s': round(steps_per_s, 4),
-            'at': datetime.now(UTC).isoformat(timespec='seconds'),
-        }
-        replace_text(self._progress, json.dumps(now) + '\n')
+        with _on_disk(self._folder):
+            now = {
+                'step': step,
+                'elapsed_s': round(elapsed_s, 1),
+                'done': round(done, 6),
+                'left_s': round(left_s, 1),
+                'steps_per_s': round(steps_per_s, 4),
+                'at': datetime.now(UTC).isoformat(timespec='seconds'),
+            }
+            replace_text(self._folder.progress, json.dumps(now) + '\n')
 
     def close(self) -> None:
         """Write what is left."""
-        self._board.close()
+        with _on_disk(self._folder):
+            self._board.close()
 
     def _append(self, step: int, elapsed_s: float, values: dict[str, Any]) -> None:
-        with self._metrics.open('a', encoding='utf-8') as file:
+        with self._folder.metrics.open('a', encoding='utf-8') as file:
             file.write(json.dumps({'step': step, 'elapsed_s': round(elapsed_s, 1), **values}) + '\n')
 
 

@@ -122,6 +122,11 @@ class Trainer:
         )
 
     @property
+    def step(self) -> int:
+        """Steps done."""
+        return self._step
+
+    @property
     def _done(self) -> float:
         return progress(self._config.schedule, self._step, self._elapsed_s)
 

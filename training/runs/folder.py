@@ -59,7 +59,9 @@ class RunFolder:
         try:
             if self.config.exists():
                 return yaml.safe_load(self.config.read_text(encoding='utf-8'))
-            if self.path.is_dir() and all(file.name.endswith('.part') for file in self.path.iterdir()):
+            if self.path.is_dir() and all(
+                file.name.endswith('.part') or file.name == '.lock' for file in self.path.iterdir()
+            ):
                 return None
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise InputError(f'cannot read the run folder {self.path}', seen=error) from error
