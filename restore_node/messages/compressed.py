@@ -147,9 +147,17 @@ def decode_pixels(data: bytes) -> np.ndarray | None:
         uint8 `[H, W, 3]`, BGR, grey and 16-bit images converted, alpha left out; None where it is corrupt.
     """
     jpeg = _read_jpeg(data) if data.startswith(_JPEG) else None
-    if jpeg is None or data.find(_JPEG_END, jpeg.pixels_at) >= 0:
-        return _decode(data)
-    return _decode_without_end(data, jpeg)
+    return _decode_without_end(data, jpeg) if jpeg and _has_no_end(data, jpeg) else _decode(data)
+
+
+def ends_early(data: bytes) -> bool:
+    """Whether a file is one of ours without sizes (`read_sizes`), or a jpeg without its end marker."""
+    jpeg = _read_jpeg(data) if read_sizes(data) and data.startswith(_JPEG) else None
+    return is_known(data) and (not read_sizes(data) or (jpeg is not None and _has_no_end(data, jpeg)))
+
+
+def _has_no_end(data: bytes, jpeg: _Jpeg) -> bool:
+    return data.find(_JPEG_END, jpeg.pixels_at) < 0
 
 
 def _decode(data: bytes) -> np.ndarray | None:

@@ -25,7 +25,7 @@ from restore_node.messages.frame import Frame, Header
 from restore_node.runtime.restore import restore_frame
 from restore_node.tools.shared.cli import add_model_arguments, open_backend, run_command, runs_on
 
-JPEG_SIGNATURE, PNG_SIGNATURE = b'\xff\xd8', b'\x89PNG'
+JPEG_SIGNATURE = b'\xff\xd8'
 DEFAULT_FPS = 30.0
 ENCODINGS = {1: 'mono8', 3: 'bgr8', 4: 'bgra8'}
 ENCODINGS_16 = {1: 'mono16', 3: 'bgr16'}
@@ -38,12 +38,13 @@ def read_image(path: Path) -> Frame:
         InputError: it cannot be read as an image.
     """
     data = _read_bytes(path)
-    claimed = compressed.read_size(data)
-    if claimed is not None:
+    for claimed in compressed.read_sizes(data):
         _check_size(path, *claimed)
-    elif data.startswith((JPEG_SIGNATURE, PNG_SIGNATURE)):
+    if compressed.ends_early(data):
         raise InputError(
-            f'cannot read {path} as an image', seen='a file that ends early', fix='copy it again'
+            f'cannot read {path} as an image',
+            seen='a file that ends early, or of more than 16 bits or four channels',
+            fix='copy it again, or convert it',
         )
     # A photograph is turned as its camera noted, for the note gets lost; alpha needs the file as it is.
     turned = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH

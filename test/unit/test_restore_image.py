@@ -142,8 +142,22 @@ def float_image(folder: Path) -> Path:
     return folder / 'in.tiff'
 
 
+def without_its_end(folder: Path) -> Path:
+    """Older OpenCVs make up what is missing."""
+    (folder / 'in.jpg').write_bytes(cv2.imencode('.jpg', picture(200, 200, 3))[1].tobytes()[:-2])
+    return folder / 'in.jpg'
+
+
+def bomb(folder: Path) -> Path:
+    """A webp of a hundred bytes that claims 16 million pixels a side."""
+    canvas = b'RIFF' + (22).to_bytes(4, 'little') + b'WEBPVP8X' + (10).to_bytes(4, 'little') + bytes(4)
+    (folder / 'in.webp').write_bytes(canvas + b'\xff' * 6 + bytes(70))
+    return folder / 'in.webp'
+
+
 @pytest.mark.parametrize(
-    'source', [text_file, empty_file, cut_short, empty_folder, broken_video, float_image]
+    'source',
+    [text_file, empty_file, cut_short, without_its_end, bomb, empty_folder, broken_video, float_image],
 )
 @pytest.mark.parametrize('out', ['out.png', 'out.mp4', 'out'])
 def test_bad_input_is_one_line_and_leaves_nothing(model, tmp_path, capfd, source, out):
