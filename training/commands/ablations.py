@@ -17,8 +17,8 @@ from rich.console import Console
 
 from restore_node.common.atomic import replace_text
 from restore_node.common.console import table_console
-from restore_node.common.errors import ConfigError, RestoreError
-from training.commands.cli import report_errors
+from restore_node.common.errors import ConfigError
+from training.commands.cli import one_line_errors
 from training.data.example_photographs import provide_photographs
 from training.evaluation.quality import Quality
 from training.evaluation.report import markdown, show
@@ -155,6 +155,7 @@ def print_commands(ablations: Sequence[Ablation], planner: Planner, seeds: Seque
         print(shlex.join(run.command()))
 
 
+@one_line_errors
 def main(arguments: list[str] | None = None) -> int:
     """Run the ablations. Returns the exit code."""
     parser = argparse.ArgumentParser(
@@ -174,21 +175,18 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument('--out', type=Path, help='default: out/ablations, with --full runs/ablations')
     options = parser.parse_intermixed_args(arguments)
-    try:
-        if options.full != bool(options.data):
-            raise ConfigError(
-                '--full and --data', seen='one of them', wanted='both', fix='give --full --data ROOT'
-            )
-        ablations = choose(full_ablations() if options.full else small_ablations(), options.only)
-        seeds = options.seeds or ([1] if options.full else [1, 2, 3])
-        out = options.out or Path('runs' if options.full else 'out', 'ablations')
-        planner = Planner(out / 'runs', options.overrides, options.data)
-        if options.commands:
-            print_commands(ablations, planner, seeds)
-            return 0
-        ablate(ablations, planner, seeds, max(1, options.jobs), out, table_console())
-    except RestoreError as error:
-        return report_errors(error)
+    if options.full != bool(options.data):
+        raise ConfigError(
+            '--full and --data', seen='one of them', wanted='both', fix='give --full --data ROOT'
+        )
+    ablations = choose(full_ablations() if options.full else small_ablations(), options.only)
+    seeds = options.seeds or ([1] if options.full else [1, 2, 3])
+    out = options.out or Path('runs' if options.full else 'out', 'ablations')
+    planner = Planner(out / 'runs', options.overrides, options.data)
+    if options.commands:
+        print_commands(ablations, planner, seeds)
+        return 0
+    ablate(ablations, planner, seeds, max(1, options.jobs), out, table_console())
     print(f'{out}: {", ".join(f"{one.name}.md, {one.name}.json" for one in ablations)}, runs/')
     return 0
 

@@ -22,8 +22,7 @@ from rich.table import Table
 
 from restore_node.common.atomic import replace_text
 from restore_node.common.console import table_console
-from restore_node.common.errors import RestoreError
-from training.commands.cli import report_errors
+from training.commands.cli import one_line_errors
 from training.config.run import TrainConfig, parse_config
 from training.data.example_photographs import EXAMPLES, provide_photographs
 from training.data.feed import OpenSource
@@ -172,6 +171,7 @@ def show(found: dict[str, Any], console: Console) -> None:
         console.print(line, highlight=False)
 
 
+@one_line_errors
 def main(arguments: list[str] | None = None) -> int:
     """Measure as the command line says. Returns the exit code."""
     parser = argparse.ArgumentParser(
@@ -191,12 +191,9 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if given.steps < 1:
         parser.error(f'--steps: got {given.steps}, want 1 or more')
-    try:
-        config = make_config(given)
-        provide_photographs(config)
-        found = benchmark(config)
-    except RestoreError as error:
-        return report_errors(error)
+    config = make_config(given)
+    provide_photographs(config)
+    found = benchmark(config)
     if given.json:
         given.json.parent.mkdir(parents=True, exist_ok=True)
         replace_text(given.json, json.dumps(found, indent=1) + '\n')

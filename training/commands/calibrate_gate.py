@@ -17,11 +17,11 @@ from rich.table import Table
 from restore_node.backends.base import Backend
 from restore_node.backends.onnxruntime import OnnxRuntimeBackend
 from restore_node.common.console import progress_bar, table_console
-from restore_node.common.errors import ConfigError, RestoreError
+from restore_node.common.errors import ConfigError
 from restore_node.common.metrics import capped_psnr
 from restore_node.model import load_model
 from restore_node.runtime.restore import change_score
-from training.commands.cli import report_errors
+from training.commands.cli import one_line_errors
 from training.config.run import TrainConfig, load_config
 from training.data.feed import open_source
 from training.data.photographs import Photograph
@@ -109,6 +109,7 @@ def table(scored: Sequence[Scored], threshold: float) -> Table:
     return rows
 
 
+@one_line_errors
 def main(arguments: list[str] | None = None) -> int:
     """Calibrate as the command line says. Returns the exit code."""
     parser = argparse.ArgumentParser(
@@ -124,21 +125,18 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error('--frames: want 1 or more')
     if not 0.0 <= options.left_alone <= 1.0:
         parser.error(f'--left-alone: got {options.left_alone}, want 0 to 1')
-    try:
-        config = load_config(options.config, options.overrides)
-        sources = [source for source in config.data.sources if source.photographs]
-        if not sources:
-            named = ', '.join(source.name for source in config.data.sources)
-            raise ConfigError('data.sources', seen=named, wanted='one of photographs, to degrade')
-        held_out = [photograph for source in sources for photograph in open_source(source).held_out]
-        chosen = spread(min(options.frames, len(held_out)), len(held_out))
-        photographs = [held_out[position] for position in chosen]
-        with OnnxRuntimeBackend(load_model(options.model), device='cpu') as backend:
-            frames = score_frames(backend, photographs, config)
-            with progress_bar() as bar:
-                scored = list(bar.track(frames, len(photographs) * len(KINDS), description='restoring'))
-    except RestoreError as error:
-        return report_errors(error)
+    config = load_config(options.config, options.overrides)
+    sources = [source for source in config.data.sources if source.photographs]
+    if not sources:
+        named = ', '.join(source.name for source in config.data.sources)
+        raise ConfigError('data.sources', seen=named, wanted='one of photographs, to degrade')
+    held_out = [photograph for source in sources for photograph in open_source(source).held_out]
+    chosen = spread(min(options.frames, len(held_out)), len(held_out))
+    photographs = [held_out[position] for position in chosen]
+    with OnnxRuntimeBackend(load_model(options.model), device='cpu') as backend:
+        frames = score_frames(backend, photographs, config)
+        with progress_bar() as bar:
+            scored = list(bar.track(frames, len(photographs) * len(KINDS), description='restoring'))
     threshold = calibrate(scored, options.left_alone)
     table_console().print(table(scored, threshold))
     print(f'gate_threshold: {threshold:.1f}')

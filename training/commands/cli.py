@@ -1,15 +1,25 @@
 """What the training commands share."""
 
+import functools
 import logging
 import sys
+from collections.abc import Callable, Sequence
 
 from restore_node.common.errors import RestoreError
 
 
-def report_errors(error: RestoreError) -> int:
-    """Print a user's error as one line and return the exit code for it."""
-    print(f'error: {error}', file=sys.stderr)
-    return 2
+def one_line_errors(main: Callable[..., int]) -> Callable[..., int]:
+    """Let a command end with one `error:` line and exit code 2 where the user can mend what is wrong."""
+
+    @functools.wraps(main)
+    def run(arguments: Sequence[str] | None = None) -> int:
+        try:
+            return main(arguments)
+        except RestoreError as error:
+            print(f'error: {error}', file=sys.stderr)
+            return 2
+
+    return run
 
 
 def set_up_log() -> None:

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from restore_node.common.errors import InputError, RestoreError
+from restore_node.common.errors import InputError
 from restore_node.common.image_files import IMAGE_SUFFIXES, images_under, read_rgb
 from restore_node.common.metrics import psnr
-from training.commands.cli import report_errors
+from training.commands.cli import one_line_errors
 from training.config.run import TrainConfig, load_config
 from training.data.cutting import SquareCuts
 from training.data.feed import OpenSource, open_feed, open_source
@@ -94,6 +94,7 @@ def real_strips(folder: Path, side: int, columns: int) -> list[Strip]:
     return strips
 
 
+@one_line_errors
 def main(arguments: list[str] | None = None) -> int:
     """Make a sheet as the command line says. Returns the exit code."""
     parser = argparse.ArgumentParser(
@@ -119,23 +120,18 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_intermixed_args(arguments)
     if options.columns < 1:
         parser.error('--columns: want 1 or more')
-    try:
-        config = load_config(options.config, options.overrides)
-        if options.model:
-            with ExitStack() as opened:
-                systems = [opened.enter_context(open_system(model)) for model in options.model]
-                strips = restored_strips(config, systems, options.columns)
-        else:
-            pairs = training_pairs(config, options.columns)
-            strips = {
-                kind: [compare(sharp, degraded) for degraded, sharp in row] for kind, row in pairs.items()
-            }
-        real = {}
-        if options.beside is not None:
-            real = {'real': real_strips(options.beside, config.data.patch_px, 2 * options.columns)}
-        save_sheet(draw_sheet(strips | real), options.out)
-    except RestoreError as error:
-        return report_errors(error)
+    config = load_config(options.config, options.overrides)
+    if options.model:
+        with ExitStack() as opened:
+            systems = [opened.enter_context(open_system(model)) for model in options.model]
+            strips = restored_strips(config, systems, options.columns)
+    else:
+        pairs = training_pairs(config, options.columns)
+        strips = {kind: [compare(sharp, degraded) for degraded, sharp in row] for kind, row in pairs.items()}
+    real = {}
+    if options.beside is not None:
+        real = {'real': real_strips(options.beside, config.data.patch_px, 2 * options.columns)}
+    save_sheet(draw_sheet(strips | real), options.out)
     for kind, row in strips.items():
         means = np.mean(
             [[psnr(image, strip.images[-1]) for image in strip.images[:-1]] for strip in row], axis=0

@@ -9,8 +9,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from restore_node.common.errors import RestoreError
-from training.commands.cli import report_errors, set_up_log
+from training.commands.cli import one_line_errors, set_up_log
 from training.commands.contact_sheet import restored_strips
 from training.commands.export import export
 from training.commands.train import train
@@ -67,6 +66,7 @@ def check_better(qualities: Mapping[str, Quality]) -> None:
             )
 
 
+@one_line_errors
 def main(arguments: list[str] | None = None) -> int:
     """Run the demo. Returns the exit code."""
     parser = argparse.ArgumentParser(
@@ -76,10 +76,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('--out', type=Path, default=Path('out', 'train-demo'), help='default: out/train-demo')
     options = parser.parse_intermixed_args(arguments)
     set_up_log()
-    try:
-        qualities = demo(options.out, options.overrides)
-    except RestoreError as error:
-        return report_errors(error)
+    qualities = demo(options.out, options.overrides)
     print(f'photographs held out, through the exported model:\n{table(qualities)}')
     print(f'pictures: {options.out}/before_after.png (degraded, restored, sharp)')
     print(f'model: {options.out}/model/{NAME}.onnx; checkpoint: {options.out}/run/checkpoint.pt')

@@ -12,8 +12,8 @@ from rich.table import Column, Table
 from torch import nn
 
 from restore_node.common.console import table_console
-from restore_node.common.errors import ConfigError, RestoreError
-from training.commands.cli import report_errors
+from restore_node.common.errors import ConfigError
+from training.commands.cli import one_line_errors
 from training.networks.costs import layers, macs_per_pixel, parameters
 from training.networks.discriminator import SIDE, Discriminator
 from training.networks.registry import NETWORKS, build
@@ -73,6 +73,7 @@ def _options(pairs: list[str]) -> dict[str, Any]:
     return options
 
 
+@one_line_errors
 def main(arguments: list[str] | None = None) -> int:
     """Print what networks cost. Returns the exit code."""
     parser = argparse.ArgumentParser(prog='python -m training.commands.describe', description=__doc__)
@@ -80,13 +81,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('options', nargs='*', metavar='OPTION=VALUE', help='of the network')
     asked = parser.parse_args(arguments)
     console = table_console()
-    try:
-        if asked.network is None:
-            console.print(_networks_table())
-            return 0
-        network = _make(asked.network, **_options(asked.options))
-    except RestoreError as error:
-        return report_errors(error)
+    if asked.network is None:
+        console.print(_networks_table())
+        return 0
+    network = _make(asked.network, **_options(asked.options))
     console.print(_layers_table(network))
     console.print(f'{asked.network}: {_costs(network)}', highlight=False)
     return 0

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from restore_node.common.atomic import Unfinished
 from restore_node.common.console import progress_bar, table_console
-from restore_node.common.errors import ConfigError, InputError, RestoreError
+from restore_node.common.errors import ConfigError, InputError
 from restore_node.common.image_files import images_under
-from training.commands.cli import report_errors
+from training.commands.cli import one_line_errors
 from training.data.layouts.registry import LAYOUTS
 from training.evaluation.conventions import CONVENTIONS
 from training.evaluation.report import show, write
@@ -152,18 +152,16 @@ def _systems(given: argparse.Namespace, sets: Sequence[EvaluationSet], opened: E
     return systems
 
 
+@one_line_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """Evaluate as the command line says. Returns the exit code."""
     given = parse(arguments)
     logging.basicConfig(level=logging.WARNING, format='warning: %(message)s')
-    try:
-        with ExitStack() as opened:
-            sets = _sets(given)
-            systems = _systems(given, sets, opened)
-            out = given.out or Path('out/evaluation', datetime.now().strftime('%Y%m%d-%H%M%S'))
-            tables = evaluate(sets, systems, given.trial, out)
-    except RestoreError as error:
-        return report_errors(error)
+    with ExitStack() as opened:
+        sets = _sets(given)
+        systems = _systems(given, sets, opened)
+        out = given.out or Path('out/evaluation', datetime.now().strftime('%Y%m%d-%H%M%S'))
+        tables = evaluate(sets, systems, given.trial, out)
     show(tables, table_console())
     made = ['tables.md, summary.json, images.csv'] if sets else []
     made += [f'{PICTURES}/'] if given.trial else []

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from restore_node.backends.onnxruntime import OnnxRuntimeBackend
-from restore_node.common.errors import ConfigError, InputError, RestoreError
+from restore_node.common.errors import ConfigError, InputError
 from restore_node.model import load_model
-from training.commands.cli import report_errors
+from training.commands.cli import one_line_errors
 from training.config.run import TrainConfig, parse_config
 from training.data.feed import open_feed
 from training.evaluation.quality import Quality, measure, table
@@ -140,6 +140,7 @@ def _whole(image: NDArray[np.uint8], multiple: int) -> NDArray[np.uint8]:
     return np.ascontiguousarray(image[:height, :width])
 
 
+@one_line_errors
 def main(arguments: list[str] | None = None) -> int:
     """Export one checkpoint. Returns the exit code."""
     parser = argparse.ArgumentParser(
@@ -155,10 +156,7 @@ def main(arguments: list[str] | None = None) -> int:
         help='folders or tars of photographs, or the folder of the paired set, if not where the run found it',
     )
     options = parser.parse_args(arguments)
-    try:
-        exported = export(options.checkpoint, options.name, options.out, options.roots)
-    except RestoreError as error:
-        return report_errors(error)
+    exported = export(options.checkpoint, options.name, options.out, options.roots)
     print(f'{exported.graph}, on what the run held out:\n{table(exported.qualities)}')
     print(f'The fp16 graph beside it: {exported.half_db:.1f} dB or more to this one, there and on noise.')
     return 0

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from restore_node.common.atomic import Unfinished, replacing
 from restore_node.common.console import progress_bar
-from restore_node.common.errors import ConfigError, RestoreError
-from training.commands.cli import report_errors
+from restore_node.common.errors import ConfigError
+from training.commands.cli import one_line_errors
 from training.config.run import TrainConfig, load_config
 from training.data.photographs import find_photographs, hold_out
 from training.evaluation.sheet import save_sheet
@@ -82,6 +82,7 @@ def judge_all(
     return results
 
 
+@one_line_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """Judge as the command line says. Returns the exit code."""
     parser = argparse.ArgumentParser(
@@ -122,19 +123,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = shlex.join(
         ['python', '-m', 'training.commands.judge', *(sys.argv[1:] if arguments is None else arguments)]
     )
-    try:
-        config = load_config(given.photographs) if given.photographs else None
-        sets = list(judged_sets(given.data, config, given.count, given.limit))
-        with ExitStack() as opened:
-            systems = [opened.enter_context(open_system(name, 'cpu')) for name in names]
-            costs = {system.name: cost_of(system, name) for system, name in zip(systems, names, strict=True)}
-            costs |= {system.name: cost_of(system) for system in filters()}
-            results = judge_all(sets, systems, given.strips)
-        text = page(results, costs, [system.name for system in systems], command, machine())
-        with replacing(given.out) as unfinished:
-            unfinished.write_text(text, encoding='utf-8')
-    except RestoreError as error:
-        return report_errors(error)
+    config = load_config(given.photographs) if given.photographs else None
+    sets = list(judged_sets(given.data, config, given.count, given.limit))
+    with ExitStack() as opened:
+        systems = [opened.enter_context(open_system(name, 'cpu')) for name in names]
+        costs = {system.name: cost_of(system, name) for system, name in zip(systems, names, strict=True)}
+        costs |= {system.name: cost_of(system) for system in filters()}
+        results = judge_all(sets, systems, given.strips)
+    text = page(results, costs, [system.name for system in systems], command, machine())
+    with replacing(given.out) as unfinished:
+        unfinished.write_text(text, encoding='utf-8')
     print(f'{given.out}; strips in {given.strips}/')
     return 0
 

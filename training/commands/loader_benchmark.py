@@ -19,8 +19,8 @@ import torch
 from rich.table import Table
 
 from restore_node.common.console import table_console
-from restore_node.common.errors import ConfigError, RestoreError
-from training.commands.cli import report_errors
+from restore_node.common.errors import ConfigError
+from training.commands.cli import one_line_errors
 from training.config.run import TrainConfig, load_config
 from training.data.feed import Feed, open_feed
 from training.data.loader import batches
@@ -110,6 +110,7 @@ def _show(config: TrainConfig, model: float, loader: dict[int, float]) -> None:
     table_console().print(table)
 
 
+@one_line_errors
 def main(arguments: list[str] | None = None) -> int:
     """Measure as the command line says. Returns the exit code."""
     parser = argparse.ArgumentParser(
@@ -126,12 +127,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_intermixed_args(arguments)
     if not 0.0 < options.seconds < math.inf:
         parser.error(f'--seconds: got {options.seconds}, want a number above 0')
-    try:
-        workers = _workers(options.workers)
-        config = load_config(options.config, options.overrides)
-        _show(config, *benchmark(config, workers, options.seconds))
-    except RestoreError as error:
-        return report_errors(error)
+    workers = _workers(options.workers)
+    config = load_config(options.config, options.overrides)
+    _show(config, *benchmark(config, workers, options.seconds))
     return 0
 
 

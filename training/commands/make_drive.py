@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 from rosbags.typesys import Stores, get_typestore
 
 from restore_node.common.atomic import Unfinished
-from restore_node.common.errors import InputError, RestoreError
+from restore_node.common.errors import InputError
 from restore_node.common.image_files import write_rgb
 from restore_node.messages.bag import BagWriter, Message, Topic, qos
 from restore_node.messages.cdr import CAMERA_INFO_TYPE, IMAGE_TYPE, new_image
 from restore_node.messages.frame import Header
-from training.commands.cli import report_errors
+from training.commands.cli import one_line_errors
 from training.drive import scenes
 from training.drive.weather import SEGMENTS, Degrader
 
@@ -213,6 +213,7 @@ def _positive(text: str) -> float:
     return value
 
 
+@one_line_errors
 def main(arguments: list[str] | None = None) -> int:
     """The command: see the module's docstring."""
     parser = argparse.ArgumentParser(prog='make_drive', description='Make a degraded drive with its truth.')
@@ -223,17 +224,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('--seed', type=int, default=7, help='of all that is random (default 7)')
     parser.add_argument('--video', type=Path, help='degrade this video instead of the photographs')
     given = parser.parse_args(arguments)
-    try:
-        drive = make_drive(
-            given.out,
-            size=given.size,
-            rate_hz=given.rate,
-            seconds=given.seconds,
-            seed=given.seed,
-            video=given.video,
-        )
-    except RestoreError as error:
-        return report_errors(error)
+    drive = make_drive(
+        given.out,
+        size=given.size,
+        rate_hz=given.rate,
+        seconds=given.seconds,
+        seed=given.seed,
+        video=given.video,
+    )
     frames = f'{len(drive["stamps_ns"])} frames of {drive["width"]}x{drive["height"]}'
     print(f'{given.out}: {frames} from {drive["source"]}')
     return 0

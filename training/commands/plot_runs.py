@@ -15,8 +15,8 @@ matplotlib.use('Agg')
 from matplotlib import pyplot
 
 from restore_node.common.atomic import replacing
-from restore_node.common.errors import InputError, RestoreError
-from training.commands.cli import report_errors
+from restore_node.common.errors import InputError
+from training.commands.cli import one_line_errors
 from training.evaluation.quality import Quality
 from training.loop.records import read_qualities
 from training.runs.folder import RunFolder
@@ -59,6 +59,7 @@ def draw(runs: Sequence[Measured], path: Path) -> None:
         pyplot.close(figure)
 
 
+@one_line_errors
 def main(arguments: list[str] | None = None) -> int:
     """Plot as the command line says. Returns the exit code."""
     parser = argparse.ArgumentParser(
@@ -67,11 +68,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('runs', nargs='+', metavar='RUN', type=Path, help='folder of a run')
     parser.add_argument('--out', type=Path, default=Path('runs.png'), help='the plot (default: %(default)s)')
     options = parser.parse_args(arguments)
-    try:
-        measured = [_measured(RunFolder(run)) for run in options.runs]
-        draw(measured, options.out)
-    except RestoreError as error:
-        return report_errors(error)
+    measured = [_measured(RunFolder(run)) for run in options.runs]
+    draw(measured, options.out)
     print(options.out)
     return 0
 

@@ -21,10 +21,10 @@ import numpy as np
 from rich.table import Table
 
 from restore_node.common.console import table_console
-from restore_node.common.errors import InputError, RestoreError
+from restore_node.common.errors import InputError
 from restore_node.common.metrics import PSNR_CAP_DB, psnr
 from restore_node.model import Model, load_model
-from training.commands.cli import report_errors
+from training.commands.cli import one_line_errors
 from training.config.run import TrainConfig, load_config
 from training.data.example_photographs import EXAMPLES, provide_photographs
 from training.data.feed import open_feed
@@ -205,6 +205,7 @@ def table(quantised: Quantised) -> Table:
     return rows
 
 
+@one_line_errors
 def main(arguments: list[str] | None = None) -> int:
     """Quantise one model. Returns the exit code."""
     parser = argparse.ArgumentParser(
@@ -217,21 +218,18 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_intermixed_args(arguments)
     if options.samples < LOOKED_AT:
         parser.error(f'--samples: got {options.samples}, want {LOOKED_AT} or more')
-    try:
-        model = load_model(options.model)
-        overrides = options.overrides if options.config else ON_EXAMPLES
-        config = load_config(options.config or CONFIG, list(overrides))
-        provide_photographs(config)
-        with tempfile.TemporaryDirectory() as folder:
-            quantised = quantise(model, config, options.samples, Path(folder))
-            table_console().print(table(quantised))
-            print(f'In fp32: {", ".join(quantised.kept)}.')
-            if quantised.faults:
-                print(f'refused: {"; ".join(quantised.faults)}')
-                return 1
-            written = install(quantised, model)
-    except RestoreError as error:
-        return report_errors(error)
+    model = load_model(options.model)
+    overrides = options.overrides if options.config else ON_EXAMPLES
+    config = load_config(options.config or CONFIG, list(overrides))
+    provide_photographs(config)
+    with tempfile.TemporaryDirectory() as folder:
+        quantised = quantise(model, config, options.samples, Path(folder))
+        table_console().print(table(quantised))
+        print(f'In fp32: {", ".join(quantised.kept)}.')
+        if quantised.faults:
+            print(f'refused: {"; ".join(quantised.faults)}')
+            return 1
+        written = install(quantised, model)
     print(f"{written}: clean images {quantised.measured.alike_db:.1f} dB or more alike to the fp32 graph's.")
     return 0
 

@@ -16,8 +16,8 @@ import torch
 from lightning_fabric import Fabric
 from torch.multiprocessing import ProcessExitedException, ProcessRaisedException
 
-from restore_node.common.errors import ConfigError, RestoreError
-from training.commands.cli import report_errors, set_up_log
+from restore_node.common.errors import ConfigError
+from training.commands.cli import one_line_errors, set_up_log
 from training.config.run import TrainConfig, load_config
 from training.data.feed import Feed, open_feed
 from training.data.loader import batches
@@ -148,6 +148,7 @@ def _lead(
         trainer.fit(from_step, monitor)
 
 
+@one_line_errors
 def main(arguments: list[str] | None = None) -> int:
     """Train as the command line says. Returns the exit code."""
     parser = argparse.ArgumentParser(
@@ -162,8 +163,6 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         config = load_config(options.config, options.overrides)
         train(config, options.config, options.folder or Path('runs', config.name), resume=options.resume)
-    except RestoreError as error:
-        return report_errors(error)
     except KeyboardInterrupt:
         print('interrupted; what was saved goes on with --resume', file=sys.stderr)
         return 130

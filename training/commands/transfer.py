@@ -21,8 +21,7 @@ from rich.console import Console
 
 from restore_node.common.atomic import replace_text, replacing
 from restore_node.common.console import table_console
-from restore_node.common.errors import RestoreError
-from training.commands.cli import report_errors
+from training.commands.cli import one_line_errors
 from training.config.run import TrainConfig, load_config
 from training.data.example_photographs import provide_photographs
 from training.evaluation.quality import Quality
@@ -131,6 +130,7 @@ def transfer(overrides: Sequence[str], seeds: Sequence[int], jobs: int, out: Pat
     show(made, console)
 
 
+@one_line_errors
 def main(arguments: list[str] | None = None) -> int:
     """Run the experiment. Returns the exit code."""
     parser = argparse.ArgumentParser(
@@ -145,16 +145,13 @@ def main(arguments: list[str] | None = None) -> int:
         '--jobs', type=int, default=default_jobs(), metavar='N', help='trainings side by side'
     )
     options = parser.parse_intermixed_args(arguments)
-    try:
-        transfer(
-            options.overrides,
-            options.seeds,
-            max(1, options.jobs),
-            options.out,
-            table_console(),
-        )
-    except RestoreError as error:
-        return report_errors(error)
+    transfer(
+        options.overrides,
+        options.seeds,
+        max(1, options.jobs),
+        options.out,
+        table_console(),
+    )
     print(f'{options.out}: transfer.png, transfer.json, summary.md, runs/')
     return 0
 
