@@ -8,27 +8,26 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Callable
 
 import rclpy
-from rcl_interfaces.msg import SetParametersResult
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
-from rclpy.parameter import Parameter
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import get_rmw_implementation_identifier
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from restore_node.backends.fallback import FallbackOptions, fallback_chain
+from restore_node.backends.fallback import fallback_chain
 from restore_node.common.errors import ConfigError, EngineMissingError, RestoreError
 from restore_node.engine.build_process import BuildProcess, build_arguments
-from restore_node.model import load_model
 from restore_node.ros.cv_bridge_fallback import read_with_cv_bridge
 from restore_node.ros.diagnostics import Diagnostics, Level, judge
+from restore_node.ros.lifecycle import SUCCESS, ManagedNode, reported
 from restore_node.ros.logs import route_logs
 from restore_node.ros.output import Output
-from restore_node.ros.parameters import restore_parameters
 from restore_node.ros.qos import overridable, subscription_qos
+from restore_node.ros.settings import LiveSettings, Params, fallback_options, refuse_unknown_parameters
 from restore_node.ros.stopping import stop_on_signals
 from restore_node.ros.topics import IMAGE_IN, camera_info_of
 from restore_node.runtime.counters import FrameCounters
@@ -37,10 +36,8 @@ from restore_node.runtime.stream import CameraStream
 from restore_node.runtime.supervisor import Supervisor, SupervisorState
 from restore_node.runtime.threads import is_any_left_behind
 
-SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
-
-class RestoreNode(LifecycleNode):
+class RestoreNode(ManagedNode):
     """Subscribes a camera, restores each frame, publishes it with the same header.
 
     Args:
@@ -55,13 +52,7 @@ class RestoreNode(LifecycleNode):
         super().__init__('restore_node')
         self._is_stopping = is_stopping
         route_logs(self.get_logger())
-        try:
-            self._listener = restore_parameters.ParamListener(self)
-        except Exception as error:  # rclpy raises several kinds, all about a parameter's value
-            raise ConfigError('a parameter has an impossible value', seen=error) from error
-        self.settings = self._listener.get_params()
-        self._listener.set_user_callback(self._take_settings)
-        self.add_on_set_parameters_callback(self._check_model)
+        self._live = LiveSettings(self, self._take_model)
         self._journal = Journal(self.settings.journal) if self.settings.journal else None
         self.counters = FrameCounters(self._journal.record if self._journal else None)
         self._supervisor: Supervisor | None = None
@@ -75,33 +66,35 @@ class RestoreNode(LifecycleNode):
             self._level,
             lambda: self._stream.last_malformed if self._stream else '',
         )
-        self._refuse_unknown_parameters()
+        refuse_unknown_parameters(self)
+
+    @property
+    def settings(self) -> Params:
+        """The parameters as they are now."""
+        return self._live.now
 
     @property
     def state(self) -> SupervisorState:
         """Which model and backend are at work."""
         return self._supervisor.state if self._supervisor else SupervisorState(wanted=self.settings.model)
 
-    # Transitions. Each catches its own errors and says in one line what to do.
+    # Transitions.
 
+    @reported
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load and warm the model, create the publishers."""
+        self._supervisor = Supervisor(
+            fallback_chain(fallback_options(self.settings)), self.settings.retry, self._start_build
+        )
         try:
-            chain = fallback_chain(self._fallback_options())
-        except RestoreError as error:
-            return self._fail(str(error))
-        self._supervisor = Supervisor(chain, self.settings.retry, self._start_build)
-        try:
-            self._supervisor.start(self.settings.model, self._is_stopping)
-        except RestoreError as error:
-            if self.settings.on_failure == 'drop':
-                return self._fail(str(error))
-        try:
+            self._start_supervisor(self._supervisor)
             self._output = Output(self)
-        except Exception as error:
-            return self._fail(str(error))
+        except Exception:
+            self._free()
+            raise
         return super().on_configure(state)
 
+    @reported
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe and start to restore."""
         assert self._supervisor
@@ -120,30 +113,37 @@ class RestoreNode(LifecycleNode):
             hang_timeout_s=self.settings.hang_timeout,
             read_otherwise=read_with_cv_bridge,
         )
-        result = super().on_activate(state)
         self._stream.start()
-        self._subscribe(CompressedImage if compressed else Image, image_topic, self._stream.receive)
-        if self._output.relay:
-            self._subscribe(CameraInfo, camera_info_of(topic), self._output.relay.receive)
+        try:
+            self._subscribe(CompressedImage if compressed else Image, image_topic, self._stream.receive)
+            if self._output.relay:
+                self._subscribe(CameraInfo, camera_info_of(topic), self._output.relay.receive)
+        except Exception:
+            self._stop_stream()
+            raise
         self.get_logger().info(f'restoring {image_topic} to {self._output.topic}')
-        return result
+        return super().on_activate(state)
 
+    @reported
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Unsubscribe, finish the frame at hand, join the worker."""
         self._stop_stream()
         return super().on_deactivate(state)
 
+    @reported
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Free the model and the publishers."""
         self._free()
         return super().on_cleanup(state)
 
+    @reported
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop from whatever state."""
         self._stop_stream()
         self._free()
         return super().on_shutdown(state)
 
+    @reported
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Back to unconfigured, with nothing left open."""
         self._stop_stream()
@@ -203,10 +203,12 @@ class RestoreNode(LifecycleNode):
             self._output.destroy()
             self._output = None
 
-    def _fail(self, line: str) -> TransitionCallbackReturn:
-        self.get_logger().error(line)
-        self._free()
-        return FAILURE
+    def _start_supervisor(self, supervisor: Supervisor) -> None:
+        try:
+            supervisor.start(self.settings.model, self._is_stopping)
+        except RestoreError:  # which diagnostics say; it is tried again every `retry` seconds
+            if self.settings.on_failure == 'drop':
+                raise
 
     def _subscribe(self, kind: type, topic: str, callback: Callable[[bytes], None]) -> None:
         # Serialised bytes: building an Image object in Python costs more than moving its pixels (cdr.py).
@@ -216,51 +218,25 @@ class RestoreNode(LifecycleNode):
             )
         )
 
-    def _fallback_options(self) -> FallbackOptions:
-        settings, engine = self.settings, self.settings.engine
-        options = {
-            'precision': engine.precision,
-            'optimization_level': engine.optimization_level,
-            'workspace_mib': engine.workspace_mib,
-            'min_psnr_db': engine.min_psnr_db,
-            'zero_copy': engine.zero_copy,
-        }
-        return FallbackOptions(settings.backend, settings.device, settings.threads, options)
-
     def _start_build(self, missing: EngineMissingError, on_end: Callable[[str], None]) -> BuildProcess:
         return BuildProcess(build_arguments(missing.spec), on_end, self.get_logger().info)
 
-    # Parameters.
-
-    def _take_settings(self, settings: restore_parameters.Params) -> None:
-        if self._supervisor and settings.model != self.settings.model:
-            self._supervisor.request(settings.model)
-        self.settings = settings
-
-    def _check_model(self, parameters: list[Parameter]) -> SetParametersResult:
-        for parameter in parameters:
-            if parameter.name == 'model':
-                try:
-                    load_model(str(parameter.value))
-                except Exception as error:  # whatever a file makes a library raise, the answer is no
-                    return SetParametersResult(successful=False, reason=str(error) or type(error).__name__)
-        return SetParametersResult(successful=True)
-
-    def _refuse_unknown_parameters(self) -> None:
-        """A misspelt parameter would be ignored without a word by rclpy, and its user left to wonder."""
-        given = {name for name in self._parameter_overrides if not name.startswith('qos_overrides.')}
-        unknown = sorted(name for name in given if not self.has_parameter(name))
-        if unknown:
-            known = sorted(name for name in self._parameters if '.' not in name)
-            raise ConfigError(
-                'unknown parameter',
-                seen=', '.join(unknown),
-                wanted=f'one of {", ".join(known)}',
-                fix='check the spelling',
-            )
+    def _take_model(self, model: str) -> None:
+        if self._supervisor:
+            self._supervisor.request(model)
 
     def _level(self) -> Level:
         return judge(self.state, self._stream is not None, self.settings.bypass, self.settings.on_failure)
+
+
+def _spin_once(node: RestoreNode, executor: SingleThreadedExecutor) -> None:
+    """Handle what comes; what a request or a message makes a callback raise costs that one alone."""
+    try:
+        executor.spin_once(timeout_sec=0.2)
+    except ExternalShutdownException:
+        raise
+    except Exception:
+        node.get_logger().error(f'the node goes on after {traceback.format_exc()}')
 
 
 def main(args: list[str] | None = None) -> int:
@@ -279,7 +255,7 @@ def main(args: list[str] | None = None) -> int:
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         while not stop.is_set():
-            executor.spin_once(timeout_sec=0.2)
+            _spin_once(node, executor)
     except RestoreError as error:
         sys.stderr.write(f'error: {error}\n')
         return 2

@@ -252,3 +252,11 @@ def test_parameters_describe_themselves(bench, make_model):
     assert 'cuda' in device.description
     assert not bench.set_parameter('max_age', -1.0).successful
     assert not bench.set_parameter('device', 'cpu').successful
+
+
+def test_integers_are_taken_for_floats(bench, make_model):
+    numbers = {'max_age': 0, 'gate_threshold': 0, 'retry': 2, 'diagnostic_updater.period': 1}
+    node = bench.start_node(model=str(make_model()), **numbers)
+    camera, received = bench.camera(), bench.detector()
+    assert_restored(bench, camera, received)
+    assert node.stop() == 0
