@@ -77,12 +77,17 @@ def set_up_device(fabric: Fabric) -> None:
     if fabric.device.type == 'cpu' and 'OMP_NUM_THREADS' not in os.environ:
         # One thread a core and none to spare: threads of one process that wait for each other lose most of
         # their time where other programs run too.
-        torch.set_num_threads(max(1, (os.cpu_count() or 1) // fabric.world_size))
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) // _processes_here(fabric)))
     if fabric.device.type == 'cuda':
         # All crops have one size, so the fastest kernels are worth looking for; fp32 products as TF32.
         torch.backends.cudnn.benchmark = True
         torch.set_float32_matmul_precision('high')
     cv2.setNumThreads(1)
+
+
+def _processes_here(fabric: Fabric) -> int:
+    """How many processes of the run share this machine's cores; a run on several machines has more in all."""
+    return int(os.environ['LOCAL_WORLD_SIZE']) if TorchElasticEnvironment.detect() else fabric.world_size
 
 
 def _strategy(processes: int) -> str:
