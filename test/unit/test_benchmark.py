@@ -11,8 +11,8 @@ import pytest
 from restore_node.common.timing import measure_ms, percentiles
 from restore_node.messages import codec
 from restore_node.tools.benchmark import command
-from restore_node.tools.benchmark.contest import FLOOR, Entry, image_message, run_contest
-from restore_node.tools.benchmark.result import entries_as_dicts
+from restore_node.tools.benchmark.result import cases_as_dicts
+from restore_node.tools.benchmark.run import FLOOR, Case, image_message, run_cases
 from restore_node.tools.shared.host import describe_host, host_line
 
 STAGES = {'decode', 'convert', 'restore', 'gate', 'encode', 'hand over', 'total'}
@@ -24,8 +24,8 @@ def model(make_model) -> Path:
     return make_model(size_multiple=8)
 
 
-def entry(candidate: str, size: tuple[int, int], totals: list[float], fault: str = '') -> Entry:
-    made = Entry(candidate, size, device='somewhere', fault=fault)
+def case(candidate: str, size: tuple[int, int], totals: list[float], fault: str = '') -> Case:
+    made = Case(candidate, size, device='somewhere', fault=fault)
     for total in totals:
         made.add({'restore': total / 2, 'total': total})
     return made
@@ -47,12 +47,12 @@ def test_all_runs_count_but_those_of_the_warm_up():
 
 def test_ratios_are_to_the_floor_of_the_same_size():
     small, large = (64, 32), (128, 64)
-    results = entries_as_dicts(
+    results = cases_as_dicts(
         [
-            entry('a', small, [30.0, 10.0, 20.0]),
-            entry(FLOOR, small, [4.0, 4.0, 1000.0]),
-            entry('a', large, [20.0]),
-            entry(FLOOR, large, [8.0]),
+            case('a', small, [30.0, 10.0, 20.0]),
+            case(FLOOR, small, [4.0, 4.0, 1000.0]),
+            case('a', large, [20.0]),
+            case(FLOOR, large, [8.0]),
         ]
     )
     assert [result['times_the_floor'] for result in results] == [5.0, 1.0, 2.5, 1.0]
@@ -61,13 +61,13 @@ def test_ratios_are_to_the_floor_of_the_same_size():
 
 
 def test_no_floor_no_ratio():
-    assert entries_as_dicts([entry('a', (64, 32), [30.0])])[0]['times_the_floor'] is None
-    broken = entry(FLOOR, (64, 32), [], fault='gone')
-    assert entries_as_dicts([entry('a', (64, 32), [30.0]), broken])[0]['times_the_floor'] is None
+    assert cases_as_dicts([case('a', (64, 32), [30.0])])[0]['times_the_floor'] is None
+    broken = case(FLOOR, (64, 32), [], fault='gone')
+    assert cases_as_dicts([case('a', (64, 32), [30.0]), broken])[0]['times_the_floor'] is None
 
 
 def test_a_fault_has_no_figures():
-    result = entries_as_dicts([entry('a', (64, 32), [3.0, 4.0], fault='broke at the third frame')])[0]
+    result = cases_as_dicts([case('a', (64, 32), [3.0, 4.0], fault='broke at the third frame')])[0]
     assert result['fault'] == 'broke at the third frame'
     assert 'stages_ms' not in result
 
@@ -75,10 +75,10 @@ def test_a_fault_has_no_figures():
 def test_frames_are_taken_in_turn(model, monkeypatch):
     turns = []
     monkeypatch.setattr(
-        'restore_node.tools.benchmark.contest._take_turn',
-        lambda entry, backend, message, counted: turns.append((entry.candidate, counted)),
+        'restore_node.tools.benchmark.run._take_turn',
+        lambda case, backend, message, counted: turns.append((case.candidate, counted)),
     )
-    run_contest(str(model), [(24, 16)], frames=2, warm_up=1)
+    run_cases(str(model), [(24, 16)], frames=2, warm_up=1)
     names = list(dict.fromkeys(name for name, _ in turns))
     assert FLOOR in names
     assert len(names) >= 2
@@ -88,15 +88,13 @@ def test_frames_are_taken_in_turn(model, monkeypatch):
 def test_a_way_that_fails_leaves_the_others_running(make_model):
     pytest.importorskip('onnxruntime', reason='onnxruntime is not installed')
     only_small = make_model(size_multiple=8, only=(64, 64))
-    results = {
-        entry.candidate: entry for entry in run_contest(str(only_small), [(24, 16)], frames=2, warm_up=1)
-    }
+    results = {case.candidate: case for case in run_cases(str(only_small), [(24, 16)], frames=2, warm_up=1)}
     assert results['onnxruntime cpu'].fault
     assert len(results[FLOOR].stages['total']) == 2
 
 
 def test_stages_make_up_the_total(model):
-    for measured in run_contest(str(model), [(90, 50)], frames=3, warm_up=1):
+    for measured in run_cases(str(model), [(90, 50)], frames=3, warm_up=1):
         if not measured.fault:
             assert set(measured.stages) == STAGES
             for index in range(3):

@@ -1,5 +1,5 @@
 """The command `benchmark`: what a frame costs here, by stage and by way of running the model.
 
-`contest.py` runs all of them in turn, `result.py` does the arithmetic and the tables, `command.py` is the
+`run.py` runs all of them in turn, `result.py` does the arithmetic and the tables, `command.py` is the
 command.
 """

@@ -19,8 +19,8 @@ from restore_node.common.atomic import Unfinished
 from restore_node.common.console import progress_bar, table_console
 from restore_node.common.errors import InputError
 from restore_node.model import load_model
-from restore_node.tools.benchmark.contest import CHANNELS, FLOOR, Size, run_contest
-from restore_node.tools.benchmark.result import entries_as_dicts, table_of
+from restore_node.tools.benchmark.result import cases_as_dicts, table_of
+from restore_node.tools.benchmark.run import CHANNELS, FLOOR, Size, run_cases
 from restore_node.tools.shared.cli import DEFAULT_MODEL, parse_size, run_command
 from restore_node.tools.shared.host import describe_host, host_line
 
@@ -68,7 +68,7 @@ def _benchmark(given: argparse.Namespace) -> int:
 def _measure(given: argparse.Namespace, sizes: list[Size], model: str, load_before: float) -> dict[str, Any]:
     with progress_bar() as bar:
         task = bar.add_task('rounds', total=len(sizes) * (given.frames + given.warm_up))
-        entries = run_contest(
+        cases = run_cases(
             given.model,
             sizes,
             frames=given.frames,
@@ -88,7 +88,7 @@ def _measure(given: argparse.Namespace, sizes: list[Size], model: str, load_befo
         'threads': given.threads or len(os.sched_getaffinity(0)),
         'encoding': given.encoding,
         'warm_up': given.warm_up,
-        'results': entries_as_dicts(entries),
+        'results': cases_as_dicts(cases),
     }
 
 

@@ -8,32 +8,32 @@ from typing import Any
 from rich.table import Table
 
 from restore_node.common.timing import percentiles
-from restore_node.tools.benchmark.contest import FLOOR, Entry, Size
+from restore_node.tools.benchmark.run import FLOOR, Case, Size
 
 TOTAL = 'total'
 
 
-def entry_as_dict(entry: Entry, floor: Entry | None) -> dict[str, Any]:
+def case_as_dict(case: Case, floor: Case | None) -> dict[str, Any]:
     """Percentiles of every stage, and how many times the floor's total this takes, median by median.
 
     Args:
-        entry: what was measured.
+        case: what was measured.
         floor: the floor at the same size; None if it did not run.
     """
-    result: dict[str, Any] = {'candidate': entry.candidate, 'size': list(entry.size), 'device': entry.device}
-    if entry.fault:
-        return result | {'fault': entry.fault}
-    stages = {name: percentiles(times, digits=3) for name, times in entry.stages.items()}
+    result: dict[str, Any] = {'candidate': case.candidate, 'size': list(case.size), 'device': case.device}
+    if case.fault:
+        return result | {'fault': case.fault}
+    stages = {name: percentiles(times, digits=3) for name, times in case.stages.items()}
     ratio = None
     if floor and not floor.fault:
         ratio = round(stages[TOTAL]['p50'] / percentiles(floor.stages[TOTAL])['p50'], 2)
-    return result | {'frames': len(entry.stages[TOTAL]), 'stages_ms': stages, 'times_the_floor': ratio}
+    return result | {'frames': len(case.stages[TOTAL]), 'stages_ms': stages, 'times_the_floor': ratio}
 
 
-def entries_as_dicts(entries: Sequence[Entry]) -> list[dict[str, Any]]:
+def cases_as_dicts(cases: Sequence[Case]) -> list[dict[str, Any]]:
     """The same for all, each with the floor of its size."""
-    floors: dict[Size, Entry] = {entry.size: entry for entry in entries if entry.candidate == FLOOR}
-    return [entry_as_dict(entry, floors.get(entry.size)) for entry in entries]
+    floors: dict[Size, Case] = {case.size: case for case in cases if case.candidate == FLOOR}
+    return [case_as_dict(case, floors.get(case.size)) for case in cases]
 
 
 def table_of(results: Sequence[dict[str, Any]]) -> Table:

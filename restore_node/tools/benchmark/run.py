@@ -1,4 +1,4 @@
-"""The contest: every way of running the model restores the same frame in turn, in one process.
+"""The run itself: every way of running the model restores the same frame in turn, in one process.
 
 Taking turns frame by frame lets whatever else the machine does, and its clock, hit all of them alike. A frame
 goes the node's way without ROS: serialised message, decode, convert, restore, gate, encode, message.
@@ -26,7 +26,7 @@ Size = tuple[int, int]
 
 
 @dataclass
-class Entry:
+class Case:
     """One way of running the model, at one size.
 
     Attributes:
@@ -65,7 +65,7 @@ def image_message(size: Size, encoding: str) -> bytes:
     return bytes(message)
 
 
-def run_contest(
+def run_cases(
     model: str,
     sizes: Sequence[Size],
     *,
@@ -74,7 +74,7 @@ def run_contest(
     threads: int = 0,
     encoding: str = 'bgr8',
     on_round: Callable[[], None] = lambda: None,
-) -> list[Entry]:
+) -> list[Case]:
     """Restore `warm_up` and then `frames` frames of every size in every way that works here.
 
     Args:
@@ -87,58 +87,58 @@ def run_contest(
         on_round: called after each round, `warm_up + frames` for each size.
 
     Returns:
-        An entry for each size and way, those that do not work here with their fault.
+        A case for each size and way, those that do not work here with their fault.
     """
-    entries: list[Entry] = []
+    cases: list[Case] = []
     for size in sizes:
         message = image_message(size, encoding)
-        field_of = {candidate.name: Entry(candidate.name, size) for candidate in candidates(threads)}
-        opened = _open(model, threads, field_of)
+        by_name = {candidate.name: Case(candidate.name, size) for candidate in candidates(threads)}
+        opened = _open(model, threads, by_name)
         try:
             for index in range(warm_up + frames):
                 for name, backend in opened.items():
-                    _take_turn(field_of[name], backend, message, counted=index >= warm_up)
+                    _take_turn(by_name[name], backend, message, counted=index >= warm_up)
                 on_round()
         finally:
             for backend in opened.values():
                 backend.close()
-        entries += field_of.values()
-    return entries
+        cases += by_name.values()
+    return cases
 
 
-def _open(model: str, threads: int, entries: dict[str, Entry]) -> dict[str, Backend]:
+def _open(model: str, threads: int, cases: dict[str, Case]) -> dict[str, Backend]:
     opened = {}
     for candidate in candidates(threads):
         try:
             opened[candidate.name] = candidate.open(model)
-            entries[candidate.name].device = opened[candidate.name].device
+            cases[candidate.name].device = opened[candidate.name].device
         except RestoreError as error:
-            entries[candidate.name].fault = str(error)
+            cases[candidate.name].fault = str(error)
     return opened
 
 
-def _take_turn(entry: Entry, backend: Backend, message: bytes, counted: bool) -> None:
-    if entry.fault:
+def _take_turn(case: Case, backend: Backend, message: bytes, counted: bool) -> None:
+    if case.fault:
         return
     try:
-        stages = _restore(backend, message, entry)
+        stages = _restore(backend, message, case)
     except RestoreError as error:
-        entry.fault = str(error)
+        case.fault = str(error)
         return
     if counted:
-        entry.add(stages)
+        case.add(stages)
 
 
-def _restore(backend: Backend, message: bytes, entry: Entry) -> dict[str, float]:
+def _restore(backend: Backend, message: bytes, case: Case) -> dict[str, float]:
     """One frame from message to message; milliseconds by stage."""
     start = time.perf_counter_ns()
     frame = codec.decode(message)
     decoded = time.perf_counter_ns()
     restored = restore_frame(backend, frame)
     processed = time.perf_counter_ns()
-    entry.memory = codec.encode(restored.rgb, frame, into=entry.memory)
+    case.memory = codec.encode(restored.rgb, frame, into=case.memory)
     encoded = time.perf_counter_ns()
-    bytes(entry.memory)  # what rclpy's publish takes
+    bytes(case.memory)  # what rclpy's publish takes
     end = time.perf_counter_ns()
     return {
         'decode': (decoded - start) / 1e6,
