@@ -19,6 +19,7 @@ from torch.multiprocessing import ProcessExitedException, ProcessRaisedException
 from restore_node.common.errors import ConfigError
 from training.commands.cli import one_line_errors, set_up_log
 from training.config.run import TrainConfig, load_config
+from training.data.contents import shared, some_of
 from training.data.feed import Feed, open_feed
 from training.data.loader import batches
 from training.loop.devices import is_first_process, make_fabric, set_up_device
@@ -32,13 +33,15 @@ from training.runs.checkpoint import Checkpoint
 from training.runs.folder import RunFolder
 from training.runs.lock import RunLock
 from training.runs.provenance import provenance
-from training.runs.resumption import best_score, last_checkpoint
+from training.runs.resumption import best_score, last_checkpoint, refuse_other_images
 from training.runs.starting_point import StartingPoint, starting_point
 
 log = logging.getLogger('training')
 
 
-def train(config: TrainConfig, source: str, run: Path, *, resume: bool = False) -> None:
+def train(
+    config: TrainConfig, source: str, run: Path, *, resume: bool = False, accept_images: bool = False
+) -> None:
     """Train as configured, in a run folder.
 
     Args:
@@ -46,6 +49,7 @@ def train(config: TrainConfig, source: str, run: Path, *, resume: bool = False) 
         source: path of the configuration file, for the model card.
         run: folder for everything the run writes; new, unless `resume`. On several machines, one they share.
         resume: go on from the checkpoint in `run`, or from the beginning where it has none yet.
+        accept_images: also where its images are not those that it was begun with.
 
     Raises:
         ConfigError: impossible configuration, a run folder that is in the way, or one that holds another run.
@@ -60,7 +64,12 @@ def train(config: TrainConfig, source: str, run: Path, *, resume: bool = False) 
     resumed = last_checkpoint(folder, config) if resume else None
     started_from = starting_point(config) if config.start_from and not resumed else None
     feed = open_feed(config)
-    made = provenance(config, source, feed, resumed=resumed, started_from=started_from)
+    files = feed.files()
+    if resume:
+        refuse_other_images(folder, resumed, files, accepted=accept_images)
+    if twice := shared(files):
+        log.warning('%d images are trained on and held out as well: %s', len(twice), some_of(twice))
+    made = provenance(config, source, feed, files, resumed=resumed, started_from=started_from)
     # Bound beforehand: Fabric walks through arguments that it passes on, and refuses frozen dataclasses.
     rank = partial(
         _train_rank,
@@ -68,6 +77,7 @@ def train(config: TrainConfig, source: str, run: Path, *, resume: bool = False) 
         provenance=made,
         folder=folder,
         feed=feed,
+        files=files,
         resumed=resumed,
         started_from=started_from,
     )
@@ -100,6 +110,7 @@ def _train_rank(
     provenance: dict[str, Any],
     folder: RunFolder,
     feed: Feed,
+    files: list[str],
     resumed: Checkpoint | None,
     started_from: StartingPoint | None,
 ) -> None:
@@ -125,7 +136,8 @@ def _train_rank(
     if fabric.is_global_zero:
         folder.path.mkdir(parents=True, exist_ok=True)
         with RunLock(folder.path):
-            _lead(trainer, fabric, config, provenance, folder, feed, from_step)
+            folder.describe(config, provenance, files)
+            _lead(trainer, fabric, config, folder, feed, from_step)
     else:
         trainer.fit(from_step)
 
@@ -134,13 +146,11 @@ def _lead(
     trainer: Trainer,
     fabric: Fabric,
     config: TrainConfig,
-    provenance: dict[str, Any],
     folder: RunFolder,
     feed: Feed,
     from_step: Any,
 ) -> None:
     """What the first process of a run does: train as all do, and tell of it."""
-    folder.describe(config, provenance, feed.files)
     images = sum(origin['images'] for origin in feed.data)
     log.info('%s: %d images to train on, in %s', config.name, images, folder.path)
     step = trainer.step
@@ -158,11 +168,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('overrides', nargs='*', metavar='key=value', help='such as schedule.batch=4')
     parser.add_argument('--folder', type=Path, help='for all that the run writes (default: runs/NAME)')
     parser.add_argument('--resume', action='store_true', help='go on where the run in its folder was stopped')
+    parser.add_argument('--accept-images', action='store_true', help='resume although images have changed')
     options = parser.parse_intermixed_args(arguments)
     set_up_log()
     try:
         config = load_config(options.config, options.overrides)
-        train(config, options.config, options.folder or Path('runs', config.name), resume=options.resume)
+        train(
+            config,
+            options.config,
+            options.folder or Path('runs', config.name),
+            resume=options.resume,
+            accept_images=options.accept_images,
+        )
     except KeyboardInterrupt:
         print('interrupted; what was saved goes on with --resume', file=sys.stderr)
         return 130

@@ -11,6 +11,7 @@ from restore_node.common.errors import InputError
 from restore_node.messages.bag import BagReader, Message
 from restore_node.messages.cdr import COMPRESSED_IMAGE_TYPE
 from restore_node.messages.codec import decode, decode_compressed, to_rgb
+from training.data.contents import Extent
 
 BAG_SUFFIXES = {'.mcap', '.db3'}
 
@@ -29,6 +30,11 @@ class BagFrame:
         """As globs see it: `drive/camera/image_raw#000123`."""
         return f'{self.bag.name}{self.topic}#{self.number:06d}'
 
+    @property
+    def extents(self) -> tuple[Extent, ...]:
+        """See `Stored`."""
+        return tuple(map(Extent, _files(self.bag)))
+
     def read(self) -> NDArray[np.uint8]:
         """The pixels: uint8 [H, W, 3] RGB, 0..255, of any encoding that the node reads.
 
@@ -45,6 +51,10 @@ class BagFrame:
         if not messages:
             raise InputError(f'{self.bag} has lost {self.name}', fix='leave bags alone while they are used')
         return [_pixels(message) for message in messages]
+
+
+def _files(bag: Path) -> list[Path]:
+    return sorted(path for path in bag.iterdir() if path.suffix in BAG_SUFFIXES) if bag.is_dir() else [bag]
 
 
 def is_bag(path: Path) -> bool:

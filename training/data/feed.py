@@ -10,6 +10,7 @@ import numpy as np
 
 from training.config.data import SourceConfig
 from training.config.run import TrainConfig
+from training.data.contents import listing
 from training.data.mixture import Mixture
 from training.data.pair_source import PairSource
 from training.data.paired_set import open_pairs, pair_list
@@ -28,14 +29,14 @@ class Feed:
         source: training samples.
         held_out: makes the sets of pairs to measure on.
         data, data_held_out: name, images and terms of every set, as a model card lists them.
-        files: every image, and whether it is held out, for the run's folder.
+        files: lists every image with its source, use and digest, see contents.py.
     """
 
     source: Source
     held_out: Callable[[], list[ValidationSet]]
     data: list[dict[str, Any]]
     data_held_out: list[dict[str, Any]]
-    files: list[str]
+    files: Callable[[], list[str]]
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def open_feed(config: TrainConfig) -> Feed:
         held_out=partial(validation_sets, {source.config.name: source.held_out for source in opened}, config),
         data=_joined(source.listed(source.train) for source in opened),
         data_held_out=_joined(source.listed(source.held_out) for source in opened),
-        files=[line for source in opened for line in _files(source)],
+        files=partial(_files, opened),
     )
 
 
@@ -116,6 +117,10 @@ def _joined(lists: Any) -> list[dict[str, Any]]:
     return [{'name': name, 'images': images, 'terms': terms} for (name, terms), images in joined.items()]
 
 
-def _files(source: OpenSource) -> list[str]:
-    uses = (('train', source.train), ('held out', source.held_out))
-    return [f'{source.config.name}\t{use}\t{one.name}' for use, images in uses for one in images]
+def _files(opened: Sequence[OpenSource]) -> list[str]:
+    return [
+        line
+        for source in opened
+        for use, images in (('train', source.train), ('held out', source.held_out))
+        for line in listing(source.config.name, use, images)
+    ]

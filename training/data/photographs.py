@@ -22,6 +22,7 @@ from restore_node.common.image_files import (
 )
 from training.config.data import DataSet
 from training.data.bag_frames import bag_frames, is_bag
+from training.data.contents import Extent, Stored
 from training.data.video_frames import video_frames
 
 OTHER = DataSet(name='other', files='*', terms='not stated')
@@ -38,7 +39,7 @@ class Named(Protocol):
 Chosen = TypeVar('Chosen', bound=Named)
 
 
-class Photograph(Named, Protocol):
+class Photograph(Stored, Protocol):
     """One sharp photograph, or frame of a camera."""
 
     def read(self) -> NDArray[np.uint8]:
@@ -60,6 +61,11 @@ class FilePhotograph:
     root: Path
     name: str
 
+    @property
+    def extents(self) -> tuple[Extent, ...]:
+        """See `Stored`."""
+        return (Extent(self.root / self.name),)
+
     def read(self) -> NDArray[np.uint8]:
         """See `Photograph`."""
         return read_rgb(self.root / self.name)
@@ -73,6 +79,11 @@ class TarPhotograph:
     name: str
     offset: int
     length: int
+
+    @property
+    def extents(self) -> tuple[Extent, ...]:
+        """See `Stored`."""
+        return (Extent(self.root, self.offset, self.length),)
 
     def read(self) -> NDArray[np.uint8]:
         """See `Photograph`."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from restore_node.common.errors import ConfigError
 from restore_node.common.image_files import VIDEO_SUFFIXES, images_under, read_rgb
 from training.data.bag_frames import bag_frames, is_bag
+from training.data.contents import Extent
 from training.data.photographs import CameraFrame
 from training.data.video_frames import video_frames
 
@@ -39,6 +40,11 @@ class FolderFrame:
     def name(self) -> str:
         """As globs see it: `SEQUENCE/FILE`."""
         return f'{self.sequence.name}/{self.sequence.files[self.number]}'
+
+    @property
+    def extents(self) -> tuple[Extent, ...]:
+        """See `Stored`."""
+        return (Extent(self.sequence.folder / self.sequence.files[self.number]),)
 
     def read(self) -> NDArray[np.uint8]:
         """See `Photograph`."""

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restore_node.common.errors import InputError
+from training.data.contents import Extent
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,11 @@ class VideoFrame:
     def name(self) -> str:
         """As globs see it: `drive.mp4#000123`."""
         return f'{self.video.name}#{self.number:06d}'
+
+    @property
+    def extents(self) -> tuple[Extent, ...]:
+        """See `Stored`."""
+        return (Extent(self.video),)
 
     def read(self) -> NDArray[np.uint8]:
         """The pixels: uint8 [H, W, 3] RGB, 0..255. Raises InputError when the frame cannot be read."""

@@ -2,7 +2,7 @@
 
 config.yaml     the configuration, resolved
 run.json        seed, commit, data, what it started from, environment
-data.txt        every photograph or pair, and which are held out
+data.txt        every photograph or pair, by name and content, and which are held out
 checkpoint.pt   see checkpoint.py; best.pt, that of the best score so far; hourly/, one of every hour
 metrics.jsonl   losses and qualities by step; tensorboard/ has the same, and pictures
 progress.json   how far the run is, its rate and the time left
@@ -37,6 +37,7 @@ class RunFolder:
         self.checkpoint = path / 'checkpoint.pt'
         self.best = path / 'best.pt'
         self.hourly = path / 'hourly'
+        self.files = path / 'data.txt'
         self.metrics = path / 'metrics.jsonl'
         self.progress = path / 'progress.json'
         self.tensorboard = path / 'tensorboard'
@@ -71,6 +72,18 @@ class RunFolder:
             fix='leave out --resume to begin one, or name its folder with --folder',
         )
 
+    def read_files(self) -> list[str]:
+        """The lines of data.txt, none where it is not there; raises InputError if it cannot be read."""
+        try:
+            return self.files.read_text(encoding='utf-8').splitlines() if self.files.exists() else []
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f'cannot read {self.files}', seen=error) from error
+
+    def put_files_aside(self, step: int) -> None:
+        """Keep data.txt under another name: until this step the run had the images that it lists."""
+        if self.files.exists():
+            self.files.rename(self.files.with_name(f'data_until_step_{step}.txt'))
+
     def describe(self, config: TrainConfig, provenance: dict[str, Any], files: Iterable[str]) -> None:
         """Write down what makes the run; raises InputError where that is impossible.
 
@@ -84,7 +97,7 @@ class RunFolder:
             _write(self.config, yaml.safe_dump(config_values(config), sort_keys=False))
             described = provenance | {'environment': _environment()}
             _write(self.path / 'run.json', json.dumps(described, indent=1) + '\n')
-            _write(self.path / 'data.txt', ''.join(f'{file}\n' for file in files))
+            _write(self.files, ''.join(f'{file}\n' for file in files))
         except OSError as error:
             raise InputError(
                 f'cannot write to the run folder {self.path}', seen=error, fix='check permissions and space'

@@ -1,10 +1,12 @@
 """Where a run's weights come from, as plain values for run.json, checkpoints and model cards."""
 
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from training.config.run import TrainConfig
+from training.data.contents import digest_of
 from training.data.feed import Feed
 from training.runs.checkpoint import Checkpoint
 from training.runs.starting_point import StartingPoint
@@ -14,6 +16,7 @@ def provenance(
     config: TrainConfig,
     source: str,
     feed: Feed,
+    files: Sequence[str],
     *,
     resumed: Checkpoint | None = None,
     started_from: StartingPoint | None = None,
@@ -24,16 +27,20 @@ def provenance(
         config: resolved.
         source: path of its file.
         feed: its data.
+        files: its images, as `feed.files()` lists them.
         resumed: the checkpoint that it goes on from, of the same run.
         started_from: where it takes its first weights from.
 
     Returns:
-        `name`, `config`, `commit`, `seed`, `data`, `held_out`; `earlier_commits` that a resumed run was
-        trained with; `started_from`, the runs that its weights went through before, each with `name`,
-        `config`, `commit`, `seed`, `steps` and `data`; both oldest first.
+        `name`, `config`, `commit`, `seed`, `data`, `held_out`, `images_sha256` of the list of all images;
+        `earlier_commits` and `earlier_images` that a resumed run was trained with; `started_from`, the runs
+        that its weights went through before, each with `name`, `config`, `commit`, `seed`, `steps` and
+        `data`; all of them oldest first.
     """
     now = commit()
+    images = digest_of(files)
     earlier_commits: list[str] = []
+    earlier_images: list[dict[str, Any]] = []
     before: list[dict[str, Any]] = []
     if resumed:
         earlier = resumed.provenance
@@ -41,6 +48,9 @@ def provenance(
         earlier_commits = earlier['earlier_commits']
         if earlier['commit'] != now:
             earlier_commits = [*earlier_commits, earlier['commit']]
+        earlier_images = earlier.get('earlier_images', [])
+        if (was := earlier.get('images_sha256')) not in (None, images):
+            earlier_images = [*earlier_images, {'images_sha256': was, 'until_step': resumed.step}]
     elif started_from:
         before = started_from.lineage
     return {
@@ -51,6 +61,8 @@ def provenance(
         'seed': config.seed,
         'data': feed.data,
         'held_out': feed.data_held_out,
+        'images_sha256': images,
+        'earlier_images': earlier_images,
         'started_from': before,
     }
 

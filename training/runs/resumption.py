@@ -1,15 +1,19 @@
 """Where a run goes on, and whether it is still the same run."""
 
 import json
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
 from restore_node.common.errors import ConfigError
 from training.config.run import TrainConfig, config_values, parse_config
+from training.data.contents import changes, digest_of
 from training.runs import checkpoint
 from training.runs.checkpoint import Checkpoint
 from training.runs.folder import RunFolder
+
+log = logging.getLogger('training')
 
 MAY_CHANGE = (
     'schedule.steps',
@@ -47,6 +51,32 @@ def last_checkpoint(folder: RunFolder, config: TrainConfig) -> Checkpoint | None
     if earlier := folder.read_config():
         _refuse_another(folder, earlier, config)
     return None
+
+
+def refuse_other_images(
+    folder: RunFolder, last: Checkpoint | None, files: Sequence[str], *, accepted: bool
+) -> None:
+    """Raise ConfigError where a run would go on with other images than those it has learnt from.
+
+    Args:
+        folder: of the run.
+        last: what it goes on from.
+        files: its images now, see contents.py.
+        accepted: its user knows. The run writes down what it had, and until when.
+    """
+    was = folder.read_files()
+    known = last.provenance.get('images_sha256') if last else (digest_of(was) if was else None)
+    if known in (None, digest_of(files)):
+        return
+    found = changes(was, files) or 'another list'
+    if not accepted:
+        raise ConfigError(
+            f'the images of {folder.path} are not those that it was begun with',
+            seen=found,
+            fix='put them back, or go on with these by --accept-images, which the run then says of itself',
+        )
+    log.warning('%s goes on with other images: %s', folder.path, found)
+    folder.put_files_aside(last.step if last else 0)
 
 
 def best_score(folder: RunFolder) -> float | None:

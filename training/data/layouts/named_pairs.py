@@ -8,12 +8,13 @@ from typing import Protocol
 from restore_node.common.errors import ConfigError, InputError
 from restore_node.common.image_files import images_under, is_image, read_rgb
 from restore_node.messages.compressed import read_size
+from training.data.contents import Extent, Stored
 from training.data.samples import Pair
 
 _SHOWN = 6
 
 
-class NamedPair(Protocol):
+class NamedPair(Stored, Protocol):
     """A pair that is read when it is asked for."""
 
     @property
@@ -31,6 +32,11 @@ class FilePair:
     name: str
     degraded: Path
     sharp: Path
+
+    @property
+    def extents(self) -> tuple[Extent, ...]:
+        """See `Stored`."""
+        return (Extent(self.degraded), Extent(self.sharp))
 
     def read(self) -> Pair:
         """See `NamedPair`."""
@@ -51,6 +57,11 @@ class HalvesPair:
     name: str
     path: Path
     degraded_left: bool = False
+
+    @property
+    def extents(self) -> tuple[Extent, ...]:
+        """See `Stored`."""
+        return (Extent(self.path),)
 
     def read(self) -> Pair:
         """See `NamedPair`."""

@@ -1,0 +1,109 @@
+"""Which images a run has, by content: the same list from any folder, and another one when a file is another.
+
+An image is known by its name and by a digest of the files that it is read from: of each its size, its first
+and its last 64 KiB. Looking at whole files would take minutes for a set of gigabytes; compressed files that
+differ anywhere differ there, or in size.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from restore_node.common.errors import InputError
+
+_LOOKED_AT = 1 << 16
+_SHOWN = 3
+
+
+class Extent(NamedTuple):
+    """A part of a file: `length` bytes from `offset` on, to its end where no length is given."""
+
+    path: Path
+    offset: int = 0
+    length: int | None = None
+
+
+class Stored(Protocol):
+    """What can say where its bytes lie; `name` is its own within a set."""
+
+    @property
+    def name(self) -> str:
+        """See `Photograph` and `NamedPair`."""
+
+    @property
+    def extents(self) -> Sequence[Extent]:
+        """What it is read from."""
+
+
+def listing(source: str, use: str, images: Iterable[Stored]) -> list[str]:
+    """A line for each image: source, use, name and digest, with tabs in between.
+
+    Raises:
+        InputError: a file cannot be read.
+    """
+    # All frames of a video are read from one file.
+    of_extent = cache(_of_extent)
+    return [f'{source}\t{use}\t{image.name}\t{_digest(image, of_extent)}' for image in images]
+
+
+def digest_of(lines: Iterable[str]) -> str:
+    """What tells one list of images from another: 64 hex digits, whatever the order."""
+    return hashlib.sha256('\n'.join(sorted(lines)).encode()).hexdigest()
+
+
+def changes(was: Iterable[str], now: Iterable[str]) -> str:
+    """How a list differs from an earlier one, in a few words; empty where it does not."""
+    before, after = (dict(line.rpartition('\t')[::2] for line in lines) for lines in (was, now))
+    found = {
+        'gone': [name for name in before if name not in after],
+        'new': [name for name in after if name not in before],
+        'changed': [name for name in before if name in after and before[name] != after[name]],
+    }
+    return '; '.join(
+        f'{len(names)} {what}, first {_name(names[0])}' for what, names in found.items() if names
+    )
+
+
+def shared(lines: Iterable[str]) -> list[str]:
+    """Images that are trained on and held out at once, by content, as `TRAINED = HELD OUT`."""
+    by_use: dict[str, dict[str, str]] = {'train': {}, 'held out': {}}
+    for line in lines:
+        source, use, name, digest = line.split('\t')
+        by_use[use].setdefault(digest, f'{source}/{name}')
+    return [
+        f'{by_use["train"][digest]} = {name}'
+        for digest, name in by_use['held out'].items()
+        if digest in by_use['train']
+    ]
+
+
+def some_of(names: Sequence[str]) -> str:
+    """The first of many names, and how many there are."""
+    more = f' and {len(names) - _SHOWN} more' if len(names) > _SHOWN else ''
+    return ', '.join(names[:_SHOWN]) + more
+
+
+def _name(line: str) -> str:
+    return line.replace('\t', ' ')
+
+
+def _digest(image: Stored, of_extent: Callable[[Extent], str]) -> str:
+    # Frames of one video share its bytes, and are told apart by their numbers.
+    number = image.name.partition('#')[2]
+    parts = [number, *map(of_extent, image.extents)]
+    return hashlib.sha256('\n'.join(parts).encode()).hexdigest()[:16]
+
+
+def _of_extent(extent: Extent) -> str:
+    try:
+        with extent.path.open('rb') as file:
+            length = extent.length if extent.length is not None else extent.path.stat().st_size
+            file.seek(extent.offset)
+            first = file.read(min(length, _LOOKED_AT))
+            file.seek(extent.offset + max(0, length - _LOOKED_AT))
+            last = file.read(min(length, _LOOKED_AT))
+    except OSError as error:
+        raise InputError(f'cannot read {extent.path}', seen=error) from error
+    return hashlib.sha256(b'%d\n' % length + first + last).hexdigest()
