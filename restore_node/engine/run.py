@@ -187,11 +187,6 @@ class ShapeContext:
             self.close()
             raise
 
-    @property
-    def is_captured(self) -> bool:
-        """Whether it runs as one CUDA graph, not call by call."""
-        return self._graph is not None
-
     def submit(self) -> None:
         """Start to restore what is in `input`; raises EngineError."""
         self.is_busy = True
