@@ -48,6 +48,14 @@ bench: setup  ## what a frame costs on this machine, by stage and backend: out/b
 	@rm -f out/benchmark.json
 	@$(NODE) -m restore_node.tools.benchmark --json out/benchmark.json
 
+# ARGS='--size 640x360 --frames 50' goes to the measuring.
+.PHONY: bench-node
+bench-node: build  ## what a hop through the node costs over DDS, beside a relay and a plain node: out/bench-node
+	@rm -rf out/bench-node
+	@for rmw in rmw_fastrtps_cpp rmw_cyclonedds_cpp; do \
+		$(ROS) env RMW_IMPLEMENTATION=$$rmw python -m dev.bench_node.hop out/bench-node/$$rmw.json $(ARGS); done
+	@$(NODE) -m dev.bench_node.report out/bench-node
+
 .PHONY: test
 test: test-side-by-side test-ros  ## all tests
 

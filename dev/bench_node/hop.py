@@ -1,0 +1,257 @@
+"""Measure hops under the RMW of the environment: `python -m dev.bench_node.hop FILE.json [--size WxH ...]`.
+
+All processes of a case run side by side, and get their frames in turn: whatever else the machine does hits
+all alike. A turn is over when its frames are back, so nothing queues; one that is not back in time is lost.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.serialization import serialize_message
+from sensor_msgs.msg import Image
+
+from restore_node.common.timing import percentiles
+from restore_node.tools.shared.cli import parse_size
+from restore_node.tools.shared.host import describe_host
+
+RELIABLE = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
+SIZES = ('640x360', '1280x720', '1920x1080')
+CAMERAS = (1, 4)
+#: Where a serialised message, behind CDR's four bytes, has its stamp, by which frames are told apart here.
+STAMP = slice(4, 12)
+START_S, FRAME_S = 30.0, 2.0
+TICK_S = 1.0 / os.sysconf('SC_CLK_TCK')
+OURS = 'restore_node'
+#: Everything it does but the model: pixels are decoded, converted, and encoded anew.
+PARAMETERS = {'backend': 'passthrough', 'gate_threshold': '0.0', 'diagnostic_updater.period': '0.5'}
+
+
+def command_of(name: str) -> list[str]:
+    """How one of the compared nodes is started, without its arguments for ROS."""
+    if name == OURS:
+        return [sys.executable, '-m', 'restore_node.ros.node']
+    return [sys.executable, '-m', 'dev.bench_node.others', name]
+
+
+@dataclass
+class Camera:
+    """One process, its topics, and the frames that came back.
+
+    Attributes:
+        process: the node.
+        publisher: of its input.
+        back_ns: when frames came back, by their stamps.
+    """
+
+    process: subprocess.Popen[bytes]
+    publisher: Any
+    subscription: Any = None
+    back_ns: dict[bytes, int] = field(default_factory=dict)
+
+    def cpu_s(self) -> float:
+        """Seconds of CPU that the process has used so far, all its threads together."""
+        fields = Path(f'/proc/{self.process.pid}/stat').read_text().rpartition(')')[2].split()
+        return (int(fields[11]) + int(fields[12])) * TICK_S
+
+
+@dataclass
+class Case:
+    """One of the compared nodes, with as many cameras as are asked for."""
+
+    name: str
+    cameras: list[Camera]
+    hops_ms: list[float] = field(default_factory=list)
+    sent: int = 0
+    cpu_s: float = 0.0
+
+
+class Bench:
+    """The cameras and the reader, in one process.
+
+    Args:
+        size: (width, height) of the frames.
+        cameras: how many send at the same time.
+    """
+
+    def __init__(self, size: tuple[int, int], cameras: int) -> None:
+        self.size, self.cameras = size, cameras
+        self.node = rclpy.create_node('bench')
+        self.executor = rclpy.executors.SingleThreadedExecutor()
+        self.executor.add_node(self.node)
+        self.running: set[str] = set()
+        self.node.create_subscription(DiagnosticArray, '/diagnostics', self._diagnosed, 10)
+        width, height = size
+        message = Image(height=height, width=width, encoding='bgr8', step=3 * width)
+        message.header.frame_id = 'camera'
+        message.data.frombytes(os.urandom(3 * width * height))
+        self.message = bytearray(serialize_message(message))
+
+    def close(self) -> None:
+        """Leave the graph."""
+        self.executor.shutdown()
+        self.node.destroy_node()
+
+    @contextmanager
+    def started(self, name: str) -> Iterator[Case]:
+        """Start one of the compared nodes once for each camera, and wait until all of them answer."""
+        with ExitStack() as stack:
+            made = [stack.enter_context(self._camera(name, index)) for index in range(self.cameras)]
+            case = Case(name, made)
+            self._wait(lambda: name != OURS or len(self.running) == self.cameras, f'{name} to run')
+            for _ in range(5):
+                self._turn(case, patience_s=START_S)
+            case.hops_ms, case.sent = [], 0
+            yield case
+
+    def measure(self, cases: list[Case], frames: int, pause_s: float) -> None:
+        """Send `frames` frames to each camera of each case, in turn."""
+        for _ in range(frames):
+            for case in cases:
+                before = sum(camera.cpu_s() for camera in case.cameras)
+                self._turn(case)
+                case.cpu_s += sum(camera.cpu_s() for camera in case.cameras) - before
+                time.sleep(pause_s)
+
+    def _turn(self, case: Case, patience_s: float = FRAME_S) -> None:
+        """One frame for each camera of a case, all at the same time."""
+        now_ns = time.time_ns()
+        self.message[STAMP] = struct.pack('<iI', *divmod(now_ns, 10**9))
+        stamp, message = bytes(self.message[STAMP]), bytes(self.message)
+        sent_ns = {}
+        for index, camera in enumerate(case.cameras):
+            sent_ns[index] = time.monotonic_ns()
+            camera.publisher.publish(message)
+        deadline = time.monotonic() + patience_s
+        while time.monotonic() < deadline and any(stamp not in camera.back_ns for camera in case.cameras):
+            self.executor.spin_once(timeout_sec=0.1)
+        for index, camera in enumerate(case.cameras):
+            back_ns = camera.back_ns.pop(stamp, None)
+            if back_ns:
+                case.hops_ms.append((back_ns - sent_ns[index]) / 1e6)
+        case.sent += 1
+
+    @contextmanager
+    def _camera(self, name: str, index: int) -> Iterator[Camera]:
+        label = f'{name}_{index}'
+        topics = {
+            'in': f'/{label}/image_raw',
+            'out': f'/{label}/image_restored',
+            'image_raw': f'/{label}/image_raw',
+            'image_restored': f'/{label}/image_restored',
+            '__node': label,
+        }
+        arguments = [word for old, new in topics.items() for word in ('-r', f'{old}:={new}')]
+        if name == OURS:
+            # Best effort loses frames that are larger than the RMW's buffers: that is another measurement.
+            reliable = {f'qos_overrides.{topics["image_raw"]}.subscription.reliability': 'reliable'}
+            parameters = PARAMETERS | reliable
+            arguments += [word for key, value in parameters.items() for word in ('-p', f'{key}:={value}')]
+        process = subprocess.Popen(
+            [*command_of(name), '--ros-args', '--log-level', 'error', *arguments], stdin=subprocess.DEVNULL
+        )
+        try:
+            camera = Camera(process, self.node.create_publisher(Image, topics['image_raw'], RELIABLE))
+
+            def came(message: bytes) -> None:
+                camera.back_ns[bytes(message[STAMP])] = time.monotonic_ns()
+
+            camera.subscription = self.node.create_subscription(
+                Image, topics['image_restored'], came, RELIABLE, raw=True
+            )
+            self._wait(
+                lambda: (
+                    camera.publisher.get_subscription_count() > 0
+                    and self.node.count_publishers(topics['image_restored']) > 0
+                ),
+                f'the topics of {label}',
+                process,
+            )
+            yield camera
+        finally:
+            process.terminate()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+    def _wait(self, is_so: Any, what: str, process: subprocess.Popen[bytes] | None = None) -> None:
+        deadline = time.monotonic() + START_S
+        while not is_so():
+            if time.monotonic() > deadline or (process and process.poll() is not None):
+                sys.exit(f'error: waited for {what}; see what it printed')
+            self.executor.spin_once(timeout_sec=0.1)
+
+    def _diagnosed(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            values = {value.key: value.value for value in status.values}
+            if values.get('backend') == PARAMETERS['backend']:
+                self.running.add(status.name)
+
+
+def result_of(case: Case, size: tuple[int, int], cameras: int) -> dict[str, Any]:
+    """Figures of one case."""
+    sent = case.sent * cameras
+    return {
+        'node': case.name,
+        'size': list(size),
+        'cameras': cameras,
+        'frames': sent,
+        'lost': sent - len(case.hops_ms),
+        'hop_ms': percentiles(case.hops_ms, 3),
+        'cpu_ms': round(1e3 * case.cpu_s / sent, 3),
+    }
+
+
+def main() -> None:
+    """Measure as the command line says."""
+    parser = argparse.ArgumentParser(prog='hop', description=__doc__.split('\n')[0])
+    parser.add_argument('file', type=Path, help='where the figures go')
+    parser.add_argument('--size', nargs='+', default=SIZES, metavar='WxH')
+    parser.add_argument('--cameras', nargs='+', type=int, default=CAMERAS)
+    parser.add_argument('--frames', type=int, default=200, help='of each camera of each case (default 200)')
+    parser.add_argument('--pause', type=float, default=0.005, help='seconds between turns (default 0.005)')
+    given = parser.parse_args()
+    rclpy.init()
+    results = []
+    for size in map(parse_size, given.size):
+        for cameras in given.cameras:
+            bench = Bench(size, cameras)
+            with ExitStack() as stack:
+                cases = [stack.enter_context(bench.started(name)) for name in ('relay', OURS, 'plain')]
+                bench.measure(cases, given.frames, given.pause)
+                results += [result_of(case, size, cameras) for case in cases]
+            bench.close()
+            for result in results[-len(cases) :]:
+                print(json.dumps(result), flush=True)
+    given.file.parent.mkdir(parents=True, exist_ok=True)
+    report = {
+        'format': 1,
+        'date': datetime.now(timezone.utc).isoformat(timespec='seconds'),
+        'rmw_implementation': rclpy.get_rmw_implementation_identifier(),
+        'ros_distro': os.environ.get('ROS_DISTRO', ''),
+        'host': describe_host(),
+        'load_average': round(os.getloadavg()[0], 2),
+        'results': results,
+    }
+    given.file.write_text(json.dumps(report, indent=2) + '\n', encoding='utf-8')
+    rclpy.try_shutdown()
+
+
+if __name__ == '__main__':
+    main()
