@@ -25,8 +25,6 @@ from restore_node.backends.base import Backend
 from restore_node.backends.processor import this_processor
 from restore_node.backends.registry import create_backend
 from restore_node.common.errors import BackendError, EngineError, RestoreError
-from restore_node.common.metrics import psnr
-from restore_node.common.test_images import make_test_images
 from restore_node.engine.cache import KEY_DIGITS, cache_folder, key_of
 from restore_node.engine.private_files import locked, make_private_folder, read_private, write_private
 from restore_node.model import Model
@@ -136,6 +134,8 @@ def choose(model: Model, threads: int = 0, folder: Path | None = None) -> Choice
 
 def _measure(model: Model, threads: int, ways: Iterable[Way]) -> dict[Way, Figures]:
     """Let each way that works restore the same image in turn, so that what else goes on hits all alike."""
+    from restore_node.common.test_images import make_test_images  # OpenCV, without which doctor still runs
+
     multiple = model.card.size_multiple
     height, width = (-(-side // multiple) * multiple for side in IMAGE_PX)
     image = make_test_images(np.random.default_rng(0), 1, height, width)
@@ -173,6 +173,8 @@ def _measure(model: Model, threads: int, ways: Iterable[Way]) -> dict[Way, Figur
 
 
 def _alike_db(restored: np.ndarray, exact: np.ndarray) -> float:
+    from restore_node.common.metrics import psnr
+
     return round(min(EQUAL_DB, psnr(restored, exact)), 2)
 
 

@@ -7,15 +7,23 @@ from functools import partial
 from typing import Any
 
 from restore_node.backends.base import Backend, Candidate
+from restore_node.backends.choice import choose
 from restore_node.backends.registry import BACKENDS, create_backend
-from restore_node.common.errors import BackendError
-from restore_node.model import load_model
+from restore_node.common.errors import BackendError, UnavailableError
+from restore_node.model import Model, load_model
 
 AUTO = 'auto'
-DEVICES = (AUTO, 'cuda', 'cpu')
+DEVICES = (AUTO, 'cuda', 'intel_gpu', 'cpu')
 
 # (backend, device), best first.
-_ALL = (('tensorrt', 'cuda'), ('onnxruntime', 'cuda'), ('onnxruntime', 'cpu'), ('passthrough', 'cpu'))
+_ALL = (
+    ('tensorrt', 'cuda'),
+    ('onnxruntime', 'cuda'),
+    ('openvino', 'intel_gpu'),
+    ('openvino', 'cpu'),
+    ('onnxruntime', 'cpu'),
+    ('passthrough', 'cpu'),
+)
 
 
 @dataclass(frozen=True)
@@ -23,9 +31,9 @@ class FallbackOptions:
     """What a user may choose.
 
     Attributes:
-        backend: one of `BACKENDS`, or `auto`: TensorRT, else ONNX Runtime.
-        device: `auto`, `cuda` or `cpu`.
-        threads: CPU threads of ONNX Runtime; 0 takes one per core.
+        backend: one of `BACKENDS`, or `auto`: the best that works.
+        device: `auto`, `cuda`, `intel_gpu` or `cpu`.
+        threads: CPU threads; 0 takes one per core.
         engine: options of the TensorRT backend by name.
     """
 
@@ -62,8 +70,11 @@ def fallback_chain(options: FallbackOptions) -> list[Candidate]:
 
 
 def _open(backend: str, device: str, options: FallbackOptions, model: str) -> Backend:
+    loaded = load_model(model)
     extra = (options.engine or {}) if backend == 'tensorrt' else {}
-    opened = create_backend(backend, load_model(model), device, options.threads, **extra)
+    if backend == 'openvino':
+        extra = {'precision': _fastest_precision(loaded, device, options)}
+    opened = create_backend(backend, loaded, device, options.threads, **extra)
     try:
         opened.open()
         opened.warm_up()
@@ -71,3 +82,30 @@ def _open(backend: str, device: str, options: FallbackOptions, model: str) -> Ba
         opened.close()
         raise
     return opened
+
+
+def _fastest_precision(model: Model, device: str, options: FallbackOptions) -> str:
+    """What OpenVINO is the fastest in on a device.
+
+    Raises:
+        UnavailableError: something further down, which the options allow, is faster than all of it.
+    """
+    choice = choose(model, options.threads)
+    mine = choice.best(lambda way: (way.backend, way.device) == ('openvino', device))
+    if mine is None:
+        return AUTO  # and opening it says why it does not run
+    from_here = _ALL[_ALL.index(('openvino', device)) :]
+    best = choice.best(
+        lambda way: (
+            (way.backend, way.device) in from_here
+            and options.backend in (AUTO, way.backend)
+            and options.device in (AUTO, way.device)
+        )
+    )
+    if best is None or best[:2] == mine[:2]:
+        return mine.precision
+    raise UnavailableError(
+        f'{mine} is slower here than {best}',
+        seen=f'{choice.figures[mine].ms:.1f} ms',
+        wanted=f'less than {choice.figures[best].ms:.1f} ms',
+    )

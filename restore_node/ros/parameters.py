@@ -120,14 +120,14 @@ class restore_parameters:
                     self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
 
                 if param.name == self.prefix_ + "backend":
-                    validation_result = ParameterValidators.one_of(param, ["auto", "tensorrt", "onnxruntime", "passthrough"])
+                    validation_result = ParameterValidators.one_of(param, ["auto", "tensorrt", "openvino", "onnxruntime", "passthrough"])
                     if validation_result:
                         return SetParametersResult(successful=False, reason=validation_result)
                     updated_params.backend = param.value
                     self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
 
                 if param.name == self.prefix_ + "device":
-                    validation_result = ParameterValidators.one_of(param, ["auto", "cuda", "cpu"])
+                    validation_result = ParameterValidators.one_of(param, ["auto", "cuda", "intel_gpu", "cpu"])
                     if validation_result:
                         return SetParametersResult(successful=False, reason=validation_result)
                     updated_params.device = param.value
@@ -253,12 +253,12 @@ class restore_parameters:
                 self.node_.declare_parameter(self.prefix_ + "model", parameter, descriptor)
 
             if not self.node_.has_parameter(self.prefix_ + "backend"):
-                descriptor = ParameterDescriptor(description=r"What runs the model: auto (the best that works on this machine: TensorRT, else ONNX Runtime), tensorrt, onnxruntime, or passthrough (publishes every frame as it came).", read_only = True)
+                descriptor = ParameterDescriptor(description=r"What runs the model: auto (the best that works on this machine), tensorrt, openvino, onnxruntime, or passthrough (publishes every frame as it came).", read_only = True)
                 parameter = updated_params.backend
                 self.node_.declare_parameter(self.prefix_ + "backend", parameter, descriptor)
 
             if not self.node_.has_parameter(self.prefix_ + "device"):
-                descriptor = ParameterDescriptor(description=r"auto (CUDA where its provider really loads, else the CPU), cuda, or cpu. Diagnostics say which one runs.", read_only = True)
+                descriptor = ParameterDescriptor(description=r"auto (the best that is there), cuda, intel_gpu (Intel graphics), or cpu. Diagnostics say which one runs.", read_only = True)
                 parameter = updated_params.device
                 self.node_.declare_parameter(self.prefix_ + "device", parameter, descriptor)
 
@@ -376,13 +376,13 @@ class restore_parameters:
             updated_params.model = param.value
             param = self.node_.get_parameter(self.prefix_ + "backend")
             self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
-            validation_result = ParameterValidators.one_of(param, ["auto", "tensorrt", "onnxruntime", "passthrough"])
+            validation_result = ParameterValidators.one_of(param, ["auto", "tensorrt", "openvino", "onnxruntime", "passthrough"])
             if validation_result:
                 raise InvalidParameterValueException('backend',param.value, 'Invalid value set during initialization for parameter backend: ' + validation_result)
             updated_params.backend = param.value
             param = self.node_.get_parameter(self.prefix_ + "device")
             self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
-            validation_result = ParameterValidators.one_of(param, ["auto", "cuda", "cpu"])
+            validation_result = ParameterValidators.one_of(param, ["auto", "cuda", "intel_gpu", "cpu"])
             if validation_result:
                 raise InvalidParameterValueException('device',param.value, 'Invalid value set during initialization for parameter device: ' + validation_result)
             updated_params.device = param.value

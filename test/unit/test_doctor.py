@@ -73,9 +73,8 @@ def test_a_machine_without_a_gpu_says_so_and_times_the_cpu(doctor, model):
     assert any(line.startswith('not here  CUDA') and 'no NVIDIA driver' in line for line in lines)
     assert any(line.startswith('not here  engine') for line in lines)
     assert any(line.startswith('ok        onnxruntime cpu') and '60 runs of 60x44' in line for line in lines)
-    assert lines[-1].startswith(
-        'verdict: the GPU path does not work here; the CPU path works: the node would run onnxruntime cpu'
-    )
+    verdict = 'verdict: the GPU path does not work here; the CPU path works: the node would run '
+    assert lines[-1].startswith((f'{verdict}openvino cpu', f'{verdict}onnxruntime cpu'))
     assert 'Traceback' not in done.stdout + done.stderr
 
 
@@ -88,6 +87,19 @@ def test_json_holds_the_same(doctor, model):
     assert timed['facts']['device'] == 'CPUExecutionProvider'
     assert 0 < timed['facts']['ms']['p50'] <= timed['facts']['ms']['p95'] <= timed['facts']['ms']['p99']
     assert findings['machine']['facts']['cores'] >= 1
+
+
+def test_openvino_and_what_it_computes_in(doctor, model):
+    pytest.importorskip('openvino', reason='openvino is not installed')
+    _, _, findings = doctor.findings('--model', model, '--size', '48x32')
+    assert findings['OpenVINO']['state'] == OK
+    assert 'fp32' in findings['OpenVINO']['facts']['computes']['cpu']
+    doctor.library('openvino', 'raise ImportError("libtbb.so.12: not found")\n')
+    _, _, findings = doctor.findings('--model', model, '--size', '48x32')
+    assert findings['OpenVINO']['state'] == ABSENT
+    assert 'libtbb.so.12' in findings['OpenVINO']['detail']
+    assert 'vehicle-intel.txt' in findings['OpenVINO']['fix']
+    assert findings['onnxruntime cpu']['state'] == OK
 
 
 def test_a_missing_model_is_a_finding(doctor):

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 import restore_node
+from restore_node.backends.processor import this_processor
 from restore_node.common.errors import RestoreError
 from restore_node.engine.cache import EngineCache, cache_folder
 from restore_node.model import Model, load_model
@@ -113,6 +114,18 @@ def check_onnxruntime() -> Finding:
     return Finding(
         'ONNX Runtime', OK, f'{answer.facts["version"]}, built with {providers}', facts=answer.facts
     )
+
+
+def check_openvino(model: Model) -> Finding:
+    """OpenVINO: an option, for processors and graphics of Intel's; which precision is fast, its timings say."""
+    answer = ask('openvino', model=str(model.graph()))
+    if not answer.is_ok:
+        return Finding('OpenVINO', answer.state, answer.line, 'pip install -r requirements/vehicle-intel.txt')
+    computes = '; '.join(
+        f'{device}: {", ".join(known)}' for device, known in answer.facts['computes'].items()
+    )
+    features = ', '.join(this_processor().features) or 'neither bf16 nor VNNI'
+    return Finding('OpenVINO', OK, f'{answer.facts["version"]}, {computes} ({features})', facts=answer.facts)
 
 
 def check_model(name: str) -> tuple[Finding, Model | None]:

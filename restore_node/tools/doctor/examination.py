@@ -90,6 +90,9 @@ class Examination:
         yield finding
         self.on_step('ONNX Runtime')
         yield checks.check_onnxruntime()
+        if model:
+            self.on_step('OpenVINO')
+            yield checks.check_openvino(model)
         yield from self._look_at_gpu(model)
         if model:
             yield from self._time(model, host_line(host.facts))

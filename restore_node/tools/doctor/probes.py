@@ -94,6 +94,21 @@ def probe_onnxruntime() -> Facts:
     }
 
 
+def probe_openvino(model: str) -> Facts:
+    """Version of OpenVINO, and in which precisions each of its devices would run a model."""
+    backends = import_module('restore_node.backends.openvino')
+    loaded = import_module('restore_node.model').load_model(model)
+    computes = {}
+    for device in backends.DEVICES:
+        try:
+            computes[device] = backends.OpenVinoBackend(loaded, device).precisions()
+        except UnavailableError as error:
+            missing = str(error)
+    if not computes:
+        raise UnavailableError(missing)
+    return {'version': metadata.version('openvino'), 'computes': computes}
+
+
 def onnxruntime_packages() -> tuple[str, ...]:
     """Packages that all install the module `onnxruntime`, over each other."""
     return 'onnxruntime', 'onnxruntime-gpu', 'onnxruntime-openvino', 'onnxruntime-directml'
@@ -142,6 +157,7 @@ PROBES: dict[str, Callable[..., Facts]] = {
     'tensorrt_import': probe_tensorrt_import,
     'tensorrt': probe_tensorrt,
     'onnxruntime': probe_onnxruntime,
+    'openvino': probe_openvino,
     'fallback chain': probe_chain,
     'candidate': probe_candidate,
 }
