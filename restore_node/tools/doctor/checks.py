@@ -117,7 +117,7 @@ def check_onnxruntime() -> Finding:
 
 
 def check_openvino(model: Model) -> Finding:
-    """OpenVINO: an option, for processors and graphics of Intel's; which precision is fast, its timings say."""
+    """OpenVINO, an option for Intel's processors and graphics; how fast it is, the timings say."""
     answer = ask('openvino', model=str(model.graph()))
     if not answer.is_ok:
         return Finding('OpenVINO', answer.state, answer.line, 'pip install -r requirements/vehicle-intel.txt')
