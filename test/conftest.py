@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from model_files import write_card, write_model
 
-# OpenVINO reports every import to Google Analytics unless its telemetry cannot be imported; the backend sees to that.
+# OpenVINO reports every import to Google Analytics; the backend locks its telemetry out, and so do tests.
 sys.modules.setdefault('openvino_telemetry', None)
 pytest.register_assert_rewrite('backend_contract')
 
