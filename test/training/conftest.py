@@ -40,3 +40,9 @@ def run_values(photographs_root):
         'validation': {'kinds': ['clean', 'blur'], 'patches': 2},
         'log_seconds': 0.001,
     }
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory, monkeypatch):
+    """What is remembered about files goes into a folder of these tests, not into the user's."""
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path_factory.getbasetemp() / 'cache'))

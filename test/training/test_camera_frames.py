@@ -159,3 +159,54 @@ def test_blur_between_frames_is_the_motion_of_the_camera(panning):
     windows = [np.flip(sharp, axes) for axes in ((), (0,), (1,), (0, 1))]
     found = [cv2.matchTemplate(second, window.astype(np.uint8), cv2.TM_SQDIFF).min() for window in windows]
     assert min(found) == 0.0
+
+
+def box(data, *names):
+    """Where a box of an mp4 file begins, its length, and the same of those around it."""
+    places, start, end = [], 0, len(data)
+    for name in names:
+        while start < end:
+            length = int.from_bytes(data[start : start + 4], 'big')
+            if data[start + 4 : start + 8] == name:
+                places.append((start, length))
+                break
+            start += length
+        start, end = start + 8, start + length
+    return places
+
+
+def with_durations(data, durations):
+    """An mp4 file whose frames are shown for so many units each; its header lies behind its pictures."""
+    places = box(data, b'moov', b'trak', b'mdia', b'minf', b'stbl', b'stts')
+    (start, length), outer = places[-1], places[:-1]
+    entries = b''.join(int(part).to_bytes(4, 'big') for one in durations for part in (1, one))
+    body = b'stts' + bytes(4) + len(durations).to_bytes(4, 'big') + entries
+    made = data[:start] + (len(body) + 4).to_bytes(4, 'big') + body + data[start + length :]
+    for place, was in outer:
+        longer = was + len(body) + 4 - length
+        made = made[:place] + longer.to_bytes(4, 'big') + made[place + 4 :]
+    return made
+
+
+def test_frames_of_a_video_of_variable_rate_are_those_that_it_shows(tmp_path, monkeypatch):
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
+    path, count = tmp_path / 'phone.mp4', 90
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), 30.0, (64, 48))
+    for number in range(count):
+        writer.write(np.full((48, 64, 3), (5 * number % 230, 9 * number % 230, 90), np.uint8))
+    writer.release()
+    data = path.read_bytes()
+    (start, _) = box(data, b'moov', b'trak', b'mdia', b'minf', b'stbl', b'stts')[-1]
+    unit = int.from_bytes(data[start + 20 : start + 24], 'big')
+    durations = [unit * (1 if number % 30 < 20 else 4) for number in range(count)]
+    # The edit list would end the video at its old length.
+    path.write_bytes(with_durations(data, durations).replace(b'edts', b'free'))
+
+    capture = cv2.VideoCapture(str(path))
+    shown = [capture.read()[1][..., ::-1] for _ in range(count)]
+    assert not capture.read()[0]
+    frames = find_photographs([str(path)])
+    assert len(frames) == count
+    for number in (34, 0, 89, 25, 60, 61):
+        assert np.array_equal(frames[number].read(), shown[number])
+    assert np.array_equal(frames[40].read_on(3), shown[40:43])

@@ -5,8 +5,6 @@ images, 16 by 16 grey pixels small, correlate by more than `LIKENESS`; what is a
 """
 
 import hashlib
-import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,9 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from restore_node.common.atomic import replacing
-from restore_node.common.image_files import files_under
 from training.data.layouts.named_pairs import NamedPair
+from training.data.remembered import remembered
 
 LIKENESS = 0.95
 _SIDE = 16
@@ -35,22 +32,11 @@ def scenes_of(pairs: Sequence[NamedPair], root: Path) -> list[int]:
     Raises:
         InputError: an image cannot be read.
     """
-    place = _cache_folder() / f'{_key(pairs, root)}.json'
-    try:
-        known = json.loads(place.read_text(encoding='utf-8'))
-        if isinstance(known, list) and len(known) == len(pairs):
-            return known
-    except (OSError, ValueError):
-        pass
-    found = group(np.stack([_look(pair.read()[1]) for pair in pairs]))
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(place) as unfinished:
-            unfinished.write_text(json.dumps(found), encoding='utf-8')
-    except OSError:
-        # A memory that cannot be written costs seconds the next time.
-        pass
-    return found
+    files = sorted(path for path in root.rglob('*') if path.is_file())
+    about = [LIKENESS, _SIDE, [pair.name for pair in pairs]]
+    return remembered(
+        'scenes', files, about, lambda: group(np.stack([_look(pair.read()[1]) for pair in pairs]))
+    )
 
 
 def group(looks: NDArray[np.float32]) -> list[int]:
@@ -77,15 +63,3 @@ def _look(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     small = cv2.resize(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
     look = small.astype(np.float32).ravel() - small.mean(dtype=np.float32)
     return look / max(float(np.linalg.norm(look)), 1e-6)
-
-
-def _key(pairs: Sequence[NamedPair], root: Path) -> str:
-    files = sorted(path for path in files_under(root) if path.is_file())
-    stats = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
-    stated = json.dumps([LIKENESS, _SIDE, [pair.name for pair in pairs], stats])
-    return hashlib.sha256(stated.encode()).hexdigest()[:32]
-
-
-def _cache_folder() -> Path:
-    base = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
-    return Path(base) / 'restore_node' / 'scenes'

@@ -1,6 +1,11 @@
-"""Frames of a video as photographs."""
+"""Frames of a video as photographs: frame n is the n-th that it shows, whatever its frame rate does.
+
+A video is gone through once, for the time of each frame; where a frame is looked for later, its time says
+whether it was found. Seeking by numbers alone, as OpenCV offers it, takes an even rate for granted.
+"""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -9,14 +14,27 @@ from numpy.typing import NDArray
 
 from restore_node.common.errors import InputError
 from training.data.contents import Extent
+from training.data.remembered import remembered
+
+_EARLY_MS = 0.0, 400.0, 4000.0
+"""So much before a frame's time it is looked for: seeking may end behind it."""
+
+_SAME_MS = 0.05
 
 
 @dataclass(frozen=True)
 class VideoFrame:
-    """Frame `number` of a video; reading it decodes from the key frame before it."""
+    """Frame `number` of a video; reading it decodes from the key frame before it.
+
+    Attributes:
+        video: the file.
+        number: from 0.
+        time_ms: when it is shown; None where the video's times do not rise, and it is decoded from its start.
+    """
 
     video: Path
     number: int
+    time_ms: float | None = None
 
     @property
     def name(self) -> str:
@@ -39,12 +57,33 @@ class VideoFrame:
         """
         capture = _open(self.video)
         try:
-            pictures = [_frame(capture, self.number), *(capture.read()[1] for _ in range(count - 1))]
+            found = self._seek(capture) or self._count_up_to(capture)
+            first = capture.retrieve()[1] if found else None
+            pictures = [first, *(capture.read()[1] for _ in range(count - 1))]
         finally:
             capture.release()
-        if pictures[0] is None:
+        if first is None:
             raise InputError(f'cannot read frame {self.number} of {self.video}', fix='check that it plays')
         return [cv2.cvtColor(picture, cv2.COLOR_BGR2RGB) for picture in pictures if picture is not None]
+
+    def _seek(self, capture: cv2.VideoCapture) -> bool:
+        """Go to this frame by its time; False where that does not lead there."""
+        if self.time_ms is None:
+            return False
+        for early_ms in _EARLY_MS:
+            capture.set(cv2.CAP_PROP_POS_MSEC, max(0.0, self.time_ms - early_ms))
+            while capture.grab():
+                ahead_ms = self.time_ms - capture.get(cv2.CAP_PROP_POS_MSEC)
+                if abs(ahead_ms) < _SAME_MS:
+                    return True
+                if ahead_ms < 0.0:
+                    break
+        return False
+
+    def _count_up_to(self, capture: cv2.VideoCapture) -> bool:
+        """Go to this frame from the start of the video."""
+        capture.open(str(self.video))
+        return all(capture.grab() for _ in range(self.number + 1))
 
 
 def video_frames(path: Path, stride: int) -> list[VideoFrame]:
@@ -55,15 +94,22 @@ def video_frames(path: Path, stride: int) -> list[VideoFrame]:
     """
     capture = _open(path)
     try:
-        numbers = range(0, _count(capture), stride)
-        # A container's own count may promise frames that its stream does not have.
-        while numbers and _frame(capture, numbers[-1]) is None:
-            numbers = numbers[:-1]
+        times = remembered('videos', [path], 'times', lambda: _times(capture))
     finally:
         capture.release()
-    if not numbers:
+    if not times:
         raise InputError(f'the video {path} has no frames', fix='check that it plays')
-    return [VideoFrame(path, number) for number in numbers]
+    rising = all(earlier < later for earlier, later in pairwise(times))
+    numbers = range(0, len(times), stride)
+    return [VideoFrame(path, number, times[number] if rising else None) for number in numbers]
+
+
+def _times(capture: cv2.VideoCapture) -> list[float]:
+    """When each frame is shown, in milliseconds, of a video that was just opened."""
+    times = []
+    while capture.grab():
+        times.append(float(capture.get(cv2.CAP_PROP_POS_MSEC)))
+    return times
 
 
 def _open(path: Path) -> cv2.VideoCapture:
@@ -71,18 +117,3 @@ def _open(path: Path) -> cv2.VideoCapture:
     if not path.is_file() or not capture.isOpened():
         raise InputError(f'cannot read {path} as a video', fix='name a file that plays')
     return capture
-
-
-def _count(capture: cv2.VideoCapture) -> int:
-    stated = round(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-    if stated > 0:
-        return stated
-    counted = 0
-    while capture.grab():
-        counted += 1
-    return counted
-
-
-def _frame(capture: cv2.VideoCapture, number: int) -> NDArray[np.uint8] | None:
-    capture.set(cv2.CAP_PROP_POS_FRAMES, number)
-    return capture.read()[1]
