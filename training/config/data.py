@@ -184,6 +184,7 @@ class DataConfig:
         workers: processes that make samples beside each training process; 0 makes them in between steps,
             which is best where every core trains. Of photographs take 1, 2, 4, 8 or 16: then each patch is
             made by one of them.
+        skip_broken: images whose files are no images or cut off are left out; otherwise they are refused.
 
     Attributes of photographs and sequences only:
         patch_px: side of a degraded patch, from which crops are taken.
@@ -196,6 +197,7 @@ class DataConfig:
     sources: Annotated[tuple[SourceConfig, ...], Field(min_length=1)]
     crop_px: Annotated[int, Field(ge=64, multiple_of=8)] = 160
     workers: Annotated[int, Field(ge=0)] = 0
+    skip_broken: bool = False
     patch_px: Annotated[int, Field(ge=64, multiple_of=8)] = 256
     pool: Count = 2000
     reuse: Count = 16

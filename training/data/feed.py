@@ -1,5 +1,6 @@
 """What a run is fed with: samples to train on, pairs held out to measure on, and the lists of both."""
 
+import logging
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from restore_node.common.errors import ConfigError
 from training.config.data import SourceConfig
 from training.config.run import TrainConfig
+from training.data.checking import look_at_headers, without
 from training.data.contents import listing
 from training.data.mixture import Mixture
 from training.data.pair_source import PairSource
@@ -19,6 +22,8 @@ from training.data.photographs import data_list, find_photographs, hold_out
 from training.data.samples import Source
 from training.data.sequences import find_sequences
 from training.data.validation import Held, ValidationSet, validation_sets
+
+log = logging.getLogger('training')
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,7 @@ def open_feed(config: TrainConfig) -> Feed:
     Raises:
         ConfigError: it is not where the configuration says, or not what it says.
     """
-    opened = [open_source(source) for source in config.data.sources]
+    opened = [_sound(open_source(source), config) for source in config.data.sources]
     return Feed(
         source=mixed(opened, config),
         held_out=partial(validation_sets, {source.config.name: source.held_out for source in opened}, config),
@@ -86,6 +91,25 @@ def open_source(source: SourceConfig) -> OpenSource:
     sharp = source.sharp
     find = find_photographs if source.photographs else find_sequences
     return OpenSource(source, *hold_out(find(sharp.roots, sharp.frame_stride), sharp.held_out))
+
+
+def _sound(source: OpenSource, config: TrainConfig) -> OpenSource:
+    """A source whose images are all there and whole, as far as headers say; raises ConfigError otherwise."""
+    problems = look_at_headers([*source.train, *source.held_out])
+    if not problems:
+        return source
+    if not config.data.skip_broken:
+        raise ConfigError(
+            f'{source.config.name} has images that cannot be used',
+            seen=f'{len(problems)}, first {problems[0]}',
+            fix='see all with training.commands.check_data, or leave them out with data.skip_broken=true',
+        )
+    for problem in problems:
+        log.warning('%s leaves out %s', source.config.name, problem)
+    sides = without(source.train, problems), without(source.held_out, problems)
+    if not all(sides):
+        raise ConfigError(f'{source.config.name} has no images left', seen=f'{len(problems)} that are broken')
+    return OpenSource(source.config, *sides)
 
 
 def mixed(opened: Sequence[OpenSource], config: TrainConfig) -> Source:

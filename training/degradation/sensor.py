@@ -80,7 +80,7 @@ class SensorRanges(Ranges):
     """
 
     read_noise: NotNegative = (5e-5, 6e-4)
-    shot_noise: NotNegative = (3e-6, 3e-4)
+    shot_noise: NotNegative = (3e-6, 2e-4)
     gains: Positive = (1.2, 2.2)
     gamma: Positive = (1.8, 2.6)
     grain_px: NotNegative = (0.0, 0.7)
@@ -89,8 +89,8 @@ class SensorRanges(Ranges):
     sharpening_px: Positive = (0.6, 1.5)
     shrink_share: Share = 0.1
     shrink: Annotated[Range, Within(1.0)] = (1.1, 1.6)
-    jpeg_share: Share = 0.3
-    jpeg_quality: Annotated[Range, Within(1.0, 100.0)] = (70.0, 98.0)
+    jpeg_share: Share = 0.25
+    jpeg_quality: Annotated[Range, Within(1.0, 100.0)] = (75.0, 98.0)
 
 
 def draw_sensor(ranges: SensorRanges, rng: np.random.Generator, *, processed: bool = True) -> Sensor:

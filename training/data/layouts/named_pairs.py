@@ -7,8 +7,8 @@ from typing import Protocol
 
 from restore_node.common.errors import ConfigError, InputError
 from restore_node.common.image_files import images_under, is_image, read_rgb
-from restore_node.messages.compressed import read_size
 from training.data.contents import Extent, Stored
+from training.data.image_headers import read_header
 from training.data.samples import Pair
 
 _SHOWN = 6
@@ -173,9 +173,8 @@ def contents(folder: Path) -> str:
 
 
 def _size_of(path: Path) -> tuple[int, int] | None:
-    """Height and width that a png or jpeg file states, without decoding it; None for others."""
+    """Height and width that an image file states, as it is shown; None where it states none."""
     try:
-        with path.open('rb') as file:
-            return read_size(file.read(64 if path.suffix.lower() == '.png' else -1))
-    except OSError as error:
-        raise InputError(f'cannot read {path}', seen=error) from error
+        return read_header(Extent(path)).size
+    except InputError:
+        return None

@@ -1,0 +1,124 @@
+"""What is wrong with a run's images: looked for before hours are spent, all of it at once."""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from restore_node.common.errors import InputError, RestoreError
+from restore_node.common.image_files import IMAGE_SUFFIXES, is_hidden
+from training.data.bag_frames import BagFrame
+from training.data.image_headers import Header, read_header
+from training.data.layouts.named_pairs import NamedPair
+from training.data.photographs import Photograph
+from training.data.sequences import FolderFrame
+from training.data.video_frames import VideoFrame
+
+Image = Photograph | NamedPair
+
+_READERS = 8
+# An exposure takes frames behind the one that it begins at, so many at most.
+_EXPOSURE_REACH = 64
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One image that cannot be used as it is: its name, and what is wrong with it."""
+
+    name: str
+    what: str
+
+    def __str__(self) -> str:
+        return f'{self.name}: {self.what}'
+
+
+def look_at_headers(images: Sequence[Image]) -> list[Problem]:
+    """The images whose files are missing, no images or cut off, from their headers: the fast part."""
+    return _problems(images, _header_problem)
+
+
+def look_at_pixels(images: Sequence[Image], tick: Callable[[], object] = lambda: None) -> list[Problem]:
+    """The images that cannot be decoded, or are cut off; pairs whose halves differ in size. Reads everything.
+
+    Args:
+        images: any.
+        tick: called after every image.
+    """
+
+    def problem(image: Image) -> str | None:
+        found = _header_problem(image)
+        try:
+            if found is None:
+                image.read()
+        except RestoreError as error:
+            found = str(error)
+        tick()
+        return found
+
+    return _problems(images, problem)
+
+
+def without(images: Sequence[Any], problems: Iterable[Problem]) -> list[Any]:
+    """The images without a problem; of sequences also without the exposures that a bad frame is part of."""
+    bad = {problem.name for problem in problems}
+    reached = {
+        (image.sequence.folder, number)
+        for image in images
+        if isinstance(image, FolderFrame) and image.name in bad
+        for number in range(image.number - _EXPOSURE_REACH, image.number + 1)
+    }
+    return [
+        image
+        for image in images
+        if image.name not in bad
+        and not (isinstance(image, FolderFrame) and (image.sequence.folder, image.number) in reached)
+    ]
+
+
+def ignored_under(folder: Path) -> Counter[str]:
+    """What lies under a folder and is no data, by kind: how many."""
+    ignored: Counter[str] = Counter()
+    for place, folders, names in os.walk(folder):
+        hidden = any(is_hidden(part) for part in Path(place).relative_to(folder).parts)
+        for name in folders:
+            if Path(name).suffix.lower() in IMAGE_SUFFIXES:
+                ignored['folders called like images'] += 1
+        for name in names:
+            if Path(name).suffix.lower() not in IMAGE_SUFFIXES:
+                ignored['files that are no images'] += not (hidden or is_hidden(name))
+            elif hidden or is_hidden(name):
+                ignored['hidden images'] += 1
+            elif not Path(place, name).is_file():
+                ignored['links to nowhere'] += 1
+    return +ignored
+
+
+def _problems(images: Sequence[Image], look: Callable[[Image], str | None]) -> list[Problem]:
+    with ThreadPoolExecutor(_READERS) as readers:
+        return [
+            Problem(image.name, what)
+            for image, what in zip(images, readers.map(look, images), strict=True)
+            if what is not None
+        ]
+
+
+def _header_problem(image: Image) -> str | None:
+    try:
+        headers = _headers(image)
+    except InputError as error:
+        return str(error)
+    if any(header.ends_early for header in headers):
+        return 'is cut off: the file ends before the picture does'
+    if len({header.size for header in headers}) > 1:
+        sizes = ' and '.join(f'{header.width}x{header.height}' for header in headers)
+        return f'is {sizes}, want one size within a pair'
+    return None
+
+
+def _headers(image: Image) -> list[Header]:
+    """Of the files that an image is read from; none of frames of a video or bag."""
+    is_frame = isinstance(image, VideoFrame | BagFrame)
+    return [] if is_frame else [read_header(extent) for extent in image.extents]
