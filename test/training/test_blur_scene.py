@@ -248,6 +248,18 @@ def test_a_blur_is_its_seeds_and_scales_with_the_frame():
     assert np.array_equal(expose(sharp, first), expose(sharp, again))
 
 
+@pytest.mark.parametrize('seed', range(8))
+def test_a_margin_is_cut_off_and_changes_nothing_within(seed):
+    ranges = BlurRanges(objects=MovingObjectRanges(share=0.7, radius_part=(0.2, 0.4)))
+    sharp = photograph(size=180)
+    drawn = draw_blur(ranges, 180, 160, np.random.default_rng(seed))
+    sharp = np.ascontiguousarray(sharp[:, :160])
+    whole, inner = expose(sharp, drawn), expose(sharp, drawn, 24)
+    assert inner.shape == (132, 112, 3)
+    assert np.abs(inner - whole[24:-24, 24:-24]).max() < 0.02
+    assert np.abs(inner - whole[24:-24, 24:-24]).mean() < 1e-4
+
+
 def test_everything_at_once_stays_finite_and_close_to_its_truth(rng):
     ranges = BlurRanges(
         depth_share=1.0, rolling_share=1.0, highlight_share=1.0, objects=MovingObjectRanges(share=1.0)

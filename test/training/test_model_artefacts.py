@@ -14,7 +14,7 @@ from restore_node.model import load_model
 from training.degradation.blur.scene import Blur
 from training.degradation.blur.scene import expose as expose_scene
 from training.degradation.blur.trajectory import Trajectory
-from training.degradation.linear_light import to_display
+from training.degradation.linear_light import to_linear
 from training.degradation.sensor import Sensor, expose
 from training.evaluation.systems import open_system
 
@@ -41,7 +41,7 @@ def photographs():
 def blurred(sharp, x_px, seed=0):
     time = np.linspace(-0.5, 0.5, 31)
     path = Trajectory(np.outer(time, (x_px, x_px / 3.0)), np.zeros(31), np.ones(31))
-    return expose(to_display(expose_scene(sharp, Blur(path))), Sensor(1.0, 1.0, None, seed))
+    return expose(expose_scene(sharp, Blur(path)), Sensor(read_noise=2e-4, shot_noise=5e-5, seed=seed))
 
 
 @pytest.fixture(scope='module', params=MODELS)
@@ -82,7 +82,7 @@ def test_the_border_is_restored_like_the_rest(restore):
 def test_an_even_picture_stays_even_up_to_its_border(restore, grey):
     """Fog, or the lens against a wall."""
     even = np.full((SIZE, SIZE + 40, 3), grey, np.uint8)
-    noisy = expose(even, Sensor(1.0, 1.0, None, 0))
+    noisy = expose(to_linear(even), Sensor(read_noise=2e-4, shot_noise=5e-5, seed=0))
     change = cv2.blur(restore(noisy).astype(np.float32) - noisy, (9, 9))
     assert np.abs(change).max() < 4.0
 

@@ -9,7 +9,7 @@ from training.config.data import PairsConfig
 from training.data.layouts.named_pairs import NamedPair
 from training.data.patches import MARGIN_PX
 from training.data.samples import Pair, crop_pair, lanes, padded
-from training.degradation.degrade import KINDS, DegradationConfig, degrade, draw, draw_kind, truth
+from training.degradation.degrade import KINDS, DegradationConfig, degrade, draw, draw_kind, truth, within
 
 # Apart in the seeds of random generators.
 _SAMPLES, _ORDER = 0, 1
@@ -83,11 +83,11 @@ def _degraded_further(
     rng: np.random.Generator,
 ) -> Pair:
     kind = draw_kind(degradation, rng)
-    if KINDS[kind]:
-        drawn = draw(degradation, kind, *sharp.shape[:2], rng)
-        degraded, sharp = degrade(degraded, drawn), truth(sharp, drawn)
-    inner = slice(MARGIN_PX, -MARGIN_PX)
-    return np.ascontiguousarray(degraded[inner, inner]), np.ascontiguousarray(sharp[inner, inner])
+    if not KINDS[kind]:
+        return within(degraded, MARGIN_PX), within(sharp, MARGIN_PX)
+    rows, columns = (side - 2 * MARGIN_PX for side in sharp.shape[:2])
+    drawn = draw(degradation, kind, rows, columns, rng, margin_px=MARGIN_PX)
+    return degrade(degraded, drawn, MARGIN_PX), truth(sharp, drawn, MARGIN_PX)
 
 
 def add_noise(image: NDArray[np.uint8], level: float, rng: np.random.Generator) -> NDArray[np.uint8]:

@@ -13,7 +13,7 @@ from training.degradation.blur.real_motion import BadMotionError, Clip, MotionDr
 from training.degradation.degrade import KINDS, DegradationConfig, degrade, draw, truth
 
 MARGIN_PX = 32
-"""Cut off after degrading: what moves in over the border of a patch is not what a real camera would see."""
+"""Seen around a patch by what blurs it: what moves in over its border is what a real camera would see."""
 
 
 @dataclass(frozen=True)
@@ -80,10 +80,10 @@ def make_patch(
     if plan.motion is not None:
         return _moving(frames, plan.motion, plan.kind, cuts, degradation, rng)
     sharp = cuts.draw(height, width, MARGIN_PX, rng).of(frames[len(frames) // 2])
-    rows, columns = sharp.shape[:2]
-    frame_height = rows - 2 * MARGIN_PX if cuts.is_whole else None
-    drawn = draw(degradation, plan.kind, rows, columns, rng, frame_height=frame_height)
-    return _inner(degrade(sharp, drawn)), _inner(truth(sharp, drawn))
+    rows, columns = (side - 2 * MARGIN_PX for side in sharp.shape[:2])
+    frame_height = rows if cuts.is_whole else None
+    drawn = draw(degradation, plan.kind, rows, columns, rng, frame_height=frame_height, margin_px=MARGIN_PX)
+    return degrade(sharp, drawn, MARGIN_PX), truth(sharp, drawn, MARGIN_PX)
 
 
 def _moving(
@@ -106,7 +106,3 @@ def _moving(
     frame_height = rows if cuts.is_whole else None
     drawn = draw(degradation, rest, rows, columns, rng, frame_height=frame_height)
     return degrade(exposure, drawn), sharp
-
-
-def _inner(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return np.ascontiguousarray(image[MARGIN_PX:-MARGIN_PX, MARGIN_PX:-MARGIN_PX])

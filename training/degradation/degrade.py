@@ -51,42 +51,64 @@ def draw(
     rng: np.random.Generator,
     *,
     frame_height: float | None = None,
+    margin_px: int = 0,
 ) -> Degradation:
     """Parameters of one degradation of a kind.
 
     Args:
         config: what they are drawn from.
         kind: a key of `KINDS`.
-        height: of the image to degrade, in pixels.
-        width: of the image to degrade, in pixels.
+        height: of the degraded image, in pixels.
+        width: of the degraded image, in pixels.
         rng: decides.
         frame_height: rows of the frame that the image is, or is a part of; drawn where it is None.
+        margin_px: of the sharp image around that, see `degrade`.
     """
     effects = KINDS[kind]
     rows = frame_height if frame_height is not None else log_uniform(rng, config.frame_height)
     scale = rows / config.reference_height
+    around = height + 2 * margin_px, width + 2 * margin_px
     return Degradation(
-        blur=draw_blur(config.blur, height, width, rng, scale=scale) if 'blur' in effects else None,
+        blur=draw_blur(config.blur, *around, rng, scale=scale) if 'blur' in effects else None,
         rain=draw_rain(config.rain, rng, scale=scale) if 'streaks' in effects else None,
         lens=draw_lens(config.lens, height, width, rng, scale=scale) if 'drops' in effects else None,
         sensor=draw_sensor(config.sensor, rng, processed=bool(effects)),
     )
 
 
-def degrade(sharp: NDArray[np.uint8], degradation: Degradation) -> NDArray[np.uint8]:
-    """Apply a degradation: uint8 [H, W, 3] RGB, 0..255, in and out; the same input gives the same output.
+def degrade(sharp: NDArray[np.uint8], degradation: Degradation, margin_px: int = 0) -> NDArray[np.uint8]:
+    """Apply a degradation; the same input gives the same output.
 
     What a restoration should make of it is `truth(sharp, degradation)`, which is `sharp` itself unless there
     are moving objects.
+
+    Args:
+        sharp: uint8 [H, W, 3] RGB, 0..255.
+        degradation: what happens.
+        margin_px: this much around the image is what a long exposure draws in, and is cut off.
+
+    Returns:
+        uint8 [H - 2 margin, W - 2 margin, 3] RGB, 0..255.
     """
-    light = to_linear(sharp) if degradation.blur is None else scene.expose(sharp, degradation.blur)
+    if degradation.blur is None:
+        light = to_linear(within(sharp, margin_px))
+    else:
+        light = scene.expose(sharp, degradation.blur, margin_px)
     if degradation.rain is not None:
         light = add_rain(light, degradation.rain)
     if degradation.lens is not None:
-        light = add_lens(light, render_lens(degradation.lens, *sharp.shape[:2]))
+        light = add_lens(light, render_lens(degradation.lens, *light.shape[:2]))
     return expose(light, degradation.sensor)
 
 
-def truth(sharp: NDArray[np.uint8], degradation: Degradation) -> NDArray[np.uint8]:
-    """The sharp, dry frame in the middle of a degradation's exposure: uint8 [H, W, 3] RGB, in and out."""
-    return sharp if degradation.blur is None else scene.truth(sharp, degradation.blur)
+def truth(sharp: NDArray[np.uint8], degradation: Degradation, margin_px: int = 0) -> NDArray[np.uint8]:
+    """The sharp, dry frame in the middle of a degradation's exposure: uint8 RGB, shapes as of `degrade`."""
+    seen = sharp if degradation.blur is None else scene.truth(sharp, degradation.blur)
+    return within(seen, margin_px)
+
+
+def within(image: NDArray[np.uint8], margin_px: int) -> NDArray[np.uint8]:
+    """An image without its margin, contiguous; the image itself where there is none."""
+    height, width = image.shape[:2]
+    inner = image[margin_px : height - margin_px, margin_px : width - margin_px]
+    return np.ascontiguousarray(inner) if margin_px else image

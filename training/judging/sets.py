@@ -19,7 +19,8 @@ from training.data.photographs import Photograph
 from training.data.samples import Pair
 from training.data.spread import spread
 from training.degradation.blur.trajectory import draw_trajectory
-from training.degradation.linear_light import to_display, to_linear
+from training.degradation.degrade import within
+from training.degradation.linear_light import to_linear
 from training.degradation.ranges import DegradationConfig
 from training.degradation.sensor import Sensor, expose
 from training.evaluation.systems import System
@@ -141,10 +142,10 @@ def known_blur_set(photographs: Sequence[Photograph], count: int, seed: int) -> 
         kernel = _kernel(rng)
         # filter2D correlates, and light goes where the kernel says.
         light = cv2.filter2D(to_linear(sharp), cv2.CV_32F, kernel[::-1, ::-1])
-        degraded = expose(to_display(light), Sensor(1.0, 1.0, None, index))
+        degraded = expose(light, Sensor(read_noise=2e-4, shot_noise=5e-5, seed=index))
         name = f'{index:03d}'
         kernels[name] = kernel
-        pairs.append(MadePair(name, _without_margin(degraded), _without_margin(sharp)))
+        pairs.append(MadePair(name, within(degraded, MARGIN_PX), within(sharp, MARGIN_PX)))
     title = 'blur, the same everywhere'
     data = f'{len(pairs)} held-out photographs, paths of {_BLUR_PX[0]:g} to {_BLUR_PX[1]:g} px'
     return JudgedSet('blur_known', title, '', data, pairs, knowing=(knowing(kernels),))
@@ -175,10 +176,6 @@ def _kernel(rng: np.random.Generator) -> Kernel:
 def _frame(image: NDArray[np.uint8], margin_px: int) -> NDArray[np.uint8]:
     height, width = image.shape[:2]
     return CUTS.draw(height, width, margin_px, np.random.default_rng(0)).of(image)
-
-
-def _without_margin(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return np.ascontiguousarray(frame[MARGIN_PX:-MARGIN_PX, MARGIN_PX:-MARGIN_PX])
 
 
 def _few(pairs: Sequence, count: int) -> list:

@@ -134,21 +134,31 @@ def with_objects(light: NDArray[np.float32], things: Sequence[MovingObject]) -> 
 class MovingLayer:
     """A thing's layer, cut to the part of the image that it crosses; the rest would be warped in vain."""
 
-    def __init__(self, light: NDArray[np.float32], thing: MovingObject, count: int) -> None:
+    def __init__(
+        self, light: NDArray[np.float32], thing: MovingObject, count: int, margin_px: int = 0
+    ) -> None:
         height, width = light.shape[:2]
         layer = cut_out(light, thing)
         poses = homographies(resample(thing.trajectory, count), height, width, centre=(thing.x, thing.y))
         left, top, right, bottom = _crossed(layer[..., 3], poses)
-        self._box = np.s_[top:bottom, left:right]
-        self._layer = np.ascontiguousarray(layer[self._box])
+        self._layer = np.ascontiguousarray(layer[top:bottom, left:right])
+        # Where it is seen: of what it crosses, the part within the margin.
+        columns, rows = (
+            (max(first, margin_px), max(first, margin_px, min(last, whole - margin_px)))
+            for first, last, whole in ((left, right, width), (top, bottom, height))
+        )
+        self._size = columns[1] - columns[0], rows[1] - rows[0]
+        self._box = np.s_[
+            rows[0] - margin_px : rows[1] - margin_px, columns[0] - margin_px : columns[1] - margin_px
+        ]
         to_image, to_box = np.eye(3), np.eye(3)
-        to_image[:2, 2], to_box[:2, 2] = (left, top), (-left, -top)
+        to_image[:2, 2], to_box[:2, 2] = (left, top), (-columns[0], -rows[0])
         self._poses = to_box @ poses @ to_image
 
     def put_on(self, picture: NDArray[np.float32], index: int) -> None:
         """Draw the thing over a sub-frame, in place."""
-        if self._layer.size:
-            moved = warp(self._layer, self._poses[index], border=cv2.BORDER_CONSTANT)
+        if self._layer.size and min(self._size) > 0:
+            moved = cv2.warpAffine(self._layer, self._poses[index][:2], self._size, flags=cv2.INTER_LINEAR)
             *light, share = cv2.split(moved)
             behind = picture[self._box]
             cv2.multiply(behind, cv2.merge([1.0 - share] * 3), dst=behind)

@@ -85,22 +85,23 @@ def sub_frames_of(blur: Blur) -> int:
     return 2 * int(max(lengths) / _STEP_PX / 2.0) + 1
 
 
-def expose(sharp: NDArray[np.uint8], blur: Blur) -> NDArray[np.float32]:
+def expose(sharp: NDArray[np.uint8], blur: Blur, margin_px: int = 0) -> NDArray[np.float32]:
     """The exposure of a photograph as a moving scene (paper eq. 2-4).
 
     Args:
         sharp: uint8 [H, W, 3] RGB, 0..255. What moves in over the border is its reflection.
         blur: what moves; the objects are cut from the photograph.
+        margin_px: what moves in is seen that far around the exposure.
 
     Returns:
-        float32 [H, W, 3], linear light, above 1 where it is brighter than white.
+        float32 [H - 2 margin, W - 2 margin, 3], linear light, above 1 where it is brighter than white.
     """
     light = raised(sharp, white_of(sharp, blur.highlights))
     count = sub_frames_of(blur)
-    layers = [MovingLayer(light, thing, count) for thing in blur.objects]
+    layers = [MovingLayer(light, thing, count, margin_px) for thing in blur.objects]
 
     def sub_frames() -> Iterator[NDArray[np.float32]]:
-        for index, scene in enumerate(_scenes(light, blur, count)):
+        for index, scene in enumerate(_scenes(light, blur, count, margin_px)):
             for layer in layers:
                 layer.put_on(scene, index)
             yield scene
@@ -113,24 +114,28 @@ def truth(sharp: NDArray[np.uint8], blur: Blur) -> NDArray[np.uint8]:
     return to_display(with_objects(to_linear(sharp), blur.objects)) if blur.objects else sharp
 
 
-def _scenes(light: NDArray[np.float32], blur: Blur, count: int) -> Iterator[NDArray[np.float32]]:
-    if blur.readout == 0.0 and blur.nearness is None:
-        for pose in homographies(resample(blur.trajectory, count), *light.shape[:2]):
-            yield warp(light, pose)
-        return
+def _scenes(
+    light: NDArray[np.float32], blur: Blur, count: int, margin_px: int
+) -> Iterator[NDArray[np.float32]]:
     height, width = light.shape[:2]
-    for places in _places(blur, height, width, count):
+    if blur.readout == 0.0 and blur.nearness is None:
+        for pose in homographies(resample(blur.trajectory, count), height, width):
+            yield warp(light, pose, margin_px=margin_px)
+        return
+    for places in _places(blur, height, width, count, margin_px):
         yield cv2.remap(light, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
 
 
-def _places(blur: Blur, height: int, width: int, count: int) -> Iterator[NDArray[np.float32]]:
-    """Where each pixel of each sub-frame is in the photograph: float32 [H, W, 2], x and y.
+def _places(blur: Blur, height: int, width: int, count: int, margin_px: int) -> Iterator[NDArray[np.float32]]:
+    """Where each pixel within the margin is in the photograph, by sub-frame: float32 [H, W, 2], x and y.
 
     Every row has a pose of its own, that of its moment relative to the middle of its exposure; what is
     farther follows less of the shift. Rotation and zoom do not know distances.
     """
-    rows = 1 if blur.readout == 0.0 else height
-    late = blur.readout * ((np.arange(rows) + 0.5) / rows - 0.5)
+    rows, columns = slice(margin_px, height - margin_px), slice(margin_px, width - margin_px)
+    late: NDArray[np.float64] = np.zeros(1)
+    if blur.readout > 0.0:
+        late = blur.readout * ((np.arange(height)[rows] + 0.5) / height - 0.5)
     moments = np.linspace(-0.5, 0.5, count)[:, None] + late
     path, before = blur.trajectory, np.linspace(-0.5, 0.5, len(blur.trajectory))
 
@@ -148,11 +153,11 @@ def _places(blur: Blur, height: int, width: int, count: int) -> Iterator[NDArray
     )
     near: NDArray[np.float32] | np.float32 = np.float32(1.0)
     if blur.nearness is not None:
-        near = cv2.resize(blur.nearness, (width, height), interpolation=cv2.INTER_LINEAR)
+        near = cv2.resize(blur.nearness, (width, height), interpolation=cv2.INTER_LINEAR)[rows, columns]
     middle = np.float32((width - 1) / 2.0), np.float32((height - 1) / 2.0)
-    across = np.arange(width, dtype=np.float32) - middle[0]
-    down = np.arange(height, dtype=np.float32)[:, None] - middle[1]
-    places = np.empty((height, width, 2), np.float32)
+    across = np.arange(width, dtype=np.float32)[columns] - middle[0]
+    down = np.arange(height, dtype=np.float32)[rows, None] - middle[1]
+    places = np.empty((len(down), len(across), 2), np.float32)
     for index in range(count):
         from_x, from_y = across - near * right[index], down - near * below[index]
         places[..., 0] = cos[index] * from_x + sin[index] * from_y + middle[0]
