@@ -105,7 +105,9 @@ def hang(bench, tmp_path):
 
 
 def test_a_backend_that_hangs_is_given_up(bench, make_model, hang):
-    node = bench.start_node(model=str(make_model()), hang_timeout=5.0, retry=0.2, max_age=0.0)
+    node = bench.start_node(
+        model=str(make_model()), backend='onnxruntime', hang_timeout=5.0, retry=0.2, max_age=0.0
+    )
     camera, received = bench.camera(), bench.detector()
     assert_restored(bench, camera, received)
     hang.touch()
@@ -123,7 +125,9 @@ def test_a_backend_that_hangs_is_given_up(bench, make_model, hang):
 
 @pytest.mark.parametrize('hang_timeout', [0.0, 3600.0])
 def test_a_hung_backend_does_not_keep_the_node_from_ending(bench, make_model, hang, hang_timeout):
-    node = bench.start_node(model=str(make_model()), hang_timeout=hang_timeout, max_age=0.0)
+    node = bench.start_node(
+        model=str(make_model()), backend='onnxruntime', hang_timeout=hang_timeout, max_age=0.0
+    )
     camera, received = bench.camera(), bench.detector()
     assert_restored(bench, camera, received)
     hang.touch()

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from model_files import write_int8_graph
 
+from restore_node.backends.processor import Processor
 from restore_node.common.timing import measure_ms, percentiles
 from restore_node.messages import codec
 from restore_node.tools.benchmark import command
 from restore_node.tools.benchmark.result import cases_as_dicts
-from restore_node.tools.benchmark.run import FLOOR, Case, image_message, run_cases
+from restore_node.tools.benchmark.run import FLOOR, REFERENCE, Case, image_message, run_cases
 from restore_node.tools.shared.host import describe_host, host_line
 
 STAGES = {'decode', 'convert', 'restore', 'gate', 'encode', 'hand over', 'total'}
@@ -89,7 +91,7 @@ def test_a_way_that_fails_leaves_the_others_running(make_model):
     pytest.importorskip('onnxruntime', reason='onnxruntime is not installed')
     only_small = make_model(size_multiple=8, only=(64, 64))
     results = {case.candidate: case for case in run_cases(str(only_small), [(24, 16)], frames=2, warm_up=1)}
-    assert results['onnxruntime cpu'].fault
+    assert results['onnxruntime cpu fp32'].fault
     assert len(results[FLOOR].stages['total']) == 2
 
 
@@ -120,12 +122,12 @@ def test_command(model, tmp_path, capsys):
     assert run('--model', model, '--size', '24x16', '--frames', 3, '--warm-up', 1, '--json', file) == 0
     report = json.loads(file.read_text())
     ran = {result['candidate'] for result in report['results'] if 'fault' not in result}
-    assert {'onnxruntime cpu', FLOOR} <= ran
+    assert {'onnxruntime cpu fp32', FLOOR} <= ran
     assert report['warm_up'] == 1
     assert report['threads'] == report['host']['cores']
     shown = capsys.readouterr().out
     assert 'plus-ten on' in shown
-    assert 'onnxruntime cpu' in shown, 'the table is cut'
+    assert 'onnxruntime cpu fp32' in shown, 'the table is cut'
     assert run('--model', model, '--json', file) == 2
 
 
@@ -151,3 +153,20 @@ def test_host_of_a_jetson(tmp_path):
     assert facts['memory_mib'] == 30619
     assert facts['os'] == 'Ubuntu 22.04.5 LTS'
     assert host_line(facts) == f'NVIDIA Jetson AGX Orin Developer Kit, {facts["cores"]} cores'
+
+
+def test_precisions_are_compared_with_fp32(make_model, monkeypatch):
+    pytest.importorskip('openvino', reason='openvino is not installed')
+    path = make_model()
+    write_int8_graph(path, offset=12)
+    monkeypatch.setattr(
+        'restore_node.backends.openvino.this_processor',
+        lambda: Processor('made up', frozenset({'avx_vnni'}), 2),
+    )
+    cases = run_cases(str(path), [(24, 16)], frames=2, warm_up=1)
+    results = {result['candidate']: result for result in cases_as_dicts(cases)}
+    assert results['openvino cpu fp32']['alike_db'] == 60.0
+    assert 30.0 < results['openvino cpu int8']['alike_db'] < 50.0, 'two grey levels apart'
+    assert results[REFERENCE]['times_as_fast'] == 1.0
+    assert results[FLOOR]['alike_db'] is None
+    assert len(results[REFERENCE]['totals_ms']) == 2

@@ -1,5 +1,7 @@
 """`benchmark [--size WxH ...]`: what a frame costs on this machine, by stage and by way of running the model.
 
+`benchmark compare A.json B.json` says what changed between two results.
+
 Everything but ROS: what transport adds is `replay_test`'s business. Engines that are not in the cache are not
 built (`build_engine` does that). Exit code 0 when a model ran, 1 when only the floor did.
 """
@@ -9,16 +11,19 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from restore_node.backends.processor import this_processor
 from restore_node.common.atomic import Unfinished
 from restore_node.common.console import progress_bar, table_console
 from restore_node.common.errors import InputError
 from restore_node.model import load_model
+from restore_node.tools.benchmark import compare
 from restore_node.tools.benchmark.result import cases_as_dicts, table_of
 from restore_node.tools.benchmark.run import CHANNELS, FLOOR, Size, run_cases
 from restore_node.tools.shared.cli import DEFAULT_MODEL, parse_size, run_command
@@ -26,12 +31,27 @@ from restore_node.tools.shared.host import describe_host, host_line
 
 EXIT_NO_MODEL_RAN = 1
 SIZES = ('640x360', '1280x720')
-_PACKAGES = ('numpy', 'opencv-python-headless', 'onnxruntime', 'onnxruntime-gpu', 'tensorrt')
+_PACKAGES = (
+    'numpy',
+    'opencv-python-headless',
+    'openvino',
+    'onnxruntime',
+    'onnxruntime-gpu',
+    'tensorrt',
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command."""
-    parser = argparse.ArgumentParser(prog='benchmark', description='Measure what a frame costs here.')
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ['compare']:
+        compare.main(words[1:])
+        return
+    parser = argparse.ArgumentParser(
+        prog='benchmark',
+        description='Measure what a frame costs here.',
+        epilog='benchmark compare A.json B.json says what changed between two results.',
+    )
     parser.add_argument(
         '--model', default=DEFAULT_MODEL, help=f'name or .onnx path of a model (default {DEFAULT_MODEL})'
     )
@@ -43,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument('--threads', type=int, default=0, help='CPU threads (default 0: one per core)')
     parser.add_argument('--encoding', default='bgr8', choices=tuple(CHANNELS), help='default bgr8')
     parser.add_argument('--json', type=Path, metavar='FILE', help='write all figures there')
-    given = parser.parse_args(arguments)
+    given = parser.parse_args(words)
     run_command(lambda: _benchmark(given))
 
 
@@ -80,7 +100,7 @@ def _measure(given: argparse.Namespace, sizes: list[Size], model: str, load_befo
     return {
         'format': 1,
         'date': datetime.now(timezone.utc).isoformat(timespec='seconds'),
-        'host': describe_host(),
+        'host': describe_host() | {'features': list(this_processor().features)},
         # Others at work on this machine make the figures worse than it is.
         'load_average': {'before': round(load_before, 2), 'after': round(os.getloadavg()[0], 2)},
         'versions': {name: version for name in _PACKAGES if (version := _version(name))},
@@ -102,6 +122,7 @@ def _show(report: dict[str, Any]) -> int:
     load = report['load_average']
     conditions = (
         f'{report["model"]} on {host_line(report["host"])}',
+        ' and '.join(report['host']['features']) or 'neither bf16 nor VNNI',
         f'{report["threads"]} threads',
         report['encoding'],
         f'{report["warm_up"]} frames of warm-up',

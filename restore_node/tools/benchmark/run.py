@@ -9,18 +9,25 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
-from restore_node.backends.base import Backend, Candidate
-from restore_node.backends.fallback import FallbackOptions, fallback_chain
+from restore_node.backends.base import Backend
+from restore_node.backends.choice import EXACT, ways_of
+from restore_node.backends.registry import create_backend
 from restore_node.common.errors import RestoreError
+from restore_node.common.metrics import PSNR_CAP_DB, psnr
+from restore_node.common.test_images import make_test_images
 from restore_node.messages import cdr, codec
 from restore_node.messages.frame import Header
+from restore_node.model import Model, load_model
 from restore_node.runtime.restore import restore_frame
 
 #: The floor: everything but the model.
 FLOOR = 'passthrough cpu'
+#: What the others' results are compared with.
+REFERENCE = str(EXACT)
 CHANNELS = {'rgb8': 3, 'bgr8': 3, 'mono8': 1}
 Size = tuple[int, int]
 
@@ -30,11 +37,13 @@ class Case:
     """One way of running the model, at one size.
 
     Attributes:
-        candidate: as the fallback chain names it.
+        candidate: backend, device and precision.
         size: (width, height).
         device: what really runs it; empty if nothing does.
         stages: milliseconds of every counted frame, by stage, `total` among them.
         fault: why it does not run here; empty if it does.
+        restored: what it makes of the frame, uint8 `[H, W, 3]`, RGB.
+        alike_db: PSNR of that to what `REFERENCE` makes of it, at most 60; None where either does not run.
         memory: of the message out, used again for each frame, as the node does.
     """
 
@@ -43,6 +52,8 @@ class Case:
     device: str = ''
     stages: dict[str, list[float]] = field(default_factory=dict)
     fault: str = ''
+    restored: np.ndarray | None = None
+    alike_db: float | None = None
     memory: bytearray | None = None
 
     def add(self, stages_ms: dict[str, float]) -> None:
@@ -51,17 +62,28 @@ class Case:
             self.stages.setdefault(name, []).append(value)
 
 
-def candidates(threads: int) -> list[Candidate]:
-    """All ways of running a model, best first, the floor last."""
-    floor = FallbackOptions(backend='passthrough', device='cpu')
-    return [*fallback_chain(FallbackOptions(threads=threads)), *fallback_chain(floor)]
+def candidates(model: Model, threads: int) -> dict[str, Callable[[], Backend]]:
+    """All ways of running a model by name, in every precision that there is, the floor last.
+
+    Each makes a backend that is not open yet.
+    """
+    graphs = model.card.graphs
+    on_cuda = [
+        ('tensorrt', 'cuda', precision) for precision in ('int8', 'fp16', 'fp32') if precision in graphs
+    ]
+    made: dict[str, Callable[[], Backend]] = {
+        ' '.join(way): partial(create_backend, way[0], model, way[1], threads, precision=way[2])
+        for way in (*on_cuda, ('onnxruntime', 'cuda', 'fp32'), *ways_of(model, threads))
+    }
+    return made | {FLOOR: partial(create_backend, 'passthrough', model)}
 
 
 def image_message(size: Size, encoding: str) -> bytes:
-    """Return a serialised `sensor_msgs/Image` of noise; what it shows does not change what it costs."""
+    """Return a serialised `sensor_msgs/Image` of a test image."""
     width, height = size
     message, data = cdr.new_image(Header(0, 0, 'camera'), height, width, encoding, width * CHANNELS[encoding])
-    data[:] = np.random.default_rng(0).integers(0, 256, data.shape, np.uint8)
+    image = make_test_images(np.random.default_rng(0), 1, height, width)[0]
+    data[:] = image[..., : CHANNELS[encoding]].reshape(data.shape)
     return bytes(message)
 
 
@@ -90,10 +112,11 @@ def run_cases(
         A case for each size and way, those that do not work here with their fault.
     """
     cases: list[Case] = []
+    known = candidates(load_model(model), threads)
     for size in sizes:
         message = image_message(size, encoding)
-        by_name = {candidate.name: Case(candidate.name, size) for candidate in candidates(threads)}
-        opened = _open(model, threads, by_name)
+        by_name = {name: Case(name, size) for name in known}
+        opened = _open(known, by_name)
         try:
             for index in range(warm_up + frames):
                 for name, backend in opened.items():
@@ -102,19 +125,32 @@ def run_cases(
         finally:
             for backend in opened.values():
                 backend.close()
+        _compare(by_name)
         cases += by_name.values()
     return cases
 
 
-def _open(model: str, threads: int, cases: dict[str, Case]) -> dict[str, Backend]:
+def _open(known: dict[str, Callable[[], Backend]], cases: dict[str, Case]) -> dict[str, Backend]:
     opened = {}
-    for candidate in candidates(threads):
+    for name, create in known.items():
+        backend = create()
         try:
-            opened[candidate.name] = candidate.open(model)
-            cases[candidate.name].device = opened[candidate.name].device
+            backend.open()
+            backend.warm_up()
         except RestoreError as error:
-            cases[candidate.name].fault = str(error)
+            backend.close()
+            cases[name].fault = str(error)
+            continue
+        opened[name], cases[name].device = backend, backend.device
     return opened
+
+
+def _compare(cases: dict[str, Case]) -> None:
+    """How alike the results are, of those that there are."""
+    reference = cases[REFERENCE].restored
+    for case in cases.values():
+        if case.candidate != FLOOR and case.restored is not None and reference is not None:
+            case.alike_db = round(min(psnr(case.restored, reference), PSNR_CAP_DB), 2)
 
 
 def _take_turn(case: Case, backend: Backend, message: bytes, counted: bool) -> None:
@@ -140,6 +176,8 @@ def _restore(backend: Backend, message: bytes, case: Case) -> dict[str, float]:
     encoded = time.perf_counter_ns()
     bytes(case.memory)  # what rclpy's publish takes
     end = time.perf_counter_ns()
+    if case.restored is None:
+        case.restored = restored.rgb.copy()
     return {
         'decode': (decoded - start) / 1e6,
         **restored.stages_ms,
