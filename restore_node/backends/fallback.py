@@ -1,4 +1,4 @@
-"""The fallback chain: in which order backends are tried (docs/contracts.md, section 8, going down)."""
+"""The fallback chain: in which order backends are tried (docs/contracts.md, section 8)."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ from restore_node.runtime.counters import FrameCounters
 from restore_node.runtime.journal import Journal
 from restore_node.runtime.stream import CameraStream
 from restore_node.runtime.supervisor import Supervisor, SupervisorState
-from restore_node.runtime.threads import is_any_left_behind
+from restore_node.runtime.threads import end_process
 
 
 class RestoreNode(ManagedNode):
@@ -247,7 +247,7 @@ def main(args: list[str] | None = None) -> int:
     """
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     stop = stop_on_signals()
-    node = None
+    node, code = None, 0
     try:
         node = RestoreNode(stop.is_set)
         if node.settings.autostart:
@@ -258,18 +258,14 @@ def main(args: list[str] | None = None) -> int:
             _spin_once(node, executor)
     except RestoreError as error:
         sys.stderr.write(f'error: {error}\n')
-        return 2
+        code = 2
     except ExternalShutdownException:
         pass
     finally:
         if node is not None:
             node.close()
         rclpy.try_shutdown()
-        if is_any_left_behind():
-            # The interpreter's own way out would pull the ground from under a thread inside a native library.
-            sys.stderr.flush()
-            os._exit(0)
-    return 0
+    return end_process(code)
 
 
 if __name__ == '__main__':

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
@@ -12,6 +13,7 @@ from rclpy.parameter import Parameter
 from restore_node.backends.fallback import FallbackOptions
 from restore_node.common.errors import ConfigError
 from restore_node.model import load_model
+from restore_node.ros.overrides import judge_unknown
 from restore_node.ros.parameters import restore_parameters
 
 Params: TypeAlias = restore_parameters.Params
@@ -67,19 +69,16 @@ def fallback_options(settings: Params) -> FallbackOptions:
 def refuse_unknown_parameters(node: Node) -> None:
     """A misspelt parameter would be ignored without a word by rclpy, and its user left to wonder.
 
+    What a file sets for several nodes may be another's, and is no more than a warning.
+
     Raises:
-        ConfigError: a parameter was given that nobody has declared.
+        ConfigError: a parameter was given, for this node alone, that nobody has declared.
     """
     given = {name for name in node._parameter_overrides if not name.startswith('qos_overrides.')}
-    unknown = sorted(name for name in given if not node.has_parameter(name))
-    if unknown:
-        known = sorted(name for name in node._parameters if '.' not in name)
-        raise ConfigError(
-            'unknown parameter',
-            seen=', '.join(unknown),
-            wanted=f'one of {", ".join(known)}',
-            fix='check the spelling',
-        )
+    unknown = {name for name in given if not node.has_parameter(name)}
+    known = sorted(name for name in node._parameters if '.' not in name)
+    for line in judge_unknown(unknown, known, sys.argv):
+        node.get_logger().warning(line)
 
 
 def _take_integers_for_floats(node: Node) -> None:

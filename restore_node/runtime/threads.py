@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -18,12 +20,16 @@ def start_native(name: str, function: Callable[[], None]) -> threading.Thread:
     return thread
 
 
-def is_any_left_behind() -> bool:
-    """Whether a native library still holds a thread; asked at the end of the process.
+def end_process(code: int) -> int:
+    """Leave the process at once where a native library still holds a thread; else return the exit code.
 
     The interpreter's own way out would pull the ground from under such a thread and crash.
     """
-    return any(thread.is_alive() for thread in list(_native))
+    if any(thread.is_alive() for thread in list(_native)):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
 
 
 class Clock:

@@ -19,15 +19,17 @@ from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from rcl_interfaces.msg import Parameter as ParameterMessage
-from rcl_interfaces.srv import DescribeParameters, SetParameters
+from rcl_interfaces.srv import DescribeParameters, GetParameters, SetParameters
 from rclpy.executors import SingleThreadedExecutor
-from rclpy.parameter import Parameter
+from rclpy.parameter import Parameter, parameter_value_to_python
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image
 
 PATIENCE = 120.0  # seconds that only a hang exceeds
 # One side of a match is seen here; nothing tells when the other side has seen it too.
-SETTLE = 0.3
+SETTLE = 0.5
+# However slow the machine is, no frame is too old, unless a test says so.
+DEFAULTS = {'diagnostic_updater.period': 0.2, 'max_age': 0.0}
 RELIABLE = QoSProfile(depth=200, reliability=ReliabilityPolicy.RELIABLE)
 BEST_EFFORT = QoSProfile(depth=200, reliability=ReliabilityPolicy.BEST_EFFORT)
 
@@ -181,7 +183,7 @@ class Bench:
     def start_node(self, remaps: dict[str, str] | None = None, **parameters: object) -> NodeProcess:
         """Start the node with parameters and wait until it subscribes (or, without autostart, answers)."""
         remaps = remaps or {}
-        process = self.start(node_command({'diagnostic_updater.period': 0.2, **parameters}, remaps))
+        process = self.start(node_command({**DEFAULTS, **parameters}, remaps))
         if parameters.get('autostart', True):
             topic = remaps.get('image_raw', '/image_raw')
             topic += '/compressed' if parameters.get('image_transport') == 'compressed' else ''
@@ -235,6 +237,12 @@ class Bench:
         message: ParameterMessage = Parameter(name, value=value).to_parameter_msg()
         request = SetParameters.Request(parameters=[message])
         return self.call(SetParameters, '/restore_node/set_parameters', request).results[0]
+
+    def get_parameter(self, name: str):
+        """The value of a parameter."""
+        request = GetParameters.Request(names=[name])
+        (value,) = self.call(GetParameters, '/restore_node/get_parameters', request).values
+        return parameter_value_to_python(value)
 
     def describe(self, names: list[str]):
         """Descriptors of parameters."""

@@ -40,7 +40,7 @@ def test_starts_restores_and_stops(distro, rmw, tmp_path):
         env=environment | {'RMW_IMPLEMENTATION': rmw},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
     assert run.returncode == 0, run.stdout + run.stderr
     assert f'restored under {distro} and {rmw}' in run.stdout

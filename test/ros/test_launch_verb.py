@@ -24,7 +24,7 @@ def generate_launch_description():
 
 def launch(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ['ros2', 'launch', *arguments], capture_output=True, text=True, timeout=60, check=False
+        ['ros2', 'launch', *arguments], capture_output=True, text=True, timeout=300, check=False
     )
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,9 +11,6 @@ from rclpy.serialization import serialize_message
 from sensor_msgs.msg import Image
 
 pytestmark = pytest.mark.ros
-
-# Its sitecustomize makes a node's backend hang on demand.
-SITE = Path(__file__).resolve().parent / 'site'
 
 
 def send_and_get(bench, camera, received) -> tuple[Image, Image]:
@@ -91,17 +86,6 @@ def test_a_backend_that_breaks_is_opened_again(bench, make_model, on_failure):
     assert received[1:] == ([wide] if on_failure == 'passthrough' else [])
     bench.wait_for_diagnostics(lambda status: status['level'] == '0', 'all well')
     assert_restored(bench, camera, received)
-
-
-@pytest.fixture
-def hang(bench, tmp_path):
-    """The file that makes calls into ONNX Runtime hang while it exists."""
-    file = tmp_path / 'hang'
-    bench.environment = os.environ | {
-        'RESTORE_NODE_TEST_HANG': str(file),
-        'PYTHONPATH': f'{SITE}{os.pathsep}{os.environ["PYTHONPATH"]}',
-    }
-    return file
 
 
 def test_a_backend_that_hangs_is_given_up(bench, make_model, hang):
@@ -245,6 +229,37 @@ def test_bad_start_ends_with_one_clear_line(bench, parameters, remaps, complaint
     assert node.wait() == 2
     assert complaint in node.output
     assert 'Traceback' not in node.output
+
+
+SHARED = """
+/**:
+  ros__parameters:
+    wheel_base: 2.8
+    modle: night
+    max_age: 12.5
+detector:
+  ros__parameters: {threshold: 0.5}
+"""
+
+
+def test_parameters_of_other_nodes_in_a_shared_file_are_named_and_left(bench, make_model, tmp_path):
+    file = tmp_path / 'vehicle.yaml'
+    file.write_text(SHARED)
+    command = node_command({'model': str(make_model())}, {})
+    node = bench.start([*command, '--params-file', str(file)])
+    wait_for(lambda: bench.node.count_subscribers('/image_raw'), 'the node to subscribe')
+    assert 'parameter wheel_base of a file for several nodes is not ours' in node.output
+    assert 'parameter modle of a file for several nodes is not ours; did you mean model?' in node.output
+    assert bench.get_parameter('max_age') == 12.5
+    assert node.stop() == 0
+
+
+def test_misspelt_parameter_for_this_node_ends_it_though_a_shared_file_is_read(bench, tmp_path):
+    file = tmp_path / 'vehicle.yaml'
+    file.write_text(SHARED + 'restore_node:\n  ros__parameters: {modle: night}\n')
+    node = bench.start([*node_command({}, {}), '--params-file', str(file)])
+    assert node.wait() == 2
+    assert 'unknown parameter: got modle' in node.output
 
 
 def test_parameters_describe_themselves(bench, make_model):

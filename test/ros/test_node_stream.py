@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import count as numbers
 
 import cv2
 import numpy as np
@@ -152,41 +153,47 @@ def test_quality_of_service_is_overridden_by_parameters(bench, make_model):
     assert subscription.qos_profile.reliability == ReliabilityPolicy.RELIABLE
 
 
-def test_newest_frame_wins_under_fivefold_overload(bench, make_model, tmp_path):
+def test_newest_frame_wins_while_the_backend_is_busy(bench, make_model, hang, tmp_path):
     journal = tmp_path / 'journal.jsonl'
-    node = bench.start_node(
-        model=str(make_model(name='slow', work=12)), journal=str(journal), max_age=0.0, threads=1
-    )
+    node = bench.start_node(model=str(make_model()), journal=str(journal), hang_timeout=0.0)
     camera, received = bench.camera(), bench.detector()
-    pixels = picture(240, 320)
-    started = time.monotonic()
-    for count in range(1, 4):  # how long does one frame take here, now?
-        camera.publish(image_message(pixels, (count, 0)))
-        wait_for(lambda count=count: len(received) == count, 'a frame to measure by')
-    period = (time.monotonic() - started) / 3 / 5
-    for index in range(100):
-        camera.publish(image_message(pixels, (100 + index, 0)))
-        time.sleep(period)
-    wait_for(lambda: received[-1].header.stamp.sec == 199, 'the very last frame')
+    sent = numbers(1)
+
+    def send() -> int:
+        camera.publish(image_message(picture(), (number := next(sent), 0)))
+        return number
+
+    hang.touch()
+    send()
+    bench.wait_for_diagnostics(lambda status: status['in_flight'] == '1', 'a frame in the backend')
+    wait_for(lambda: send() and superseded(bench) >= 20, 'twenty frames that newer ones superseded')
+    hang.unlink()
+    wait_for(lambda: len(received) >= 2, 'the frame at hand, and the newest')
+    last = send()
+    wait_for(lambda: received[-1].header.stamp.sec == last, 'the very last frame')
     stamps = [message.header.stamp.sec for message in received]
+    assert stamps[0] == 1
     assert stamps == sorted(set(stamps))
+    # There is no backlog: behind the frame at hand waits one, then comes the last.
+    assert len(stamps) <= 4
     assert node.stop() == 0
     frames, summary = read_journal(journal)
     counts = summary['summary']
     assert counts['in_flight'] == 0
     assert counts['received'] == len(frames) == counts['restored'] + counts['dropped']
     assert counts['reasons'] == {'restored': len(stamps), 'superseded': counts['dropped']}
-    # At five times what it can do, most frames must go; and those that stay must not have waited in a queue.
-    assert counts['dropped'] > counts['received'] / 2
-    latencies = sorted(frame['latency_ms'] for frame in frames if frame['outcome'] == 'restored')
-    assert latencies[len(latencies) // 2] < 4 * 5 * period * 1000
+
+
+def superseded(bench) -> int:
+    """How many frames newer ones have superseded, as diagnostics say now."""
+    return int(bench.diagnostics[-1].get('reason superseded', 0)) if bench.diagnostics else 0
 
 
 def test_age_decides_staleness(bench, make_model):
-    bench.start_node(model=str(make_model()), max_age=0.2)
+    bench.start_node(model=str(make_model()), max_age=60.0)
     camera, received = bench.camera(), bench.detector()
     sec, nanosec = bench.now()
-    camera.publish(image_message(picture(), (sec - 5, nanosec)))
+    camera.publish(image_message(picture(), (sec - 3600, nanosec)))
     bench.wait_for_diagnostics(lambda status: status.get('reason stale') == '1', 'one stale frame')
     for count, stamp in enumerate(
         [(0, 0), (sec + 3600, 0)], start=1
@@ -194,7 +201,7 @@ def test_age_decides_staleness(bench, make_model):
         camera.publish(image_message(picture(), stamp))
         wait_for(lambda count=count: len(received) == count, 'a frame of unknown age')
     assert bench.set_parameter('max_age', 0.0).successful
-    camera.publish(image_message(picture(), (sec - 5, nanosec)))
+    camera.publish(image_message(picture(), (sec - 3600, nanosec)))
     wait_for(lambda: len(received) == 3, 'an old frame')
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -112,6 +113,21 @@ def test_what_should_work_and_does_not_is_named(bench: Bench) -> None:
     bench.supervisor.start(bench.model)
     assert bench.supervisor.state.backend == 'cuda'
     assert bench.supervisor.state.degraded == 'engine: GPU memory is full'
+
+
+def test_a_better_candidate_is_taken_again_once_it_works(bench: Bench) -> None:
+    bench.faults['engine'] = EngineError('GPU memory is full')
+    bench.supervisor.start(bench.model)
+    assert bench.supervisor.state.backend == 'cuda'
+    del bench.faults['engine']
+    bench.wait_for_backend('engine')
+    wait_until(lambda: not bench.supervisor.state.degraded)
+
+
+def test_what_a_machine_does_not_have_is_not_tried_again(bench: Bench) -> None:
+    bench.faults['engine'] = bench.faults['cuda'] = UnavailableError('no GPU')
+    bench.supervisor.start(bench.model)
+    assert bench.supervisor._supervision.due() == math.inf
 
 
 def test_no_candidate_works(bench: Bench) -> None:
