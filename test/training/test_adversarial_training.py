@@ -10,6 +10,7 @@ from restore_node.common.errors import InputError
 from training.config.run import parse_config
 from training.loop.trainer import Trainer
 from training.runs import checkpoint
+from training.runs.folder import RunFolder
 
 SMALL = {'network': 'paper', 'network_options': {'widths': [4, 4, 8], 'blocks': 1}}
 """The paper's generator, dropout and all, at a size for tests."""
@@ -38,7 +39,8 @@ def crops(first_step):
 
 def trainer(config_values, folder):
     config = parse_config(config_values, 'test')
-    return Trainer(Fabric(accelerator='cpu', devices=1, precision=config.precision), config, {}, folder)
+    fabric = Fabric(accelerator='cpu', devices=1, precision=config.precision)
+    return Trainer(fabric, config, {}, RunFolder(folder))
 
 
 def train(config_values, folder, resumed=None):

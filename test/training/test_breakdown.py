@@ -10,6 +10,7 @@ from training.config.run import parse_config
 from training.loop.objectives import ContentObjective
 from training.loop.trainer import Trainer
 from training.runs.errors import TrainingError
+from training.runs.folder import RunFolder
 
 
 def crops(_step):
@@ -21,7 +22,8 @@ def crops(_step):
 
 @pytest.fixture
 def trainer(run_values, tmp_path):
-    return Trainer(Fabric(accelerator='cpu', devices=1), parse_config(run_values, 'test'), {}, tmp_path)
+    config = parse_config(run_values, 'test')
+    return Trainer(Fabric(accelerator='cpu', devices=1), config, {}, RunFolder(tmp_path))
 
 
 @pytest.mark.parametrize('broken', [float('nan'), float('inf')])
@@ -46,6 +48,13 @@ def test_a_broken_weight_stops_the_run_before_it_spreads(trainer, tmp_path, monk
     # One weight was broken, and none of the others by it.
     assert sum((~torch.isfinite(tensor)).sum() for tensor in weights.values()) == 1
     assert optimizers[0]['state'][0]['step'] == 2
+
+
+def test_a_breakdown_on_a_full_disk_is_still_told(trainer, tmp_path):
+    (tmp_path / 'nan').write_text('no folder')
+    trainer._generator.module.register_forward_hook(lambda _module, _inputs, output: output * 1e30)
+    with pytest.raises(TrainingError, match=r'broke down at step 0.*could not be kept'):
+        trainer.fit(crops)
 
 
 def test_a_loss_that_is_infinite_while_its_gradient_is_not_stops_it_too(trainer):

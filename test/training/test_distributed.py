@@ -21,6 +21,7 @@ from training.config.run import parse_config
 from training.loop.randomness import seed_torch
 from training.loop.trainer import Trainer
 from training.runs import checkpoint
+from training.runs.folder import RunFolder
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -58,7 +59,7 @@ def train_share(fabric, values, folder):
     torch.set_num_threads(1)
     for name in GAMES:
         config = parse_config(values[name], name)
-        trainer = Trainer(fabric, config, {}, folder)
+        trainer = Trainer(fabric, config, {}, RunFolder(folder))
         # The penalty is probed at random points: with one share and one seed for all, they are the same ones.
         alike = name == 'penalty'
 

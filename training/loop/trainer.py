@@ -183,12 +183,16 @@ class Trainer:
     def _broken(self, error: NotFiniteError, degraded: Tensor, sharp: Tensor) -> TrainingError:
         """Keep what is needed to see why: the batch, and the state before the update that failed."""
         path = self._folder.nan / f'step_{self._step}_rank_{self._fabric.global_rank}.pt'
-        path.parent.mkdir(parents=True, exist_ok=True)
-        state = as_values(self.checkpoint())
-        torch.save({'degraded': degraded, 'sharp': sharp, 'checkpoint': state}, path)
+        kept = f'its batch and state are in {path}'
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            state = as_values(self.checkpoint())
+            torch.save({'degraded': degraded, 'sharp': sharp, 'checkpoint': state}, path)
+        except (OSError, RuntimeError) as unkept:
+            kept = f'its batch and state could not be kept: {unkept}'
         return TrainingError(
             f'training broke down at step {self._step}',
             seen=error,
             wanted='finite numbers',
-            fix=f'its batch and state are in {path}; try a lower schedule.learning_rate or 32-true precision',
+            fix=f'{kept}; try a lower schedule.learning_rate or 32-true precision',
         )
