@@ -28,7 +28,7 @@ from training.degradation.linear_light import GAMMA, to_display
 from training.degradation.tone_curve import ToneCurve
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Sensor:
     """The camera behind the lens, for one frame.
 
