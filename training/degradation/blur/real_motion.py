@@ -30,7 +30,7 @@ _SUB_FRAMES = 7, 39
 """At least and at most, both odd: one of them is the middle of the exposure."""
 
 # Of the fastest pixels, from one sub-frame to the next.
-_STEP_PX = 1.25
+_STEP_PX = 1.5
 
 # Beyond these the flow of two frames is not their motion.
 _MOST_LOST, _MOST_ERROR, _FARTHEST_PX = 0.3, 9.0, 64.0
