@@ -217,7 +217,7 @@ def test_signals_end_the_node_cleanly_in_the_midst_of_work(bench, make_model, nu
     [
         ({'modle': 'x'}, {}, 'unknown parameter: got modle'),
         ({'max_age': -4.0}, {}, 'max_age'),
-        ({'device': 'gpu'}, {}, "'auto', 'cuda', 'cpu'"),
+        ({'device': 'gpu'}, {}, "'auto', 'cuda', 'intel_gpu', 'cpu'"),
         ({'threads': 'two'}, {}, 'threads'),
         ({'journal': '/proc/no/journal'}, {}, 'journal /proc/no/journal'),
         ({'model': '/nowhere/x.onnx', 'on_failure': 'drop'}, {}, '/nowhere/x.onnx'),

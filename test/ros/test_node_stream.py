@@ -155,7 +155,9 @@ def test_quality_of_service_is_overridden_by_parameters(bench, make_model):
 
 def test_newest_frame_wins_while_the_backend_is_busy(bench, make_model, hang, tmp_path):
     journal = tmp_path / 'journal.jsonl'
-    node = bench.start_node(model=str(make_model()), journal=str(journal), hang_timeout=0.0)
+    node = bench.start_node(
+        model=str(make_model()), backend='onnxruntime', journal=str(journal), hang_timeout=0.0
+    )
     camera, received = bench.camera(), bench.detector()
     sent = numbers(1)
 

@@ -24,6 +24,7 @@ from bindings import CHOICE, installed  # noqa: E402
 from other_graphs import add_half_graph, add_int8_graph  # noqa: E402
 
 SIMULATED = 'Simulated Orin'
+ON_CPU = ('openvino', 'onnxruntime')
 LOST = {'cuda': {'cudaStreamSynchronize': 700, 'cudaEventSynchronize': 700}}
 
 
@@ -126,7 +127,7 @@ def test_engine_that_computes_wrong_is_never_served(gpu_bench, faults, tmp_path)
     _, camera, received = start(gpu_bench)
     restore_until(gpu_bench, camera, received, is_restored, 'a frame restored by the next candidate')
     status = gpu_bench.wait_for_diagnostics(
-        lambda status: status['backend'] == 'onnxruntime', 'ONNX Runtime in its place'
+        lambda status: status['backend'] in ON_CPU, 'the CPU in its place'
     )
     assert status['level'] == '1'
     assert 'does not compute what its model does' in status['message']
@@ -139,7 +140,7 @@ def test_crash_of_the_builder_stays_in_its_process(gpu_bench, faults):
     node, camera, received = start(gpu_bench)
     restore_until(gpu_bench, camera, received, is_restored, 'a frame restored by the next candidate')
     status = gpu_bench.wait_for_diagnostics(
-        lambda status: status['backend'] == 'onnxruntime', 'ONNX Runtime in its place'
+        lambda status: status['backend'] in ON_CPU, 'the CPU in its place'
     )
     assert 'signal 6' in status['message']
     assert node.stop() == 0, node.output
@@ -154,7 +155,7 @@ def test_lost_gpu_is_left_for_good_and_the_cpu_goes_on(gpu_bench, faults):
     restore_until(gpu_bench, camera, received, is_restored, 'a frame restored by the CPU')
     status = gpu_bench.wait_for_diagnostics(lambda status: status['level'] == '2', 'the call for a restart')
     assert 'restart' in status['message']
-    assert status['device'] == 'CPUExecutionProvider'
+    assert status['device'].startswith('CPU')
 
 
 def test_full_gpu_memory_passes_frames_and_comes_back(gpu_bench, faults):
@@ -180,5 +181,5 @@ def test_cpu_is_taken_on_request(gpu_bench):
     _, camera, received = start(gpu_bench, device='cpu')
     restore_until(gpu_bench, camera, received, is_restored, 'a frame restored by the CPU')
     status = gpu_bench.wait_for_diagnostics(lambda status: status['restored'] != '0', 'a restored frame')
-    assert status['device'] == 'CPUExecutionProvider'
+    assert status['device'].startswith('CPU')
     np.testing.assert_equal(status['level'], '0')
