@@ -68,7 +68,7 @@ def _problems(source: OpenSource, full: bool) -> Sequence[Problem]:
 
 
 def _folders(source: SourceConfig) -> list[Path]:
-    roots = [source.pairs.root] if source.pairs else source.sharp.roots if source.sharp else ()
+    roots = [source.pairs.root] if source.pairs else source.sharp.roots
     return [Path(root) for root in roots if Path(root).is_dir()]
 
 

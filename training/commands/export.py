@@ -96,7 +96,7 @@ def _moved(data: dict[str, Any], roots: Sequence[str]) -> dict[str, Any]:
     (source,) = sources
     kind = next(kind for kind in ('photographs', 'sequences', 'pairs') if source[kind])
     if kind != 'pairs':
-        moved = {'roots': list(roots)}
+        moved: dict[str, Any] = {'roots': list(roots)}
     elif len(roots) == 1:
         moved = {'root': roots[0]}
     else:

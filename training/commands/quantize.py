@@ -112,7 +112,7 @@ def quantise(model: Model, config: TrainConfig, samples: int, folder: Path) -> Q
     height, width = (side // multiple * multiple for side in frames.shape[1:3])
     frames = frames[:, :height, :width]
     quantiser = Quantiser(model.graph(), frames)
-    sensitivities = quantiser.sensitivities(frames[::LOOKED_AT])
+    sensitivities = quantiser.sensitivities(list(frames[::LOOKED_AT]))
     for layer, alike_db in sensitivities.items():
         print(f'  {alike_db:5.1f} dB with {layer} alone in int8')
     held_out = feed.held_out()

@@ -166,9 +166,11 @@ class SourceConfig:
             raise ValueError(f'{self.name} has {named}, want one of photographs, sequences and pairs')
 
     @property
-    def sharp(self) -> SharpConfig | None:
-        """The photographs or sequences that it degrades; None of pairs."""
-        return self.photographs or self.sequences
+    def sharp(self) -> SharpConfig:
+        """The photographs or sequences that it degrades; not for pairs, which are degraded already."""
+        sharp = self.photographs or self.sequences
+        assert sharp, f'{self.name} is a source of pairs'
+        return sharp
 
 
 @dataclass(frozen=True)
@@ -208,7 +210,7 @@ class DataConfig:
         names = [source.name for source in self.sources]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f'sources has {", ".join(twice)} twice, want a name for each')
-        if any(source.sharp for source in self.sources) and self.crop_px > self.patch_px:
+        if not all(source.pairs for source in self.sources) and self.crop_px > self.patch_px:
             raise ValueError(f'crop_px is {self.crop_px}, larger than patch_px {self.patch_px}')
 
     def share(self, source: SourceConfig) -> float:

@@ -54,7 +54,10 @@ def plan_patch(
 def read_frames(photograph: Photograph, plans: Sequence[Plan]) -> list[NDArray[np.uint8]]:
     """As many frames as the plans take, uint8 [H, W, 3] RGB each; fewer where a sequence ends."""
     count = max(plan.frames for plan in plans)
-    return photograph.read_on(count) if count > 1 else [photograph.read()]
+    if count == 1:
+        return [photograph.read()]
+    assert isinstance(photograph, CameraFrame), 'only these are planned to move'
+    return photograph.read_on(count)
 
 
 def make_patch(
@@ -97,7 +100,8 @@ def _moving(
     if len(frames) < motion.frames or len({frame.shape for frame in frames}) > 1:
         raise BadMotionError(f'{len(frames)} frames of a sequence, want {motion.frames} of one size')
     margin = max(MARGIN_PX, motion.margin_px)
-    cut = cuts.draw(*frames[0].shape[:2], margin, rng)
+    height, width = frames[0].shape[:2]
+    cut = cuts.draw(height, width, margin, rng)
     # What is centred on the middle frame needs an odd number of them.
     frames = frames[: len(frames) - 1 + len(frames) % 2]
     exposure, sharp = Clip([cut.of(frame) for frame in frames], margin).expose(motion)

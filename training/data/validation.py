@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,8 @@ from training.degradation.ranges import DegradationConfig
 FRAME_PX = (640, 360)
 """Width and height of photographs where a set does not state its size."""
 
-Held = Sequence[Photograph] | Sequence[NamedPair]
+Held = Sequence[Any]
+"""Photographs or pairs, as the configuration of their source says."""
 
 
 @dataclass(frozen=True)
@@ -55,18 +57,20 @@ def validation_sets(held_out: Mapping[str, Held], config: TrainConfig) -> list[V
 def _named(entry: ValidationSetConfig, held_out: Mapping[str, Held], config: TrainConfig) -> ValidationSet:
     source = config.data.source(entry.held_out_of) if entry.held_out_of else None
     if entry.kind is None:
-        pairs = _few(pairs_to_measure(entry.pairs) if entry.pairs else held_out[source.name], entry.count)
+        found = pairs_to_measure(entry.pairs) if entry.pairs else held_out[entry.held_out_of or '']
+        pairs = _few(found, entry.count)
         made = [_middle(pair.read(), *entry.size) if entry.size else pair.read() for pair in pairs]
         return ValidationSet(entry.name, made, entry.weight)
     if source:
         images, real_motion = held_out[source.name], source.sharp.real_motion
     else:
+        assert entry.photographs, 'the configuration says where images come from'
         images, real_motion = find_photographs(entry.photographs.roots, entry.photographs.frame_stride), 0.0
     degradation = entry.degradation or (source and source.degradation) or config.degradation
     cuts = WholeCuts(*(entry.size or FRAME_PX))
     positions = spread(min(entry.count, len(images)), len(images))
-    pairs = _degraded(images, positions, entry.kind, cuts, degradation, config.seed, real_motion)
-    return ValidationSet(entry.name, pairs, entry.weight, clean=entry.kind == CLEAN)
+    degraded = _degraded(images, positions, entry.kind, cuts, degradation, config.seed, real_motion)
+    return ValidationSet(entry.name, degraded, entry.weight, clean=entry.kind == CLEAN)
 
 
 def _patches(source: SourceConfig, images: Held, config: TrainConfig) -> list[ValidationSet]:

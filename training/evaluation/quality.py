@@ -73,7 +73,10 @@ def score(qualities: Mapping[str, Quality], sets: Sequence[ValidationSet]) -> fl
 
 
 def _worth(quality: Quality, clean: bool) -> float:
-    return min(0.0, quality.psnr_to_input_db - HARMLESS_DB) if clean else quality.gain_db
+    if not clean:
+        return quality.gain_db
+    assert quality.psnr_to_input_db is not None, 'what is measured here has it'
+    return min(0.0, quality.psnr_to_input_db - HARMLESS_DB)
 
 
 def table(qualities: Mapping[str, Quality]) -> str:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from restore_node.common.errors import ConfigError, InputError
 from restore_node.common.metrics import psnr
 from training.config.data import PairsConfig
+from training.data.contents import Extent
 from training.data.cutting import WholeCuts
 from training.data.layouts.named_pairs import NamedPair
 from training.data.layouts.registry import LAYOUTS, find_pairs, title_of
@@ -44,6 +45,11 @@ class MadePair:
     name: str
     degraded: NDArray[np.uint8]
     sharp: NDArray[np.uint8]
+
+    @property
+    def extents(self) -> tuple[Extent, ...]:
+        """It lies nowhere; see `Stored`."""
+        return ()
 
     def read(self) -> Pair:
         """(degraded, sharp): uint8 [H, W, 3] RGB each."""

@@ -113,7 +113,8 @@ class Monitor:
         pictures = {held.name: _picture(restore, *held.pairs[0]) for held in self._held_out}
         reached = score(qualities, self._held_out)
         is_best = reached is not None and reached > self._best
-        self._best = reached if is_best else self._best
+        if reached is not None:
+            self._best = max(self._best, reached)
         self._records.qualities(step, elapsed_s, qualities, pictures, reached)
         took = f'{time.monotonic() - began:.0f} s'
         scored = '' if reached is None else f', score {reached:+.3f} dB' + (', the best so far' * is_best)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import Any
 
 import numpy as np
@@ -93,7 +93,7 @@ class Records:
                 'done': round(done, 6),
                 'left_s': round(left_s, 1),
                 'steps_per_s': round(steps_per_s, 4),
-                'at': datetime.now(UTC).isoformat(timespec='seconds'),
+                'at': datetime.now(timezone.utc).isoformat(timespec='seconds'),
             }
             replace_text(self._folder.progress, json.dumps(now) + '\n')
 

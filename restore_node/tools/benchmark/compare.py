@@ -68,8 +68,8 @@ def change_between(before: Sequence[np.ndarray], after: Sequence[np.ndarray]) ->
     rng = np.random.default_rng(0)
     ratios = [_median_drawn(after, rng) / _median_drawn(before, rng) for _ in range(DRAWS)]
     low, high = np.percentile(ratios, (2.5, 97.5))
-    medians = [float(np.median(np.concatenate(runs))) for runs in (before, after)]
-    return Change(*medians, float(low), float(high))
+    before_ms, after_ms = (float(np.median(np.concatenate(runs))) for runs in (before, after))
+    return Change(before_ms, after_ms, float(low), float(high))
 
 
 def _median_drawn(runs: Sequence[np.ndarray], rng: np.random.Generator) -> float:
