@@ -1,0 +1,39 @@
+"""dev/gpu_proof.sh in its short form, on this machine: every step runs, and weights come back."""
+
+import json
+import os
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip('torch', reason='the training environment is not set up')
+
+from training.runs import checkpoint
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.slow
+def test_all_of_it_runs_here(tmp_path):
+    ended = subprocess.run(
+        [ROOT / 'dev' / 'gpu_proof.sh', '--short', '--minutes', '30', '--out', tmp_path],
+        env=os.environ | {'PYTHON': sys.executable},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    log = (tmp_path / 'log.txt').read_text()
+    steps = dict(line.split('\t')[:2] for line in (tmp_path / 'steps.tsv').read_text().splitlines())
+    assert {name for name, code in steps.items() if code != '0'} == set(), log
+    assert ended.returncode == 0
+    saved = checkpoint.load(tmp_path / 'restore-base.pt')
+    assert saved.config['network'] == 'lite-base'
+    assert saved.step > 0
+    with tarfile.open(tmp_path / 'figures.tar.gz') as figures:
+        names = {Path(name).name for name in figures.getnames()}
+        networks = json.load(figures.extractfile('figures/networks.json'))
+    assert {'machine.json', 'doctor.json', 'benchmark.json', 'bench-paper.json', 'metrics.jsonl'} <= names
+    assert {entry['network'] for entry in networks} == {'lite', 'lite-base', 'paper'}
