@@ -57,9 +57,6 @@ def _replay(context: LaunchContext) -> list:
     parameters = {
         'use_sim_time': True,
         'journal': str(output / 'journal.jsonl'),
-        # Best effort, as cameras are subscribed to, loses big images on the way; the question here is what
-        # the node does with those that arrive.
-        f'qos_overrides.{given["topic"]}.subscription.reliability': 'reliable',
     }
     if given['model']:
         parameters['model'] = given['model']

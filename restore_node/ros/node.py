@@ -25,8 +25,8 @@ from restore_node.ros.cv_bridge_fallback import read_with_cv_bridge
 from restore_node.ros.diagnostics import Diagnostics, Level, judge
 from restore_node.ros.lifecycle import SUCCESS, ManagedNode, reported
 from restore_node.ros.logs import route_logs
+from restore_node.ros.matching import MatchingSubscription
 from restore_node.ros.output import Output
-from restore_node.ros.qos import overridable, subscription_qos
 from restore_node.ros.settings import LiveSettings, Params, fallback_options, refuse_unknown_parameters
 from restore_node.ros.stopping import stop_on_signals
 from restore_node.ros.topics import IMAGE_IN, camera_info_of
@@ -58,7 +58,7 @@ class RestoreNode(ManagedNode):
         self._supervisor: Supervisor | None = None
         self._stream: CameraStream | None = None
         self._output: Output | None = None
-        self._subscriptions_in: list[rclpy.subscription.Subscription] = []
+        self._subscriptions_in: list[MatchingSubscription] = []
         self._diagnostics = Diagnostics(
             self,
             self.counters,
@@ -115,9 +115,12 @@ class RestoreNode(ManagedNode):
         )
         self._stream.start()
         try:
-            self._subscribe(CompressedImage if compressed else Image, image_topic, self._stream.receive)
+            kind = CompressedImage if compressed else Image
+            self._subscriptions_in.append(MatchingSubscription(self, kind, image_topic, self._stream.receive))
             if self._output.relay:
-                self._subscribe(CameraInfo, camera_info_of(topic), self._output.relay.receive)
+                self._subscriptions_in.append(
+                    MatchingSubscription(self, CameraInfo, camera_info_of(topic), self._output.relay.receive)
+                )
         except Exception:
             self._stop_stream()
             raise
@@ -175,7 +178,7 @@ class RestoreNode(ManagedNode):
 
     def _stop_stream(self) -> None:
         for subscription in self._subscriptions_in:
-            self.destroy_subscription(subscription)
+            subscription.destroy()
         self._subscriptions_in.clear()
         if self._stream is None:
             return
@@ -209,14 +212,6 @@ class RestoreNode(ManagedNode):
         except RestoreError:  # which diagnostics say; it is tried again every `retry` seconds
             if self.settings.on_failure == 'drop':
                 raise
-
-    def _subscribe(self, kind: type, topic: str, callback: Callable[[bytes], None]) -> None:
-        # Serialised bytes: building an Image object in Python costs more than moving its pixels (cdr.py).
-        self._subscriptions_in.append(
-            self.create_subscription(
-                kind, topic, callback, subscription_qos(), raw=True, qos_overriding_options=overridable()
-            )
-        )
 
     def _start_build(self, missing: EngineMissingError, on_end: Callable[[str], None]) -> BuildProcess:
         return BuildProcess(build_arguments(missing.spec), on_end, self.get_logger().info)

@@ -31,8 +31,9 @@ from restore_node.ros.stopping import StopRequest, stop_on_signals
 from restore_node.ros.topics import camera_info_of
 
 QUEUE_DEPTH = 10
-# The two ends of a connection learn of each other at slightly different times.
-MATCHING_GRACE_S = 0.5
+# The two ends of a connection learn of each other at slightly different times, and the node's subscription
+# becomes reliable once it has seen that this publisher is (matching.py).
+MATCHING_GRACE_S = 1.0
 POLL_S = 0.05
 
 

@@ -1,6 +1,6 @@
 """Quality of service, overridable by parameters.
 
-REP-2003: sensor data is subscribed best effort, so that a lossy link never blocks a camera, and published
+REP-2003: sensor data is subscribed best effort where nobody offers more (matching.py), and published
 reliably, which serves subscribers of both kinds. `qos_overrides.<topic>.<subscription|publisher>.<policy>`
 changes either.
 """
@@ -12,10 +12,10 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 
 
 def subscription_qos() -> QoSProfile:
-    """Best effort, volatile, keep the last 5."""
+    """Best effort, volatile, keep the last 10 until they are taken: what every publisher matches."""
     return QoSProfile(
         history=HistoryPolicy.KEEP_LAST,
-        depth=5,
+        depth=10,
         reliability=ReliabilityPolicy.BEST_EFFORT,
         durability=DurabilityPolicy.VOLATILE,
     )
