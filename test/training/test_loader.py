@@ -155,14 +155,18 @@ class Greedy:
     ('source', 'named'),
     [
         (NoRoom, r'no room in shared memory.*want 7 MiB free in /dev/shm for 2 workers.*--shm-size=2g'),
-        (Hanging, r'make training data hang'),
         (Greedy, r'memory ran out'),
     ],
 )
 def test_a_batch_that_cannot_be_handed_over_is_an_error_in_one_line(source, named):
     with pytest.raises(RestoreError, match=named) as caught:
-        next(batches(source(), 3, workers=2, stalled_s=20.0))
+        next(batches(source(), 3, workers=2))
     assert '\n' not in str(caught.value)
+
+
+def test_workers_that_hang_are_given_up():
+    with pytest.raises(RestoreError, match='make training data hang'):
+        next(batches(Hanging(), 3, workers=1, stalled_s=1.0))
 
 
 def test_an_error_keeps_its_line_on_its_way_out_of_a_worker(tmp_path):
