@@ -87,6 +87,7 @@ command_of() {
 # step NAME SECONDS: run it, write down how it ended.
 step() {
     local name=$1 limit=$2 left=$((deadline - SECONDS)) begun=$SECONDS code command=()
+    [[ -z $short ]] || limit=$((10 * limit))  # it tells whether a step runs, not how fast
     ((limit < left)) || limit=$left
     if ((limit < 5)); then
         printf '%s\tno time left\t0\n' "$name" >> "$out/steps.tsv"; failed=yes; return
