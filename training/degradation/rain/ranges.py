@@ -70,7 +70,7 @@ class PhotographicRanges(StreakRanges):
     length_px: Positive = (10.0, 70.0)
     width_px: Positive = (1.0, 4.0)
     taper: Shares = (0.1, 0.5)
-    ripple: Shares = (0.2, 0.8)
+    ripple: Shares = (0.15, 0.6)
     ripples: NotNegative = (1.0, 8.0)
 
 
