@@ -67,7 +67,7 @@ command_of() {
             --json "$figures/$1.json") ;;
         train)
             if [[ -n $data ]]; then
-                photographs=("data.roots=[$data]" 'data.held_out=[*urban_09*, *bsds500/3*]')
+                photographs=("data.roots=[$data]" 'data.held_out=[train/photos/urban100/urban_09*, train/photos/bsds500/3*]')
             else
                 photographs=('data.roots=[out/photographs]' 'data.held_out=[coffee*, rocket*]')
                 "$python" -m dev.gpu.photographs

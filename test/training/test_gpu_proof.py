@@ -16,10 +16,23 @@ from training.runs import checkpoint
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.fixture
+def packed(photographs_root, tmp_path):
+    """Photographs under the names that `pack.py` gives them, some of which are held out."""
+    path = tmp_path / 'photographs.tar'
+    names = ('bsds500/100', 'bsds500/300', 'urban100/urban_001', 'urban100/urban_090')
+    files = sorted(photographs_root.iterdir())
+    with tarfile.open(path, 'w') as tar:
+        for index, name in enumerate(names):
+            tar.add(files[index % len(files)], f'train/photos/{name}.png')
+    return path
+
+
 @pytest.mark.slow
-def test_all_of_it_runs_here(tmp_path):
+def test_all_of_it_runs_here(tmp_path, packed):
+    options = ['--short', '--minutes', '30', '--data', packed, '--out', tmp_path]
     ended = subprocess.run(
-        [ROOT / 'dev' / 'gpu_proof.sh', '--short', '--minutes', '30', '--out', tmp_path],
+        [ROOT / 'dev' / 'gpu_proof.sh', *options],
         env=os.environ | {'PYTHON': sys.executable},
         capture_output=True,
         text=True,
