@@ -2,95 +2,70 @@
 
 from __future__ import annotations
 
-import time
+import logging
 from collections.abc import Callable
 from typing import Any
 
-from diagnostic_msgs.msg import DiagnosticStatus
 from diagnostic_updater import DiagnosticStatusWrapper, Updater
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
 
-from restore_node.runtime.counters import FrameCounters, FrameCounts
+from restore_node.common.errors import ConfigError
+from restore_node.ros.camera_watch import CameraWatch
+from restore_node.runtime.counters import FrameCounters
+from restore_node.runtime.health import Finding, Level
 from restore_node.runtime.supervisor import SupervisorState
 
-Level = tuple[bytes, str]
-
-
-def judge(state: SupervisorState, active: bool, bypass: bool, on_failure: str) -> Level:
-    """Level and one-line message for the state the node is in."""
-    if not active:
-        return DiagnosticStatus.OK, 'inactive'
-    if bypass:
-        return DiagnosticStatus.WARN, 'bypassed by parameter'
-    if state.restart:
-        return DiagnosticStatus.ERROR, f'restart this node: {state.restart}'
-    if state.running and state.building:
-        return DiagnosticStatus.WARN, f'frames pass through: building the engine, {state.building}'
-    if state.running and state.degraded:
-        return DiagnosticStatus.WARN, f'restoring with {state.running} on {state.device}; {state.degraded}'
-    if state.running and state.error:
-        return DiagnosticStatus.WARN, f'restoring with {state.running}; {state.error}'
-    if state.running:
-        return DiagnosticStatus.OK, f'restoring with {state.running} on {state.device}'
-    outcome = 'frames pass through' if on_failure == 'passthrough' else 'frames are dropped'
-    if state.error:
-        return DiagnosticStatus.ERROR, f'{outcome}: {state.error}'
-    return DiagnosticStatus.WARN, f'{outcome}: loading {state.wanted}'
-
-
-class Rates:
-    """Frames per second in and out since it was last asked."""
-
-    def __init__(self) -> None:
-        self._then, self._received, self._published = time.monotonic(), 0, 0
-
-    def take(self, counts: FrameCounts) -> tuple[float, float]:
-        """Rates in and out, Hz, from the counts now and those before."""
-        now, published = time.monotonic(), counts.restored + counts.passed_through
-        elapsed = max(now - self._then, 1e-3)
-        rates = (counts.received - self._received) / elapsed, (published - self._published) / elapsed
-        self._then, self._received, self._published = now, counts.received, published
-        return rates
+LOG = logging.getLogger(__name__)
 
 
 class Diagnostics:
-    """Publishes the node's state and its counters on `/diagnostics`.
+    """Publishes the node's health and its counters on `/diagnostics`, and logs what is wrong, now and then.
 
     Args:
         node: the rclpy node.
         counters: of the frames.
         state: returns the supervisor's state.
-        level: returns level and message.
-        last_malformed: returns the last complaint about a malformed message, or an empty text.
+        backend: returns what is to be known about the backend.
+        watch: returns who watches the camera; None while the node is not active.
+
+    Raises:
+        ConfigError: `diagnostic_updater.period` is no positive number.
     """
 
     def __init__(
         self,
-        node: Any,
+        node: Node,
         counters: FrameCounters,
         state: Callable[[], SupervisorState],
-        level: Callable[[], Level],
-        last_malformed: Callable[[], str],
+        backend: Callable[[], Finding],
+        watch: Callable[[], CameraWatch | None],
     ) -> None:
-        self._counters, self._state, self._level, self._last_malformed = (
-            counters,
-            state,
-            level,
-            last_malformed,
-        )
-        self._rates = Rates()
-        self._updater = Updater(node)
-        self._updater.setHardwareID('none')
-        self._updater.add('restoration', self._fill)
-
-    def publish(self) -> None:
-        """Publish now, out of turn."""
-        self._updater.force_update()
+        self._counters, self._state, self._backend, self._watch = counters, state, backend, watch
+        updater = _updater(node)
+        updater.setHardwareID('none')
+        updater.add('restoration', self._fill)
 
     def _fill(self, status: DiagnosticStatusWrapper) -> DiagnosticStatusWrapper:
+        watch = self._watch()
+        findings = [Finding('inactive', Level.OK, 'inactive')]
+        if watch:
+            findings = watch.findings()
+            for one in watch.news(findings):
+                LOG.log(logging.ERROR if one.level is Level.ERROR else logging.WARNING, one.line)
+            findings = sorted([self._backend(), *findings], key=lambda one: -one.level)
+        worst = findings[0]
+        status.summary(
+            bytes([worst.level]),
+            '; '.join(one.line for one in findings if one.level > Level.OK) or worst.line,
+        )
+        for name, value in {**self._values(), **(watch.values() if watch else {})}.items():
+            status.add(name, str(value))
+        return status
+
+    def _values(self) -> dict[str, object]:
         state, counts = self._state(), self._counters.counts()
-        status.summary(*self._level())
-        rate_in, rate_out = self._rates.take(counts)
-        values: dict[str, object] = {
+        return {
             'model': state.running or 'none',
             'model wanted': state.wanted,
             'backend': state.backend or 'none',
@@ -101,13 +76,29 @@ class Diagnostics:
             'dropped': counts.dropped,
             'in_flight': counts.in_flight,
             **{f'reason {name}': count for name, count in counts.reasons.items()},
-            'rate in Hz': f'{rate_in:.1f}',
-            'rate out Hz': f'{rate_out:.1f}',
+            **{
+                f'latency {name} ms': f'{milliseconds:.1f}'
+                for name, milliseconds in (self._counters.latency_ms() or {}).items()
+            },
         }
-        for name, milliseconds in (self._counters.latency_ms() or {}).items():
-            values[f'latency {name} ms'] = f'{milliseconds:.1f}'
-        if self._last_malformed():
-            values['last malformed'] = self._last_malformed()
-        for name, value in values.items():
-            status.add(name, str(value))
-        return status
+
+
+def _updater(node: Node) -> Any:
+    """The library's updater, by the wall's time and under the node's full name.
+
+    Its own timer runs by the node's clock: nothing would be said while a simulated one stands.
+    """
+    try:
+        updater = Updater(node)
+    except Exception as error:  # rclpy raises several kinds, all about the period's value
+        raise ConfigError(
+            'diagnostic_updater.period has an impossible value', seen=error, wanted='seconds, above 0'
+        ) from error
+    node.destroy_timer(updater.timer)
+    if not updater.period > 0:
+        raise ConfigError('diagnostic_updater.period', seen=updater.period, wanted='seconds, above 0')
+    updater.timer = node.create_timer(
+        updater.period, updater.update, clock=Clock(clock_type=ClockType.STEADY_TIME)
+    )
+    updater.node_name = node.get_fully_qualified_name()  # two cameras in two namespaces stay two
+    return updater

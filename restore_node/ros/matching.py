@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 from rclpy.clock import Clock, ClockType
@@ -155,11 +156,13 @@ class MatchingSubscription:
                 qos_overriding_options=QoSOverridingOptions(policies),
             )
 
+        # rclpy's own callbacks would log what health says, without end and without the peer's name.
+        events = partial(SubscriptionEventCallbacks, use_default_callbacks=False)
         try:
-            leg.subscription = create(SubscriptionEventCallbacks(message_lost=self._note_lost))
+            leg.subscription = create(events(message_lost=self._note_lost))
         except UnsupportedEventTypeError:
             self._lost = None
-            leg.subscription = create(SubscriptionEventCallbacks())
+            leg.subscription = create(events())
         return leg
 
     def _take(self, leg: _Leg, message: bytes) -> None:

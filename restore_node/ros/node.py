@@ -16,21 +16,22 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import get_rmw_implementation_identifier
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from restore_node.backends.fallback import fallback_chain
 from restore_node.common.errors import ConfigError, EngineMissingError, RestoreError
 from restore_node.engine.build_process import BuildProcess, build_arguments
+from restore_node.ros.camera_watch import CameraWatch
 from restore_node.ros.cv_bridge_fallback import read_with_cv_bridge
-from restore_node.ros.diagnostics import Diagnostics, Level, judge
+from restore_node.ros.diagnostics import Diagnostics
+from restore_node.ros.input import Input
 from restore_node.ros.lifecycle import SUCCESS, ManagedNode, reported
 from restore_node.ros.logs import route_logs
-from restore_node.ros.matching import MatchingSubscription
 from restore_node.ros.output import Output
 from restore_node.ros.settings import LiveSettings, Params, fallback_options, refuse_unknown_parameters
 from restore_node.ros.stopping import stop_on_signals
 from restore_node.ros.topics import IMAGE_IN, camera_info_of
 from restore_node.runtime.counters import FrameCounters
+from restore_node.runtime.health import judge_backend
 from restore_node.runtime.journal import Journal
 from restore_node.runtime.stream import CameraStream
 from restore_node.runtime.supervisor import Supervisor, SupervisorState
@@ -58,13 +59,14 @@ class RestoreNode(ManagedNode):
         self._supervisor: Supervisor | None = None
         self._stream: CameraStream | None = None
         self._output: Output | None = None
-        self._subscriptions_in: list[MatchingSubscription] = []
+        self._input: Input | None = None
+        self._watch: CameraWatch | None = None
         self._diagnostics = Diagnostics(
             self,
             self.counters,
             lambda: self.state,
-            self._level,
-            lambda: self._stream.last_malformed if self._stream else '',
+            lambda: judge_backend(self.state, self.settings.bypass, self.settings.on_failure),
+            lambda: self._watch,
         )
         refuse_unknown_parameters(self)
 
@@ -115,15 +117,13 @@ class RestoreNode(ManagedNode):
         )
         self._stream.start()
         try:
-            kind = CompressedImage if compressed else Image
-            self._subscriptions_in.append(MatchingSubscription(self, kind, image_topic, self._stream.receive))
+            self._input = Input(self, image_topic, compressed, self._stream.receive)
             if self._output.relay:
-                self._subscriptions_in.append(
-                    MatchingSubscription(self, CameraInfo, camera_info_of(topic), self._output.relay.receive)
-                )
+                self._input.subscribe_camera_info(camera_info_of(topic), self._output.relay.receive)
         except Exception:
             self._stop_stream()
             raise
+        self._watch = CameraWatch(self, self.counters, self._stream, self._input, self._output)
         self.get_logger().info(f'restoring {image_topic} to {self._output.topic}')
         return super().on_activate(state)
 
@@ -177,9 +177,10 @@ class RestoreNode(ManagedNode):
         self.destroy_node()
 
     def _stop_stream(self) -> None:
-        for subscription in self._subscriptions_in:
-            subscription.destroy()
-        self._subscriptions_in.clear()
+        self._watch = None
+        if self._input:
+            self._input.destroy()
+            self._input = None
         if self._stream is None:
             return
         self._stream.stop()
@@ -219,9 +220,6 @@ class RestoreNode(ManagedNode):
     def _take_model(self, model: str) -> None:
         if self._supervisor:
             self._supervisor.request(model)
-
-    def _level(self) -> Level:
-        return judge(self.state, self._stream is not None, self.settings.bypass, self.settings.on_failure)
 
 
 def _spin_once(node: RestoreNode, executor: SingleThreadedExecutor) -> None:

@@ -16,6 +16,11 @@ from restore_node.ros.topics import IMAGE_IN, IMAGE_OUT, camera_info_of
 class Output:
     """The restored image and, where it has a topic of its own, its camera_info.
 
+    Attributes:
+        topic: resolved name of the restored image's.
+        image: its publisher.
+        relay: takes the input's camera_info; None where both images share it.
+
     Raises:
         ConfigError: input and output are the same topic.
     """
@@ -28,7 +33,7 @@ class Output:
             raise ConfigError(
                 'input and output are the same topic', seen=source, fix=f'remap {IMAGE_OUT} elsewhere'
             )
-        self._image = self._publisher(Image, self.topic)
+        self.image = self._publisher(Image, self.topic)
         # Where both images lie side by side their camera_info is one topic: republishing it would be a loop.
         self._info = None
         self.relay = None
@@ -43,16 +48,16 @@ class Output:
 
     def is_watched(self) -> bool:
         """Whether anyone subscribes to the restored image."""
-        return self._image.get_subscription_count() > 0
+        return self.image.get_subscription_count() > 0
 
     def publish(self, image: bytes | bytearray, header: Header, height: int, width: int) -> None:
         """Publish a serialised image, which may change afterwards, and the camera_info that belongs to it."""
-        self._image.publish(bytes(image))  # rclpy takes nothing else; of bytes this is no copy
+        self.image.publish(bytes(image))  # rclpy takes nothing else; of bytes this is no copy
         if self.relay:
             self.relay.accompany(header, height, width)
 
     def destroy(self) -> None:
         """Take the topics off the graph."""
-        for publisher in (self._image, self._info):
+        for publisher in (self.image, self._info):
             if publisher is not None:
                 self._node.destroy_lifecycle_publisher(publisher)

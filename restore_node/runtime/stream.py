@@ -81,6 +81,11 @@ class CameraStream:
         hang_timeout_s: how long the backend may take for one frame, seconds; 0 waits for ever.
         clock: the time that `hang_timeout_s` runs by.
         read_otherwise: tried for raw images in an encoding that `codec` does not read; None where it cannot.
+
+    Attributes:
+        last_malformed: the last complaint about a malformed message; empty where there was none.
+        last_complaint: the last about any frame.
+        age_s: the newest frame's age when it came, by the node's clock, seconds; None where that is unknown.
     """
 
     def __init__(
@@ -104,7 +109,8 @@ class CameraStream:
         self._watchdog: Watchdog[_Job] = Watchdog(hang_timeout_s, self._take_over, clock)
         self._worker: threading.Thread | None = None
         self._quiet_until = 0.0
-        self.last_malformed = ''
+        self.last_malformed = self.last_complaint = ''
+        self.age_s: float | None = None
 
     def start(self) -> None:
         """Start the worker."""
@@ -126,7 +132,9 @@ class CameraStream:
 
     def receive(self, message: bytes) -> None:
         """Take a serialised message; the subscription's callback."""
-        pending = self._counters.receive(self._topic, read_stamp_ns(message))
+        stamp_ns = read_stamp_ns(message)
+        self.age_s = (self._now_ns() - stamp_ns) / 1e9 if stamp_ns else None
+        pending = self._counters.receive(self._topic, stamp_ns)
         job = _Job(pending, message, self._settings())
         if not self._output.is_watched():
             self._drop(job, Reason.UNWATCHED)
@@ -270,6 +278,7 @@ class CameraStream:
 
     def _complain(self, line: str) -> None:
         """Log that something went wrong with a frame, now and then."""
+        self.last_complaint = line
         now = self._clock.now()
         if now >= self._quiet_until:
             self._quiet_until = now + QUIET_S

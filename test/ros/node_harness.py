@@ -171,7 +171,9 @@ class Bench:
         for status in message.status:
             values = {value.key: value.value for value in status.values}
             level = status.level if isinstance(status.level, int) else status.level[0]
-            self.diagnostics.append(values | {'level': str(level), 'message': status.message})
+            self.diagnostics.append(
+                values | {'level': str(level), 'message': status.message, 'name': status.name}
+            )
 
     def start(self, command: list[str]) -> NodeProcess:
         """Start a node; it is ended after the test if it still runs."""

@@ -1,0 +1,60 @@
+"""CameraWatch: looks at one active camera, its counters and its peers, for the judgement of its health."""
+
+from __future__ import annotations
+
+from rclpy.node import Node
+
+from restore_node.ros.input import Input
+from restore_node.ros.output import Output
+from restore_node.ros.peers import look_at_peers
+from restore_node.runtime.counters import FrameCounters
+from restore_node.runtime.health import Finding, Health, Sight
+from restore_node.runtime.stream import CameraStream
+
+
+class CameraWatch:
+    """Watches a camera from its activation on.
+
+    Args:
+        node: asked for its clock and the graph.
+        counters: of the frames.
+        stream: the camera's way through the node.
+        input: what it subscribes.
+        output: what it publishes.
+    """
+
+    def __init__(
+        self, node: Node, counters: FrameCounters, stream: CameraStream, input: Input, output: Output
+    ) -> None:
+        self._node, self._counters, self._stream = node, counters, stream
+        self._input, self._output = input, output
+        self._health = Health(input.topic, output.topic)
+
+    def findings(self) -> list[Finding]:
+        """What is to be known now, the worst first."""
+        clock = self._node.get_clock()
+        sight = Sight(
+            self._counters.counts(),
+            look_at_peers(self._node, self._input.image, self._output.image),
+            clock.now().nanoseconds if clock.ros_time_is_active else None,
+            self._stream.age_s,
+            self._stream.last_complaint,
+        )
+        return self._health.look(sight)
+
+    def news(self, findings: list[Finding]) -> list[Finding]:
+        """Those of the findings that are to be logged now."""
+        return self._health.news(findings)
+
+    def values(self) -> dict[str, str]:
+        """What `/diagnostics` shows of it."""
+        age_s = self._stream.age_s
+        values = {
+            'rate in Hz': f'{self._health.rate_in:.1f}',
+            'rate out Hz': f'{self._health.rate_out:.1f}',
+            'age at arrival s': 'unknown' if age_s is None else f'{age_s:.3f}',
+            'lost in transport': self._input.lost,
+        }
+        if self._stream.last_malformed:
+            values['last malformed'] = self._stream.last_malformed
+        return values

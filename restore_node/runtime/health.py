@@ -1,0 +1,284 @@
+"""Health: whether a camera is seen, judged from what goes in and what comes out.
+
+Counters and a look at the graph in; a level and a line for each finding out. The clock is injected, so that
+every judgement can be tested. A backend that works is no proof: every frame may be stale, or nobody hear any.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
+
+from restore_node.runtime.counters import FrameCounts
+from restore_node.runtime.supervisor import SupervisorState
+from restore_node.runtime.threads import CLOCK, Clock
+
+#: Seconds without a frame, in or out, after which somebody should look.
+SILENCE_S = 3.0
+#: Seconds over which rates and shares are taken.
+WINDOW_S = 5.0
+#: The share of frames lost for a reason that is a fault, from which on it is worth a warning.
+TOLERATED = 0.1
+#: Seconds by which stamps may be ahead of the clock: what clocks in one vehicle differ by.
+AHEAD_S = 0.1
+#: Seconds for which a peer has to look wrong: while it is being discovered, not all is known of it.
+SETTLED_S = 1.0
+#: Seconds until the same finding is logged again.
+QUIET_S = 30.0
+#: What becomes of frames that nobody would have seen in any case.
+NO_LOSS = {'unwatched', 'inactive'}
+#: Drops that come with more frames than can be restored, which is no fault.
+EXPECTED = {*NO_LOSS, 'superseded'}
+#: Frames that are published, though not restored, for a reason that is a fault.
+UNRESTORED = ('encoding', 'failure', 'deadline')
+
+
+class Level(IntEnum):
+    """As in `diagnostic_msgs/DiagnosticStatus`."""
+
+    OK = 0
+    WARN = 1
+    ERROR = 2
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something to know about: its kind, how bad it is, and a line for the engineer."""
+
+    kind: str
+    level: Level
+    line: str
+
+
+@dataclass(frozen=True)
+class Peers:
+    """Who is at the other end of the topics.
+
+    Attributes:
+        publishers: how many publish the input as this node wants it.
+        listeners: how many subscribe to the output and hear it.
+        strangers: a line for each publisher of the input that sends another type.
+        unheard: a line for each publisher of the input whose QoS does not fit.
+        deaf: a line for each subscriber to the output whose type or QoS does not fit.
+    """
+
+    publishers: int = 0
+    listeners: int = 0
+    strangers: tuple[str, ...] = ()
+    unheard: tuple[str, ...] = ()
+    deaf: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What is to be seen at one moment of an active node.
+
+    Attributes:
+        counts: what became of the frames.
+        peers: who is at the other end.
+        clock_ns: the node's clock, where it is simulated; None where it is the system's.
+        age_s: the newest frame's age when it came, by the node's clock, seconds; negative where its stamp is
+            ahead; None where nothing has come yet, or its stamp is zero.
+        detail: the last complaint about a frame, or an empty text.
+    """
+
+    counts: FrameCounts
+    peers: Peers = field(default_factory=Peers)
+    clock_ns: int | None = None
+    age_s: float | None = None
+    detail: str = ''
+
+
+class Health:
+    """Judges a camera anew at each look; `start` again whenever the node becomes active.
+
+    Args:
+        topic_in: of the camera, for the lines.
+        topic_out: of the restored image.
+        clock: the time that silence is measured by.
+
+    Attributes:
+        rate_in, rate_out: frames per second over the last `WINDOW_S` seconds.
+    """
+
+    def __init__(self, topic_in: str, topic_out: str, clock: Clock = CLOCK) -> None:
+        self._topic_in, self._topic_out, self._clock = topic_in, topic_out, clock
+        self._window: deque[tuple[float, FrameCounts]] = deque()
+        self._heard_at = self._clock_moved_at = clock.now()
+        self._clock_ns: int | None = None
+        self._blind_since: tuple[float, FrameCounts] | None = None
+        self._seen: dict[str, float] = {}
+        self._said: dict[str, float] = {}
+        self.rate_in = self.rate_out = 0.0
+
+    def look(self, sight: Sight) -> list[Finding]:
+        """What is to be known now, the worst first; empty when all is well."""
+        self._remember(sight)
+        sight = replace(sight, peers=self._settled(sight.peers))
+        found = [*self._of_the_input(sight), *self._of_the_frames(sight), *self._of_the_clock(sight)]
+        found += self._of_the_output(sight)
+        return sorted(found, key=lambda finding: -finding.level)
+
+    def news(self, findings: list[Finding]) -> list[Finding]:
+        """Those of the findings that are to be logged now: each kind once, and again after a while."""
+        now = self._clock.now()
+        self._said = {
+            kind: when for kind, when in self._said.items() if kind in {one.kind for one in findings}
+        }
+        fresh = [one for one in findings if now - self._said.get(one.kind, now - QUIET_S) >= QUIET_S]
+        self._said.update({one.kind: now for one in fresh})
+        return fresh
+
+    def _remember(self, sight: Sight) -> None:
+        now, counts = self._clock.now(), sight.counts
+        before = self._window[-1][1] if self._window else counts
+        self._window.append((now, counts))
+        while len(self._window) > 2 and now - self._window[1][0] >= WINDOW_S:
+            self._window.popleft()
+        then, first = self._window[0]
+        elapsed = max(now - then, 1e-3)
+        self.rate_in = (counts.received - first.received) / elapsed
+        self.rate_out = (_published(counts) - _published(first)) / elapsed
+        if counts.received > before.received:
+            self._heard_at = now
+        if sight.clock_ns != self._clock_ns:
+            self._clock_ns, self._clock_moved_at = sight.clock_ns, now
+        if _published(counts) > _published(before):
+            self._blind_since = None
+        elif self._blind_since is None and _lost(before, counts, NO_LOSS):
+            self._blind_since = now, before
+
+    def _settled(self, peers: Peers) -> Peers:
+        """The peers with those complaints alone that have stood for a while."""
+        now = self._clock.now()
+        lines = {*peers.strangers, *peers.unheard, *peers.deaf}
+        self._seen = {line: self._seen.get(line, now) for line in lines}
+        stand = {line for line, since in self._seen.items() if now - since >= SETTLED_S}
+        return replace(
+            peers,
+            strangers=tuple(line for line in peers.strangers if line in stand),
+            unheard=tuple(line for line in peers.unheard if line in stand),
+            deaf=tuple(line for line in peers.deaf if line in stand),
+        )
+
+    def _of_the_input(self, sight: Sight) -> Iterator[Finding]:
+        peers = sight.peers
+        silent_s = self._clock.now() - self._heard_at
+        if silent_s < SILENCE_S:
+            if peers.unheard:
+                yield Finding('unheard', Level.WARN, peers.unheard[0])
+            return
+        level, cause = Level.ERROR, f'{peers.publishers} publish {self._topic_in}, and nothing arrives'
+        if not peers.publishers:
+            level, cause = Level.WARN, f'nobody publishes {self._topic_in}'
+            for lines in (peers.strangers, peers.unheard):
+                if lines:
+                    level, cause = Level.ERROR, lines[0]
+        yield Finding('no input', level, f'nothing in for {silent_s:.0f} s: {cause}')
+
+    def _of_the_frames(self, sight: Sight) -> Iterator[Finding]:
+        now, counts = self._clock.now(), sight.counts
+        if self._blind_since and now - self._heard_at < SILENCE_S:
+            since, before = self._blind_since
+            if now - since >= SILENCE_S:
+                line = f'in, but nothing out for {now - since:.0f} s: '
+                shares = _shares(_lost(before, counts, NO_LOSS))
+                yield Finding('no output', Level.ERROR, line + shares + self._why(sight, shares))
+                return
+        before = self._window[0][1]
+        received = counts.received - before.received
+        lost = _lost(before, counts, EXPECTED)
+        if received and sum(lost.values()) > TOLERATED * received:
+            shares = _shares(lost, received)
+            yield Finding('losses', Level.WARN, f'frames are lost: {shares}{self._why(sight, shares)}')
+        unrestored = {reason: _grown(before, counts, reason) for reason in UNRESTORED}
+        if sum(unrestored.values()) > TOLERATED * max(received, 1) and counts.restored == before.restored:
+            line = f'frames pass through: {_shares({k: v for k, v in unrestored.items() if v})}'
+            yield Finding('unrestored', Level.WARN, line + (f', {sight.detail}' if sight.detail else ''))
+
+    def _of_the_clock(self, sight: Sight) -> Iterator[Finding]:
+        now, age_s = self._clock.now(), sight.age_s
+        if sight.clock_ns == 0:
+            line = 'no time on /clock yet: is use_sim_time meant?'
+            yield Finding('clock', Level.WARN, line)
+        elif sight.clock_ns is not None and now - self._clock_moved_at >= SILENCE_S:
+            line = f'the simulated clock has been standing for {now - self._clock_moved_at:.0f} s'
+            yield Finding('clock', Level.WARN, line)
+        elif now - self._heard_at < SILENCE_S and sight.counts.received:
+            if age_s is None:
+                yield Finding('stamps', Level.WARN, 'stamps are zero: no age can be told')
+            elif age_s < -AHEAD_S:
+                yield Finding('stamps', Level.WARN, f'{_offset(age_s)}: no age can be told')
+
+    def _of_the_output(self, sight: Sight) -> Iterator[Finding]:
+        if sight.peers.deaf:
+            if sight.peers.listeners:
+                yield Finding('deaf', Level.WARN, sight.peers.deaf[0])
+            else:
+                line = f'nobody hears {self._topic_out}: {sight.peers.deaf[0]}'
+                yield Finding('deaf', Level.ERROR, line)
+
+    def _why(self, sight: Sight, shares: str) -> str:
+        """What stands behind the reason that is named first."""
+        reason = shares.partition(' % ')[2].partition(',')[0]
+        if reason == 'stale' and sight.age_s is not None:
+            hint = ': use_sim_time?' if sight.clock_ns is None and abs(sight.age_s) > 3600 else ''
+            return f', {_offset(sight.age_s)}{hint}'
+        if reason == 'superseded':
+            return ', the backend does not come to an end with one'
+        return f', {sight.detail}' if sight.detail else ''
+
+
+def judge_backend(state: SupervisorState, bypass: bool, on_failure: str) -> Finding:
+    """What to know about the backend of an active node; a level of OK where it restores."""
+    if bypass:
+        return Finding('backend', Level.WARN, 'bypassed by parameter')
+    if state.restart:
+        return Finding('backend', Level.ERROR, f'restart this node: {state.restart}')
+    if state.running:
+        where = f'restoring with {state.running} on {state.device}'
+        if state.building:
+            line = f'frames pass through: building the engine, {state.building}'
+            return Finding('backend', Level.WARN, line)
+        trouble = state.degraded or state.error
+        if trouble:
+            return Finding('backend', Level.WARN, f'{where}; {trouble}')
+        return Finding('backend', Level.OK, where)
+    outcome = 'frames pass through' if on_failure == 'passthrough' else 'frames are dropped'
+    if state.error:
+        return Finding('backend', Level.ERROR, f'{outcome}: {state.error}')
+    return Finding('backend', Level.WARN, f'{outcome}: loading {state.wanted}')
+
+
+def _published(counts: FrameCounts) -> int:
+    return counts.restored + counts.passed_through
+
+
+def _grown(before: FrameCounts, after: FrameCounts, reason: str) -> int:
+    return after.reasons.get(reason, 0) - before.reasons.get(reason, 0)
+
+
+#: Reasons for which frames are published.
+_OUT = {'restored', 'gate', 'bypass', *UNRESTORED}
+
+
+def _lost(before: FrameCounts, after: FrameCounts, aside: set[str]) -> dict[str, int]:
+    """How many frames were dropped for each reason, but those aside."""
+    reasons = set(after.reasons) - _OUT - aside
+    grown = {reason: _grown(before, after, reason) for reason in reasons}
+    return {reason: count for reason, count in grown.items() if count}
+
+
+def _shares(counts: dict[str, int], of: int = 0) -> str:
+    """`87 % stale, 13 % superseded`, the most frequent first."""
+    total = of or sum(counts.values()) or 1
+    ordered = sorted(counts.items(), key=lambda item: -item[1])
+    return ', '.join(f'{100 * count / total:.0f} % {reason}' for reason, count in ordered)
+
+
+def _offset(age_s: float) -> str:
+    side = 'behind' if age_s > 0 else 'ahead of'
+    digits = 0 if abs(age_s) >= 10 else 1
+    return f'stamps are {abs(age_s):.{digits}f} s {side} this clock'
