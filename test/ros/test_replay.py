@@ -240,7 +240,7 @@ def test_replay_test_reports_and_judges(tmp_path, bag, model, offset, code):
     assert report['psnr_restored_db'] == pytest.approx(after, abs=1e-3)
     assert report['image_size'] == [WIDTH, HEIGHT]
     assert report['model'] == model.stem
-    assert report['provider'].endswith('ExecutionProvider')
+    assert report['provider'].startswith('CPU'), 'whichever is faster here'
     assert len(report['problems']) == code
     assert 'data:image/' in (tmp_path / 'out' / 'report.html').read_text()
     assert cv2.imread(str(tmp_path / 'out' / 'before_after.png')) is not None
