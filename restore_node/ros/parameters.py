@@ -29,6 +29,7 @@ class restore_parameters:
         image_transport = "raw"
         output_encoding = ""
         max_age = 0.5
+        deadline = 0.0
         gate_threshold = 8.1
         bypass = False
         on_failure = "passthrough"
@@ -193,6 +194,13 @@ class restore_parameters:
                     updated_params.max_age = param.value
                     self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
 
+                if param.name == self.prefix_ + "deadline":
+                    validation_result = ParameterValidators.bounds(param, 0.0, 600.0)
+                    if validation_result:
+                        return SetParametersResult(successful=False, reason=validation_result)
+                    updated_params.deadline = param.value
+                    self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
+
                 if param.name == self.prefix_ + "gate_threshold":
                     validation_result = ParameterValidators.bounds(param, 0.0, 255.0)
                     if validation_result:
@@ -315,12 +323,20 @@ class restore_parameters:
                 self.node_.declare_parameter(self.prefix_ + "output_encoding", parameter, descriptor)
 
             if not self.node_.has_parameter(self.prefix_ + "max_age"):
-                descriptor = ParameterDescriptor(description=r"A frame whose stamp is older than this when its turn comes is dropped as stale, seconds; 0 never drops. Zero and future stamps are never stale. May change while running.", read_only = False)
+                descriptor = ParameterDescriptor(description=r"A frame whose stamp is older than this when its turn comes is dropped as stale, seconds; 0 never drops. Zero and future stamps are never stale. It also bounds the age at publication: see deadline. May change while running.", read_only = False)
                 descriptor.floating_point_range.append(FloatingPointRange())
                 descriptor.floating_point_range[-1].from_value = 0.0
                 descriptor.floating_point_range[-1].to_value = 600.0
                 parameter = updated_params.max_age
                 self.node_.declare_parameter(self.prefix_ + "max_age", parameter, descriptor)
+
+            if not self.node_.has_parameter(self.prefix_ + "deadline"):
+                descriptor = ParameterDescriptor(description=r"A frame leaves at most this long after its stamp (after its arrival, where the stamp tells no age), seconds: restored where there is time, by what restoring took lately, else as it came. 0 takes max_age. May change while running.", read_only = False)
+                descriptor.floating_point_range.append(FloatingPointRange())
+                descriptor.floating_point_range[-1].from_value = 0.0
+                descriptor.floating_point_range[-1].to_value = 600.0
+                parameter = updated_params.deadline
+                self.node_.declare_parameter(self.prefix_ + "deadline", parameter, descriptor)
 
             if not self.node_.has_parameter(self.prefix_ + "gate_threshold"):
                 descriptor = ParameterDescriptor(description=r"A frame that the model changes by less than this, mean grey levels 0..255 in a 16 pixel block, in all but 3 percent of the blocks, counts as clean and its original is published; 0 restores every frame. May change while running.", read_only = False)
@@ -437,6 +453,12 @@ class restore_parameters:
             if validation_result:
                 raise InvalidParameterValueException('max_age',param.value, 'Invalid value set during initialization for parameter max_age: ' + validation_result)
             updated_params.max_age = param.value
+            param = self.node_.get_parameter(self.prefix_ + "deadline")
+            self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
+            validation_result = ParameterValidators.bounds(param, 0.0, 600.0)
+            if validation_result:
+                raise InvalidParameterValueException('deadline',param.value, 'Invalid value set during initialization for parameter deadline: ' + validation_result)
+            updated_params.deadline = param.value
             param = self.node_.get_parameter(self.prefix_ + "gate_threshold")
             self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
             validation_result = ParameterValidators.bounds(param, 0.0, 255.0)

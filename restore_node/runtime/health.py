@@ -195,8 +195,9 @@ class Health:
             yield Finding('losses', Level.WARN, f'frames are lost: {shares}{self._why(sight, shares)}')
         unrestored = {reason: _grown(before, counts, reason) for reason in UNRESTORED}
         if sum(unrestored.values()) > TOLERATED * max(received, 1) and counts.restored == before.restored:
-            line = f'frames pass through: {_shares({k: v for k, v in unrestored.items() if v})}'
-            yield Finding('unrestored', Level.WARN, line + (f', {sight.detail}' if sight.detail else ''))
+            shares = _shares({reason: count for reason, count in unrestored.items() if count})
+            line = f'frames pass through: {shares}{self._why(sight, shares)}'
+            yield Finding('unrestored', Level.WARN, line)
 
     def _of_the_clock(self, sight: Sight) -> Iterator[Finding]:
         now, age_s = self._clock.now(), sight.age_s
@@ -226,6 +227,9 @@ class Health:
         if reason == 'stale' and sight.age_s is not None:
             hint = ': use_sim_time?' if sight.clock_ns is None and abs(sight.age_s) > 3600 else ''
             return f', {_offset(sight.age_s)}{hint}'
+        if reason == 'deadline' and not sight.detail:
+            age_s = max(sight.age_s or 0.0, 0.0)
+            return f', no time to restore them: they are {age_s:.2f} s old when they come'
         if reason == 'superseded':
             return ', the backend does not come to an end with one'
         return f', {sight.detail}' if sight.detail else ''

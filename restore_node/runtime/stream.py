@@ -1,8 +1,9 @@
 """CameraStream: one camera's way through the node, from the subscription to the restored image.
 
 The subscription's callback only moves the serialised message into the mailbox. One worker thread takes the
-newest, decodes, restores, publishes. Every frame gets its outcome exactly once, whatever it meets,
-and frames leave in the order in which they came.
+newest, decodes, restores, publishes. Where there is no time for that, or where it takes too long, the
+original leaves at its deadline. Every frame gets its outcome exactly once, whatever it meets, and frames
+leave in the order in which they came.
 """
 
 from __future__ import annotations
@@ -10,17 +11,17 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
 
 from restore_node.common.errors import EncodingError, EngineMissingError, UnreadableEncodingError
 from restore_node.messages import codec
-from restore_node.messages.cdr import read_image, read_stamp_ns
-from restore_node.messages.frame import Frame, Header
-from restore_node.runtime.counters import FrameCounters, Outcome, PendingFrame, Reason
+from restore_node.messages.cdr import ImageMessage, read_image, read_stamp_ns
+from restore_node.messages.frame import Frame
+from restore_node.runtime.counters import FrameCounters, Outcome, Reason
+from restore_node.runtime.deadline import Deadlines
+from restore_node.runtime.job import Job, Output, Settings, leaves_until
 from restore_node.runtime.mailbox import Mailbox
 from restore_node.runtime.restore import restore_frame
-from restore_node.runtime.supervisor import Handle, Supervisor
+from restore_node.runtime.supervisor import Supervisor
 from restore_node.runtime.threads import CLOCK, Clock, start_native
 from restore_node.runtime.watchdog import Watchdog
 
@@ -28,43 +29,6 @@ LOG = logging.getLogger(__name__)
 
 #: Seconds between two log lines about frames that went wrong.
 QUIET_S = 5.0
-
-
-class Settings(Protocol):
-    """The parameters that a stream reads anew for each frame, because they may change while it runs."""
-
-    output_encoding: str
-    max_age: float
-    gate_threshold: float
-    bypass: bool
-    on_failure: str
-
-
-class Output(Protocol):
-    """Where a stream's images go."""
-
-    def is_watched(self) -> bool:
-        """Whether anyone subscribes."""
-
-    def publish(self, image: bytes | bytearray, header: Header, height: int, width: int) -> None:
-        """Publish a serialised image, and the camera_info that belongs to it."""
-
-
-@dataclass(eq=False)
-class _Job:
-    """A frame on its way.
-
-    `memory` is its worker's, for the message out; `frame` is known once it is decoded, and whether its pixels
-    are the message's own; `handle` once the backend has it.
-    """
-
-    pending: PendingFrame
-    message: bytes
-    settings: Settings
-    memory: bytearray | None = None
-    frame: Frame | None = None
-    is_message: bool = True
-    handle: Handle | None = None
 
 
 class CameraStream:
@@ -105,8 +69,11 @@ class CameraStream:
         self._settings, self._now_ns, self._clock = settings, now_ns, clock
         self._hang_timeout_s = hang_timeout_s
         self._is_compressed, self._read_otherwise = compressed, read_otherwise
-        self._mailbox: Mailbox[_Job] = Mailbox()
-        self._watchdog: Watchdog[_Job] = Watchdog(hang_timeout_s, self._take_over, clock)
+        self._mailbox: Mailbox[Job] = Mailbox()
+        self._watchdog: Watchdog[Job] = Watchdog(hang_timeout_s, self._take_over, clock)
+        self._deadlines: Deadlines[Job] = Deadlines(self._let_out, clock)
+        self._settling = threading.Lock()  # held while a frame is published: none overtakes another
+        self._spare: bytearray | None = None  # for messages out at the deadline, and for none else
         self._worker: threading.Thread | None = None
         self._quiet_until = 0.0
         self.last_malformed = self.last_complaint = ''
@@ -129,19 +96,22 @@ class CameraStream:
         while (worker := self._worker) and worker.is_alive():
             worker.join(0.05)
         self._watchdog.close(patience_s)
+        self._deadlines.close(patience_s)
 
     def receive(self, message: bytes) -> None:
         """Take a serialised message; the subscription's callback."""
-        stamp_ns = read_stamp_ns(message)
+        stamp_ns, settings = read_stamp_ns(message), self._settings()
         self.age_s = (self._now_ns() - stamp_ns) / 1e9 if stamp_ns else None
-        pending = self._counters.receive(self._topic, stamp_ns)
-        job = _Job(pending, message, self._settings())
+        due = leaves_until(settings, self.age_s, self._clock.now())
+        job = Job(self._counters.receive(self._topic, stamp_ns), message, settings, due)
         if not self._output.is_watched():
             self._drop(job, Reason.UNWATCHED)
             return
         left_over = self._mailbox.put(job)
         if left_over is not None:
             self._drop(left_over, Reason.INACTIVE if left_over is job else Reason.SUPERSEDED)
+        if left_over is not job:
+            self._deadlines.add(job)
 
     def _work(self) -> None:
         memory: bytearray | None = None  # each worker has its own: one that was left behind may still write
@@ -154,9 +124,11 @@ class CameraStream:
                 self._fail(job, error)
             memory = job.memory
 
-    def _handle(self, job: _Job) -> bool:
+    def _handle(self, job: Job) -> bool:
         """Give one frame its outcome; False where the watchdog did so meanwhile."""
-        if self._is_stale(job):
+        if job.is_settled:
+            return True
+        if job.is_stale(self._now_ns()):
             self._drop(job, Reason.STALE)
             return True
         try:
@@ -165,19 +137,36 @@ class CameraStream:
             self._complain(str(error))
             self._forward(job)
             return True
+        size = job.frame.height, job.frame.width
+        if not (job.settings.bypass or self._deadlines.has_time(job, size)):
+            self._pass_through(job, job.frame, Reason.DEADLINE)
+            return True
         self._watchdog.begin(job)
+        self._deadlines.begin(job)
+        begun = self._clock.now()
         try:
             result = self._restore(job, job.frame)
         except Exception:
             if self._watchdog.end(job):
                 raise
             return False
+        finally:
+            self._deadlines.end(job)
         if not self._watchdog.end(job):
             return False
-        self._publish(job, job.frame, *result)
+        image, outcome, reason = result
+        now = self._clock.now()
+        if reason in (Reason.RESTORED, Reason.GATE):
+            self._deadlines.times.add(size, now - begun)
+        if outcome is Outcome.RESTORED and now > job.due:
+            outcome, reason = Outcome.PASSED_THROUGH, Reason.DEADLINE
+        if outcome is Outcome.PASSED_THROUGH:
+            self._pass_through(job, job.frame, reason)
+        else:
+            self._publish(job, job.frame, image, outcome, reason)
         return True
 
-    def _read(self, job: _Job) -> Frame:
+    def _read(self, job: Job) -> Frame:
         if self._is_compressed:
             job.is_message = False
             return codec.decode_compressed(job.message)
@@ -190,43 +179,73 @@ class CameraStream:
             job.is_message = False
             return frame
 
-    def _forward(self, job: _Job) -> None:
+    def _forward(self, job: Job) -> None:
         """Publish an image that nobody here can read, byte for byte: the detector may be able to."""
         # A compressed one is a message of another type than that of the topic.
         if self._is_compressed or job.settings.on_failure == 'drop':
             self._drop(job, Reason.ENCODING)
             return
         image = read_image(job.message)
-        self._output.publish(job.message, image.header, image.height, image.width)
-        self._counters.finish(job.pending, Outcome.PASSED_THROUGH, Reason.ENCODING)
+        self._publish(job, image, job.message, Outcome.PASSED_THROUGH, Reason.ENCODING)
 
-    def _take_over(self, job: _Job) -> None:
+    def _let_out(self, job: Job) -> None:
+        """The time of a frame has come: publish it as it came."""
+        if job.is_settled:
+            return
+        try:
+            frame = job.frame or self._read(job)
+            image = self._original(frame, job, self._spare)
+            if isinstance(image, bytearray):
+                self._spare = image
+            self._publish(job, frame, image, Outcome.PASSED_THROUGH, Reason.DEADLINE)
+        except UnreadableEncodingError:
+            self._forward(job)
+        except Exception as error:
+            self._fail(job, error)
+
+    def _take_over(self, job: Job) -> None:
         """The backend hangs: leave it and its thread, let the frame through, go on with a new worker."""
         reason = f'the backend did not answer within {self._hang_timeout_s:g} s'
         if handle := job.handle:
             self._supervisor.abandon(handle, reason)
         self._complain(reason)
         job.memory = None  # the one that hangs may still write to it
+        self._deadlines.end(job)
         try:
             assert job.frame
-            self._publish(job, job.frame, None, Outcome.PASSED_THROUGH, Reason.DEADLINE)
+            image = self._original(job.frame, job, None)
+            self._publish(job, job.frame, image, Outcome.PASSED_THROUGH, Reason.DEADLINE)
         except Exception as error:
             self._fail(job, error)
         finally:
             # Not before this frame is out: frames leave in the order they came in.
             self._worker = start_native('restore worker', self._work)
 
-    def _publish(
-        self, job: _Job, frame: Frame, image: bytes | bytearray | None, outcome: Outcome, reason: Reason
-    ) -> None:
-        """Publish what the outcome asks for, then count the frame."""
-        if outcome is Outcome.PASSED_THROUGH:
-            image = self._original(frame, job)
-        if image is not None:
-            self._output.publish(image, frame.header, frame.height, frame.width)
-        self._counters.finish(job.pending, outcome, reason)
+    def _pass_through(self, job: Job, frame: Frame, reason: Reason) -> None:
+        """Publish the original; from the worker, whose memory it may take."""
+        image = self._original(frame, job, job.memory)
+        if isinstance(image, bytearray):
+            job.memory = image
+        self._publish(job, frame, image, Outcome.PASSED_THROUGH, reason)
 
-    def _restore(self, job: _Job, frame: Frame) -> tuple[bytearray | None, Outcome, Reason]:
+    def _publish(
+        self,
+        job: Job,
+        frame: Frame | ImageMessage,
+        image: bytes | bytearray | None,
+        outcome: Outcome,
+        reason: Reason,
+    ) -> None:
+        """Publish an image, if there is one, and count the frame, unless it has its outcome already."""
+        with self._settling:
+            if job.is_settled:
+                return
+            if image is not None:
+                self._output.publish(image, frame.header, frame.height, frame.width)
+            job.is_settled = True
+            self._counters.finish(job.pending, outcome, reason)
+
+    def _restore(self, job: Job, frame: Frame) -> tuple[bytearray | None, Outcome, Reason]:
         """The restored message, or None and the reason why there is none."""
         settings = job.settings
         if settings.bypass:
@@ -246,21 +265,14 @@ class CameraStream:
         outcome = Outcome.DROPPED if settings.on_failure == 'drop' else Outcome.PASSED_THROUGH
         return None, outcome, Reason.FAILURE
 
-    def _original(self, frame: Frame, job: _Job) -> bytes | bytearray:
+    def _original(self, frame: Frame, job: Job, into: bytearray | None) -> bytes | bytearray:
         """The frame as it came, in the encoding that restored ones have, so that a stream never mixes two."""
         wanted = job.settings.output_encoding or codec.output_encoding(frame)
         if wanted == frame.encoding and job.is_message:
             return job.message
-        job.memory = codec.convert(frame, wanted, into=job.memory)
-        return job.memory
+        return codec.convert(frame, wanted, into=into)
 
-    def _is_stale(self, job: _Job) -> bool:
-        stamp_ns, max_age = job.pending.stamp_ns, job.settings.max_age
-        if not stamp_ns or max_age <= 0:  # a zero stamp tells no age
-            return False
-        return (self._now_ns() - stamp_ns) / 1e9 > max_age
-
-    def _fail(self, job: _Job, error: Exception) -> None:
+    def _fail(self, job: Job, error: Exception) -> None:
         """Drop a frame that met an error, and never raise another one over it."""
         try:
             if isinstance(error, EncodingError):
@@ -273,8 +285,11 @@ class CameraStream:
         except Exception:
             LOG.exception('%s: a frame could not be counted', self._topic)
 
-    def _drop(self, job: _Job, reason: Reason) -> None:
-        self._counters.finish(job.pending, Outcome.DROPPED, reason)
+    def _drop(self, job: Job, reason: Reason) -> None:
+        with self._settling:
+            if not job.is_settled:
+                job.is_settled = True
+                self._counters.finish(job.pending, Outcome.DROPPED, reason)
 
     def _complain(self, line: str) -> None:
         """Log that something went wrong with a frame, now and then."""

@@ -107,6 +107,27 @@ def test_a_backend_that_hangs_is_given_up(bench, make_model, hang):
     assert node.stop() == 0
 
 
+@pytest.mark.parametrize('limit', ['deadline', 'max_age'])
+def test_an_original_leaves_in_time_while_the_backend_takes_its_own(bench, make_model, hang, limit):
+    node = bench.start_node(model=str(make_model()), backend='onnxruntime', hang_timeout=0.0, **{limit: 2.0})
+    camera, received = bench.camera(), bench.detector()
+    assert_restored(bench, camera, received)
+    hang.touch()
+    assert_passed_through(bench, camera, received)  # at its time; the worker is late from now on
+    for _ in range(3):
+        assert_passed_through(bench, camera, received)  # at once
+    bench.wait_for_diagnostics(lambda status: status.get('reason deadline') == '4', 'four originals')
+    hang.unlink()
+
+    def is_restored() -> bool:
+        sent, got = send_and_get(bench, camera, received)
+        return bytes(got.data) != bytes(sent.data)
+
+    wait_for(is_restored, 'a restored frame')
+    assert bench.set_parameter(limit, 1.0).successful
+    assert node.stop() == 0
+
+
 @pytest.mark.parametrize('hang_timeout', [0.0, 3600.0])
 def test_a_hung_backend_does_not_keep_the_node_from_ending(bench, make_model, hang, hang_timeout):
     node = bench.start_node(

@@ -237,3 +237,10 @@ def test_a_peer_is_not_judged_while_it_is_being_discovered(camera: Camera) -> No
     assert not camera.run(1, UNWATCHED, peers=Peers(1, 0, deaf=('incompatible QoS',)))
     assert not camera.run(1, RESTORED)
     assert not camera.run(1, RESTORED, peers=Peers(1, 1, unheard=('incompatible QoS',)))
+
+
+def test_a_deadline_that_leaves_no_time_says_how_old_frames_come(camera: Camera) -> None:
+    camera.run(10, (Outcome.PASSED_THROUGH, Reason.DEADLINE), age_s=0.09)
+    assert camera.line() == (
+        'frames pass through: 100 % deadline, no time to restore them: they are 0.09 s old when they come'
+    )

@@ -1,0 +1,71 @@
+"""A frame on its way through a stream, and what the stream asks of its surroundings."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+from restore_node.messages.frame import Frame, Header
+from restore_node.runtime.counters import PendingFrame
+from restore_node.runtime.supervisor import Handle
+
+
+class Settings(Protocol):
+    """The parameters that a stream reads anew for each frame, because they may change while it runs."""
+
+    output_encoding: str
+    max_age: float
+    deadline: float
+    gate_threshold: float
+    bypass: bool
+    on_failure: str
+
+
+class Output(Protocol):
+    """Where a stream's images go."""
+
+    def is_watched(self) -> bool:
+        """Whether anyone subscribes."""
+
+    def publish(self, image: bytes | bytearray, header: Header, height: int, width: int) -> None:
+        """Publish a serialised image, and the camera_info that belongs to it."""
+
+
+@dataclass(eq=False)
+class Job:
+    """A frame on its way.
+
+    `memory` is its worker's, for the message out; `frame` is known once it is decoded, and whether its pixels
+    are the message's own; `handle` once the backend has it. It leaves until `due`, by the stream's clock, and
+    is settled once it has its outcome.
+    """
+
+    pending: PendingFrame
+    message: bytes
+    settings: Settings
+    due: float = math.inf
+    memory: bytearray | None = None
+    frame: Frame | None = None
+    is_message: bool = True
+    handle: Handle | None = None
+    is_settled: bool = False
+
+    def is_stale(self, now_ns: int) -> bool:
+        """Whether it is older than `max_age` by the node's clock; a zero stamp tells no age."""
+        stamp_ns, max_age = self.pending.stamp_ns, self.settings.max_age
+        return bool(stamp_ns) and 0 < max_age < (now_ns - (stamp_ns or 0)) / 1e9
+
+
+def leaves_until(settings: Settings, age_s: float | None, now: float) -> float:
+    """Until when a frame leaves that has just come; infinite where nothing limits it.
+
+    Args:
+        settings: `deadline`, or `max_age` where there is none, is the limit on its age.
+        age_s: its age by its stamp; a stamp that tells none, or is ahead of the clock, counts as now.
+        now: the time, by the clock of the result.
+    """
+    limit, age_s = settings.deadline or settings.max_age, max(age_s or 0.0, 0.0)
+    if not limit or 0 < settings.max_age < age_s:  # no limit, or stale: it will be dropped
+        return math.inf
+    return now + limit - min(age_s, limit)
