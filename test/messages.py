@@ -57,10 +57,16 @@ def compressed_message(data: bytes, format_: str = 'jpeg', header: Header = HEAD
 
 
 def camera_info_message(
-    height: int, width: int, header: Header = HEADER, *, little_endian: bool = True
+    height: int,
+    width: int,
+    header: Header = HEADER,
+    *,
+    binning: tuple[int, int] = (0, 0),
+    roi: tuple[int, int, int, int] = (0, 0, 0, 0),
+    little_endian: bool = True,
 ) -> bytes:
-    """A serialised `sensor_msgs/CameraInfo` of an ideal camera."""
-    region = _STORE.types['sensor_msgs/msg/RegionOfInterest'](0, 0, 0, 0, False)
+    """A serialised `sensor_msgs/CameraInfo` of an ideal camera; `roi` is x, y, height, width."""
+    region = _STORE.types['sensor_msgs/msg/RegionOfInterest'](*roi, False)
     matrices = (np.zeros(5), np.eye(3).reshape(-1), np.eye(3).reshape(-1), np.eye(3, 4).reshape(-1))
     return _serialise(
         'sensor_msgs/msg/CameraInfo',
@@ -69,8 +75,7 @@ def camera_info_message(
         width,
         'plumb_bob',
         *matrices,
-        0,
-        0,
+        *binning,
         region,
         little_endian=little_endian,
     )

@@ -45,7 +45,13 @@ class CompressedImageMessage(NamedTuple):
 
 
 class CameraInfoHead(NamedTuple):
-    """The part of `sensor_msgs/CameraInfo` that pairing with an image needs."""
+    """The part of `sensor_msgs/CameraInfo` that pairing with an image needs.
+
+    Attributes:
+        header: of the message.
+        height: of the images that it describes, rows: those of its region of interest, after binning.
+        width: the same, columns.
+    """
 
     header: Header
     height: int
@@ -94,6 +100,11 @@ class _Reader:
         raw = bytes(self._take(self.number('I', what), what))
         return raw[:-1].decode('utf-8', 'surrogateescape') if raw else ''
 
+    def skip_doubles(self, count: int, what: str) -> None:
+        if count:
+            self._at += -(self._at - _ENCAPSULATION) % 8
+            self._take(8 * count, what)
+
     def data(self) -> np.ndarray:
         return np.frombuffer(self._take(self.number('I', 'data'), 'data'), np.uint8)
 
@@ -128,7 +139,14 @@ def read_compressed_image(message: bytes | bytearray | memoryview) -> Compressed
 def read_camera_info_head(message: bytes | bytearray | memoryview) -> CameraInfoHead:
     """Read header and size of a serialised `sensor_msgs/CameraInfo`; raises like `read_image`."""
     reader = _Reader(message)
-    return CameraInfoHead(reader.header(), reader.number('I', 'height'), reader.number('I', 'width'))
+    header, height, width = reader.header(), reader.number('I', 'height'), reader.number('I', 'width')
+    reader.text('distortion_model')
+    reader.skip_doubles(reader.number('I', 'd'), 'd')
+    reader.skip_doubles(9 + 9 + 12, 'matrices')
+    # Zero means one for binning, and the whole image for a region of interest, which counts full pixels.
+    bin_x, bin_y = (max(1, reader.number('I', 'binning')) for _ in range(2))
+    _, _, roi_height, roi_width = (reader.number('I', 'roi') for _ in range(4))
+    return CameraInfoHead(header, (roi_height or height) // bin_y, (roi_width or width) // bin_x)
 
 
 def read_stamp_ns(message: bytes | bytearray | memoryview) -> int | None:

@@ -55,6 +55,8 @@ class CameraWatch:
             'age at arrival s': 'unknown' if age_s is None else f'{age_s:.3f}',
             'lost in transport': self._input.lost,
         }
+        if self._output.relay:
+            values['camera_info'] = self._output.relay.state
         if self._stream.last_malformed:
             values['last malformed'] = self._stream.last_malformed
         return values

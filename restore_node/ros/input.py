@@ -8,7 +8,7 @@ from typing import Any
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from restore_node.ros.matching import MatchingSubscription
+from restore_node.ros.matching import Followed, MatchingSubscription
 
 
 class Input:
@@ -40,8 +40,8 @@ class Input:
         return 'not told by this RMW' if self._image.lost is None else str(self._image.lost)
 
     def subscribe_camera_info(self, topic: str, on_info: Callable[[bytes], None]) -> None:
-        """Subscribe the camera_info, too."""
-        self._info = MatchingSubscription(self._node, CameraInfo, topic, on_info)
+        """Subscribe the camera_info, too; one that was sent once and is kept for who comes late as well."""
+        self._info = MatchingSubscription(self._node, CameraInfo, topic, on_info, Followed(durability=True))
 
     def destroy(self) -> None:
         """Take the subscriptions off the graph."""

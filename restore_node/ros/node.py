@@ -29,7 +29,7 @@ from restore_node.ros.logs import route_logs
 from restore_node.ros.output import Output
 from restore_node.ros.settings import LiveSettings, Params, fallback_options, refuse_unknown_parameters
 from restore_node.ros.stopping import stop_on_signals
-from restore_node.ros.topics import IMAGE_IN, camera_info_of
+from restore_node.ros.topics import IMAGE_IN
 from restore_node.runtime.counters import FrameCounters
 from restore_node.runtime.health import judge_backend
 from restore_node.runtime.journal import Journal
@@ -119,7 +119,7 @@ class RestoreNode(ManagedNode):
         try:
             self._input = Input(self, image_topic, compressed, self._stream.receive)
             if self._output.relay:
-                self._input.subscribe_camera_info(camera_info_of(topic), self._output.relay.receive)
+                self._input.subscribe_camera_info(self._output.info_in, self._output.relay.receive)
         except Exception:
             self._stop_stream()
             raise

@@ -10,7 +10,7 @@ from restore_node.common.errors import ConfigError
 from restore_node.messages.frame import Header
 from restore_node.ros.camera_info import CameraInfoRelay
 from restore_node.ros.qos import overridable, publisher_qos
-from restore_node.ros.topics import IMAGE_IN, IMAGE_OUT, camera_info_of
+from restore_node.ros.topics import IMAGE_IN, IMAGE_OUT, camera_info_in, camera_info_of
 
 
 class Output:
@@ -20,6 +20,7 @@ class Output:
         topic: resolved name of the restored image's.
         image: its publisher.
         relay: takes the input's camera_info; None where both images share it.
+        info_in: resolved name of the topic that it comes on.
 
     Raises:
         ConfigError: input and output are the same topic.
@@ -37,13 +38,17 @@ class Output:
         # Where both images lie side by side their camera_info is one topic: republishing it would be a loop.
         self._info = None
         self.relay = None
-        if camera_info_of(self.topic) != camera_info_of(source):
-            self._info = self._publisher(CameraInfo, camera_info_of(self.topic))
+        self.info_in = camera_info_in(node, source)
+        info_out = node.resolve_topic_name(
+            camera_info_of(self.topic)
+        )  # a rule for camera_info may hold here, too
+        if info_out != self.info_in:
+            self._info = self._publisher(CameraInfo, info_out, is_latched=True)
             self.relay = CameraInfoRelay(self._info.publish)
 
-    def _publisher(self, kind: type, topic: str) -> rclpy.publisher.Publisher:
+    def _publisher(self, kind: type, topic: str, is_latched: bool = False) -> rclpy.publisher.Publisher:
         return self._node.create_lifecycle_publisher(
-            kind, topic, publisher_qos(), qos_overriding_options=overridable()
+            kind, topic, publisher_qos(is_latched), qos_overriding_options=overridable()
         )
 
     def is_watched(self) -> bool:

@@ -21,13 +21,13 @@ def subscription_qos() -> QoSProfile:
     )
 
 
-def publisher_qos() -> QoSProfile:
-    """Reliable, volatile, keep the last 1: a late subscriber gets the newest frame, never a backlog."""
+def publisher_qos(is_latched: bool = False) -> QoSProfile:
+    """Reliable, keep the last 1: never a backlog. Volatile, or kept for subscribers that come late."""
     return QoSProfile(
         history=HistoryPolicy.KEEP_LAST,
         depth=1,
         reliability=ReliabilityPolicy.RELIABLE,
-        durability=DurabilityPolicy.VOLATILE,
+        durability=DurabilityPolicy.TRANSIENT_LOCAL if is_latched else DurabilityPolicy.VOLATILE,
     )
 
 
