@@ -52,21 +52,20 @@ def cases_as_dicts(cases: Sequence[Case]) -> list[dict[str, Any]]:
 
 
 def table_of(results: Sequence[dict[str, Any]]) -> Table:
-    """Return one line for each size and way: medians of the stages, percentiles and ratios of the whole.
+    """Return one line for each size and way that runs: medians of the stages, percentiles, ratios of the whole.
 
     `x fp32` is how many times as fast and `dB` how alike it is to fp32 with ONNX Runtime on the CPU.
     """
     table = Table(title='milliseconds a frame, message to message; stages are medians')
     stages = list(dict.fromkeys(name for result in results for name in result.get('stages_ms', ())))
     stages = [name for name in stages if name != TOTAL]
-    table.add_column('size')
+    table.add_column('size', no_wrap=True)
     table.add_column('way', no_wrap=True)
     for name in (*stages, 'p50', 'p95', 'p99', 'x floor', 'x fp32', 'dB'):
         table.add_column(name, justify='right')
     for result in results:
         size = '{}x{}'.format(*result['size'])
         if 'fault' in result:
-            table.add_row(size, result['candidate'], '[yellow]not here[/]')
             continue
         times, total = result['stages_ms'], result['stages_ms'][TOTAL]
         row = [times[name]['p50'] for name in stages] + [total[name] for name in ('p50', 'p95', 'p99')]
