@@ -52,7 +52,7 @@ def cases_as_dicts(cases: Sequence[Case]) -> list[dict[str, Any]]:
 
 
 def table_of(results: Sequence[dict[str, Any]]) -> Table:
-    """Return one line for each size and way that runs: medians of the stages, percentiles, ratios of the whole.
+    """Return one line for each size and way that runs: medians of the stages, percentiles, ratios.
 
     `x fp32` is how many times as fast and `dB` how alike it is to fp32 with ONNX Runtime on the CPU.
     """
