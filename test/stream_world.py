@@ -74,6 +74,7 @@ class World:
         self.on_publish: Callable[[int], object] = lambda _: None
         self.settings = SimpleNamespace(
             output_encoding='',
+            significant_bits=0,
             max_age=0.0,
             deadline=0.0,
             gate_threshold=0.0,

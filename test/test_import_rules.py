@@ -65,6 +65,7 @@ ROS_LIBRARIES = {
     'rclpy',
     'sensor_msgs',
     'std_msgs',
+    'std_srvs',
     'diagnostic_msgs',
     'diagnostic_updater',
     'cv_bridge',

@@ -20,6 +20,7 @@ from rclpy.utilities import get_rmw_implementation_identifier
 from restore_node.backends.fallback import fallback_chain
 from restore_node.common.errors import ConfigError, EngineMissingError, RestoreError
 from restore_node.engine.build_process import BuildProcess, build_arguments
+from restore_node.model import load_model
 from restore_node.ros.camera_watch import CameraWatch
 from restore_node.ros.cv_bridge_fallback import read_with_cv_bridge
 from restore_node.ros.diagnostics import Diagnostics
@@ -27,6 +28,7 @@ from restore_node.ros.input import Input
 from restore_node.ros.lifecycle import SUCCESS, ManagedNode, reported
 from restore_node.ros.logs import route_logs
 from restore_node.ros.output import Output
+from restore_node.ros.services import Services
 from restore_node.ros.settings import LiveSettings, Params, fallback_options, refuse_unknown_parameters
 from restore_node.ros.stopping import stop_on_signals
 from restore_node.ros.topics import IMAGE_IN
@@ -68,6 +70,7 @@ class RestoreNode(ManagedNode):
             lambda: judge_backend(self.state, self.settings.bypass, self.settings.on_failure),
             lambda: self._watch,
         )
+        Services(self, self._reload)
         refuse_unknown_parameters(self)
 
     @property
@@ -90,7 +93,7 @@ class RestoreNode(ManagedNode):
         )
         try:
             self._start_supervisor(self._supervisor)
-            self._output = Output(self)
+            self._output = Output(self, lambda: self.settings)
         except Exception:
             self._free()
             raise
@@ -216,6 +219,13 @@ class RestoreNode(ManagedNode):
 
     def _start_build(self, missing: EngineMissingError, on_end: Callable[[str], None]) -> BuildProcess:
         return BuildProcess(build_arguments(missing.spec), on_end, self.get_logger().info)
+
+    def _reload(self) -> None:
+        """Load the model's files anew, though their name is the same."""
+        load_model(self.settings.model)  # what cannot be read is refused at once
+        if self._supervisor is None:
+            raise ConfigError('no model to load anew', seen='an unconfigured node', fix='configure it')
+        self._supervisor.request(self.settings.model)
 
     def _take_model(self, model: str) -> None:
         if self._supervisor:

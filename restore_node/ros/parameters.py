@@ -28,6 +28,7 @@ class restore_parameters:
         threads = 0
         image_transport = "raw"
         output_encoding = ""
+        significant_bits = 0
         max_age = 0.5
         deadline = 0.0
         gate_threshold = 8.1
@@ -44,6 +45,10 @@ class restore_parameters:
             min_psnr_db = 0.0
             zero_copy = False
         engine = __Engine()
+        class __Compressed:
+            format = "jpeg"
+            jpeg_quality = 90
+        compressed = __Compressed()
 
 
 
@@ -187,6 +192,27 @@ class restore_parameters:
                     updated_params.output_encoding = param.value
                     self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
 
+                if param.name == self.prefix_ + "significant_bits":
+                    validation_result = ParameterValidators.one_of(param, [0, 9, 10, 11, 12, 13, 14, 15, 16])
+                    if validation_result:
+                        return SetParametersResult(successful=False, reason=validation_result)
+                    updated_params.significant_bits = param.value
+                    self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
+
+                if param.name == self.prefix_ + "compressed.format":
+                    validation_result = ParameterValidators.one_of(param, ["jpeg", "png"])
+                    if validation_result:
+                        return SetParametersResult(successful=False, reason=validation_result)
+                    updated_params.compressed.format = param.value
+                    self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
+
+                if param.name == self.prefix_ + "compressed.jpeg_quality":
+                    validation_result = ParameterValidators.bounds(param, 1, 100)
+                    if validation_result:
+                        return SetParametersResult(successful=False, reason=validation_result)
+                    updated_params.compressed.jpeg_quality = param.value
+                    self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
+
                 if param.name == self.prefix_ + "max_age":
                     validation_result = ParameterValidators.bounds(param, 0.0, 600.0)
                     if validation_result:
@@ -313,7 +339,7 @@ class restore_parameters:
                 self.node_.declare_parameter(self.prefix_ + "engine.zero_copy", parameter, descriptor)
 
             if not self.node_.has_parameter(self.prefix_ + "image_transport"):
-                descriptor = ParameterDescriptor(description=r"raw subscribes image_raw; compressed subscribes image_raw/compressed (jpeg, png). Restored images are raw.", read_only = True)
+                descriptor = ParameterDescriptor(description=r"raw subscribes image_raw; compressed subscribes image_raw/compressed (jpeg, png). Restored images go out both ways, whichever is subscribed.", read_only = True)
                 parameter = updated_params.image_transport
                 self.node_.declare_parameter(self.prefix_ + "image_transport", parameter, descriptor)
 
@@ -321,6 +347,24 @@ class restore_parameters:
                 descriptor = ParameterDescriptor(description=r"Encoding of published images; empty keeps that of the input (Bayer, 4:2:2 and compressed become bgr8). May change while running.", read_only = False)
                 parameter = updated_params.output_encoding
                 self.node_.declare_parameter(self.prefix_ + "output_encoding", parameter, descriptor)
+
+            if not self.node_.has_parameter(self.prefix_ + "significant_bits"):
+                descriptor = ParameterDescriptor(description=r"Bits that the camera fills of mono16, rgb16 and the like, where those are fewer than 16 (10, 12, 14); 0 where the name is right. May change while running.", read_only = False)
+                parameter = updated_params.significant_bits
+                self.node_.declare_parameter(self.prefix_ + "significant_bits", parameter, descriptor)
+
+            if not self.node_.has_parameter(self.prefix_ + "compressed.format"):
+                descriptor = ParameterDescriptor(description=r"Format of image_restored/compressed: jpeg or png. May change while running.", read_only = False)
+                parameter = updated_params.compressed.format
+                self.node_.declare_parameter(self.prefix_ + "compressed.format", parameter, descriptor)
+
+            if not self.node_.has_parameter(self.prefix_ + "compressed.jpeg_quality"):
+                descriptor = ParameterDescriptor(description=r"Quality of the jpeg images of image_restored/compressed, 1 to 100. May change while running.", read_only = False)
+                descriptor.integer_range.append(IntegerRange())
+                descriptor.integer_range[-1].from_value = 1
+                descriptor.integer_range[-1].to_value = 100
+                parameter = updated_params.compressed.jpeg_quality
+                self.node_.declare_parameter(self.prefix_ + "compressed.jpeg_quality", parameter, descriptor)
 
             if not self.node_.has_parameter(self.prefix_ + "max_age"):
                 descriptor = ParameterDescriptor(description=r"A frame whose stamp is older than this when its turn comes is dropped as stale, seconds; 0 never drops. Zero and future stamps are never stale. It also bounds the age at publication: see deadline. May change while running.", read_only = False)
@@ -447,6 +491,24 @@ class restore_parameters:
             if validation_result:
                 raise InvalidParameterValueException('output_encoding',param.value, 'Invalid value set during initialization for parameter output_encoding: ' + validation_result)
             updated_params.output_encoding = param.value
+            param = self.node_.get_parameter(self.prefix_ + "significant_bits")
+            self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
+            validation_result = ParameterValidators.one_of(param, [0, 9, 10, 11, 12, 13, 14, 15, 16])
+            if validation_result:
+                raise InvalidParameterValueException('significant_bits',param.value, 'Invalid value set during initialization for parameter significant_bits: ' + validation_result)
+            updated_params.significant_bits = param.value
+            param = self.node_.get_parameter(self.prefix_ + "compressed.format")
+            self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
+            validation_result = ParameterValidators.one_of(param, ["jpeg", "png"])
+            if validation_result:
+                raise InvalidParameterValueException('compressed.format',param.value, 'Invalid value set during initialization for parameter compressed.format: ' + validation_result)
+            updated_params.compressed.format = param.value
+            param = self.node_.get_parameter(self.prefix_ + "compressed.jpeg_quality")
+            self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
+            validation_result = ParameterValidators.bounds(param, 1, 100)
+            if validation_result:
+                raise InvalidParameterValueException('compressed.jpeg_quality',param.value, 'Invalid value set during initialization for parameter compressed.jpeg_quality: ' + validation_result)
+            updated_params.compressed.jpeg_quality = param.value
             param = self.node_.get_parameter(self.prefix_ + "max_age")
             self.logger_.debug(param.name + ": " + param.type_.name + " = " + str(param.value))
             validation_result = ParameterValidators.bounds(param, 0.0, 600.0)

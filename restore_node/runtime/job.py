@@ -15,6 +15,7 @@ class Settings(Protocol):
     """The parameters that a stream reads anew for each frame, because they may change while it runs."""
 
     output_encoding: str
+    significant_bits: int
     max_age: float
     deadline: float
     gate_threshold: float

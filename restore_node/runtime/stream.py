@@ -171,7 +171,7 @@ class CameraStream:
             job.is_message = False
             return codec.decode_compressed(job.message)
         try:
-            return codec.decode(job.message)
+            return codec.decode(job.message, job.settings.significant_bits)
         except UnreadableEncodingError:
             frame = self._read_otherwise(job.message)
             if frame is None:
