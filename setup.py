@@ -21,6 +21,7 @@ setup(
         (SHARE, ['package.xml']),
         (f'{SHARE}/launch', glob('launch/*.launch.*')),
         (f'{SHARE}/config', glob('config/*.yaml')),
+        (f'{SHARE}/config/dds', glob('config/dds/*.xml')),
         (f'{SHARE}/models', glob('models/*')),
     ],
     python_requires='>=3.10',

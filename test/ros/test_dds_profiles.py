@@ -1,0 +1,32 @@
+"""The DDS settings of config/dds: they load, and big images of a best-effort camera come through."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from node_harness import BEST_EFFORT, Bench, image_message, wait_for
+from rclpy.utilities import get_rmw_implementation_identifier
+
+pytestmark = pytest.mark.ros
+
+FOLDER = Path(__file__).parents[2] / 'config' / 'dds'
+SETTINGS = {
+    'rmw_fastrtps_cpp': ('FASTRTPS_DEFAULT_PROFILES_FILE', str(FOLDER / 'fastdds.xml')),
+    'rmw_cyclonedds_cpp': ('CYCLONEDDS_URI', f'file://{FOLDER / "cyclonedds.xml"}'),
+}
+
+
+def test_big_images_of_a_best_effort_camera_come_through(monkeypatch):
+    monkeypatch.setenv(*SETTINGS[get_rmw_implementation_identifier()])
+    bench = Bench()
+    try:
+        bench.start_node(backend='passthrough', max_age=0.0)
+        camera, received = bench.camera(qos=BEST_EFFORT), bench.detector()
+        message = image_message(np.zeros((1080, 1920, 3), np.uint8), bench.now())
+        for count in range(1, 6):
+            camera.publish(message)
+            wait_for(lambda count=count: len(received) == count, f'image {count}')
+    finally:
+        bench.close()
