@@ -22,6 +22,7 @@ setup(
         (f'{SHARE}/launch', glob('launch/*.launch.*')),
         (f'{SHARE}/config', glob('config/*.yaml')),
         (f'{SHARE}/config/dds', glob('config/dds/*.xml')),
+        (f'{SHARE}/config/sros2', glob('config/sros2/*.xml')),
         (f'{SHARE}/models', glob('models/*')),
     ],
     python_requires='>=3.10',
