@@ -23,6 +23,7 @@ from restore_node.engine.build_process import BuildProcess, build_arguments
 from restore_node.model import load_model
 from restore_node.ros.camera_watch import CameraWatch
 from restore_node.ros.cv_bridge_fallback import read_with_cv_bridge
+from restore_node.ros.debug_output import DebugOutput
 from restore_node.ros.diagnostics import Diagnostics
 from restore_node.ros.input import Input
 from restore_node.ros.lifecycle import SUCCESS, ManagedNode, reported
@@ -32,7 +33,7 @@ from restore_node.ros.services import Services
 from restore_node.ros.settings import LiveSettings, Params, fallback_options, refuse_unknown_parameters
 from restore_node.ros.stopping import stop_on_signals
 from restore_node.ros.topics import IMAGE_IN
-from restore_node.runtime.counters import FrameCounters
+from restore_node.runtime.counters import FrameCounters, FrameRecord
 from restore_node.runtime.health import judge_backend
 from restore_node.runtime.journal import Journal
 from restore_node.runtime.stream import CameraStream
@@ -57,7 +58,8 @@ class RestoreNode(ManagedNode):
         route_logs(self.get_logger())
         self._live = LiveSettings(self, self._take_model)
         self._journal = Journal(self.settings.journal) if self.settings.journal else None
-        self.counters = FrameCounters(self._journal.record if self._journal else None)
+        self._debug = DebugOutput(self)
+        self.counters = FrameCounters(self._take_record)
         self._supervisor: Supervisor | None = None
         self._stream: CameraStream | None = None
         self._output: Output | None = None
@@ -226,6 +228,11 @@ class RestoreNode(ManagedNode):
         if self._supervisor is None:
             raise ConfigError('no model to load anew', seen='an unconfigured node', fix='configure it')
         self._supervisor.request(self.settings.model)
+
+    def _take_record(self, record: FrameRecord) -> None:
+        if self._journal:
+            self._journal.record(record)
+        self._debug.tell(record)
 
     def _take_model(self, model: str) -> None:
         if self._supervisor:

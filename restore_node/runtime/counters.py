@@ -61,18 +61,20 @@ REASONS: dict[Outcome, frozenset[Reason]] = {
 
 @dataclass(eq=False)
 class PendingFrame:
-    """A received frame that has no outcome yet."""
+    """A received frame that has no outcome yet; `measured` fills with figures by their names."""
 
     topic: str
     stamp_ns: int | None
     received_ns: int = field(default_factory=time.perf_counter_ns)
+    measured: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class FrameRecord:
     """A frame's outcome.
 
-    `latency_ms` runs from the subscription callback to the return of publish; None if dropped.
+    `latency_ms` runs from the subscription callback to the return of publish; None if dropped. `measured`
+    holds what was measured on the way: `gate score` (grey levels), `convert ms`, `restore ms`, `gate ms`.
     """
 
     topic: str
@@ -80,6 +82,7 @@ class FrameRecord:
     outcome: Outcome
     reason: Reason
     latency_ms: float | None
+    measured: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -143,7 +146,9 @@ class FrameCounters:
             if latency_ms is not None:
                 self._latency.add(latency_ms)
             if self._on_outcome:
-                self._on_outcome(FrameRecord(pending.topic, pending.stamp_ns, outcome, reason, latency_ms))
+                measured = pending.measured.copy()
+                record = FrameRecord(pending.topic, pending.stamp_ns, outcome, reason, latency_ms, measured)
+                self._on_outcome(record)
 
     def counts(self) -> FrameCounts:
         """How many frames there were until now."""

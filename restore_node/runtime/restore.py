@@ -42,6 +42,12 @@ class Restored(NamedTuple):
     is_clean: bool
     stages_ms: dict[str, float]
 
+    @property
+    def figures(self) -> dict[str, float]:
+        """Score and stages by the names that they have in a frame's record."""
+        score = {} if self.score is None else {'gate score': self.score}
+        return score | {f'{stage} ms': value for stage, value in self.stages_ms.items()}
+
 
 def restore_frame(backend: Backend, frame: Frame, gate_threshold: float = 0.0) -> Restored:
     """Restore one frame of any size and supported encoding; as `restore_batch`."""

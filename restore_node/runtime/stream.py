@@ -67,8 +67,11 @@ class CameraStream:
     ) -> None:
         self._topic, self._output, self._supervisor, self._counters = topic, output, supervisor, counters
         self._settings, self._now_ns, self._clock = settings, now_ns, clock
-        self._hang_timeout_s = hang_timeout_s
-        self._is_compressed, self._read_otherwise = compressed, read_otherwise
+        self._is_compressed, self._read_otherwise, self._hang_timeout_s = (
+            compressed,
+            read_otherwise,
+            hang_timeout_s,
+        )
         self._mailbox: Mailbox[Job] = Mailbox()
         self._watchdog: Watchdog[Job] = Watchdog(hang_timeout_s, self._take_over, clock)
         self._deadlines: Deadlines[Job] = Deadlines(self._let_out, clock)
@@ -254,6 +257,7 @@ class CameraStream:
             with self._supervisor.acquire() as job.handle:
                 if job.handle:
                     restored = restore_frame(job.handle.backend, frame, settings.gate_threshold)
+                    job.pending.measured.update(restored.figures)
                     if restored.is_clean:
                         return None, Outcome.PASSED_THROUGH, Reason.GATE
                     job.memory = codec.encode(restored.rgb, frame, settings.output_encoding, into=job.memory)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import cv2
 import numpy as np
 import pytest
-from node_harness import Bench, Image, image_message, picture, pixels_of, wait_for
+from diagnostic_msgs.msg import DiagnosticStatus
+from node_harness import BEST_EFFORT, Bench, Image, image_message, picture, pixels_of, wait_for
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import CompressedImage
 from std_srvs.srv import SetBool, Trigger
@@ -121,3 +124,31 @@ def test_bits_that_a_camera_fills_of_mono16(bench, make_model):
     restored = np.frombuffer(got[0].data, '<u2')
     assert got[0].encoding == 'mono16'
     assert set(restored.tolist()) == {1600 + round(10 * 4095 / 255)}
+
+
+def test_debug_tells_of_each_frame(bench, make_model):
+    bench.start_node(model=str(make_model()), max_age=60.0)
+    camera, got = bench.camera(), bench.detector()
+    told = bench.detector('/restore_node/debug', DiagnosticStatus, BEST_EFFORT)
+
+    def publish_until(outcome: str, stamp: tuple[int, int]) -> dict[str, str]:
+        def is_told() -> bool:  # best effort: one may be lost
+            camera.publish(image_message(picture(), stamp))
+            wait_for(lambda: got or outcome == 'dropped', 'the image')
+            got.clear()
+            time.sleep(0.1)
+            return any(status.message.startswith(outcome) for status in told)
+
+        wait_for(is_told, f'a status of a frame {outcome}')
+        status = next(status for status in told if status.message.startswith(outcome))
+        assert status.name == '/image_raw'
+        return {value.key: value.value for value in status.values}
+
+    sec, nanosec = bench.now()
+    restored = publish_until('restored', (sec, nanosec))
+    assert restored['stamp ns'] == str(sec * 10**9 + nanosec)
+    assert float(restored['gate score']) == 10.0
+    assert all(float(restored[f'{name} ms']) >= 0 for name in ('convert', 'restore', 'gate', 'latency'))
+    stale = publish_until('dropped', (sec - 3600, 0))
+    assert stale['reason'] == 'stale'
+    assert 'gate score' not in stale

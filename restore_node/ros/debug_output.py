@@ -1,0 +1,46 @@
+"""DebugOutput: one status for each frame that has its outcome, on `~/debug`, for who subscribes it."""
+
+from __future__ import annotations
+
+from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+
+from restore_node.runtime.counters import FrameRecord, Outcome
+
+
+class DebugOutput:
+    """Publishes what became of each frame, the gate's score and the milliseconds of each stage.
+
+    Args:
+        node: publishes; best effort, so that nobody who looks on slows it down.
+    """
+
+    def __init__(self, node: Node) -> None:
+        qos = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
+        self._publisher = node.create_publisher(DiagnosticStatus, '~/debug', qos)
+
+    def tell(self, record: FrameRecord) -> None:
+        """Publish one frame's outcome; costs nothing while nobody listens."""
+        if not self._publisher.get_subscription_count():
+            return
+        values: dict[str, object] = {
+            'stamp ns': record.stamp_ns,
+            'outcome': record.outcome.value,
+            'reason': record.reason.value,
+        }
+        figures = (
+            record.measured
+            if record.latency_ms is None
+            else record.measured | {'latency ms': record.latency_ms}
+        )
+        values |= {name: f'{figure:.3f}' for name, figure in figures.items()}
+        is_lost = record.outcome is Outcome.DROPPED
+        self._publisher.publish(
+            DiagnosticStatus(
+                level=DiagnosticStatus.WARN if is_lost else DiagnosticStatus.OK,
+                name=record.topic,
+                message=f'{record.outcome.value}: {record.reason.value}',
+                values=[KeyValue(key=name, value=str(value)) for name, value in values.items()],
+            )
+        )
