@@ -163,7 +163,7 @@ class Bench:
             parameters = PARAMETERS | reliable
             arguments += [word for key, value in parameters.items() for word in ('-p', f'{key}:={value}')]
         process = subprocess.Popen(
-            [*command_of(name), '--ros-args', '--log-level', 'error', *arguments], stdin=subprocess.DEVNULL
+            [*command_of(name), '--ros-args', '--log-level', 'fatal', *arguments], stdin=subprocess.DEVNULL
         )
         try:
             camera = Camera(process, self.node.create_publisher(Image, topics['image_raw'], RELIABLE))
@@ -239,7 +239,12 @@ def main() -> None:
             bench.close()
             for result in results[-len(cases) :]:
                 print(json.dumps(result), flush=True)
-    given.file.parent.mkdir(parents=True, exist_ok=True)
+            write_report(given.file, results)
+    rclpy.try_shutdown()
+
+
+def write_report(file: Path, results: list[dict[str, Any]]) -> None:
+    """Write what there is so far, in place of what there was."""
     report = {
         'format': 1,
         'date': datetime.now(timezone.utc).isoformat(timespec='seconds'),
@@ -249,8 +254,8 @@ def main() -> None:
         'load_average': round(os.getloadavg()[0], 2),
         'results': results,
     }
-    given.file.write_text(json.dumps(report, indent=2) + '\n', encoding='utf-8')
-    rclpy.try_shutdown()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(report, indent=2) + '\n', encoding='utf-8')
 
 
 if __name__ == '__main__':
