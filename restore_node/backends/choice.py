@@ -134,11 +134,13 @@ def choose(model: Model, threads: int = 0, folder: Path | None = None) -> Choice
 
 def _measure(model: Model, threads: int, ways: Iterable[Way]) -> dict[Way, Figures]:
     """Let each way that works restore the same image in turn, so that what else goes on hits all alike."""
-    from restore_node.common.test_images import make_test_images  # OpenCV, without which doctor still runs
+    from restore_node.common.reference_images import (
+        make_reference_images,  # OpenCV, without which doctor still runs
+    )
 
     multiple = model.card.size_multiple
     height, width = (-(-side // multiple) * multiple for side in IMAGE_PX)
-    image = make_test_images(np.random.default_rng(0), 1, height, width)
+    image = make_reference_images(np.random.default_rng(0), 1, height, width)
     times: dict[Way, list[float]] = {}
     results: dict[Way, np.ndarray] = {}
     with ExitStack() as stack:

@@ -10,7 +10,7 @@ import pytest
 
 from restore_node.backends import choice as choice_file
 from restore_node.backends.choice import EXACT, Choice, Figures, Way, choose, ways_of
-from restore_node.common.test_images import make_test_images
+from restore_node.common.reference_images import make_reference_images
 from restore_node.model import load_model
 
 pytest.importorskip('onnxruntime', reason='onnxruntime is not installed')
@@ -128,6 +128,6 @@ def test_a_way_that_fails_is_left_out(make_model, monkeypatch, tmp_path):
 
 
 def test_its_image_shows_something():
-    image = make_test_images(np.random.default_rng(0), 1, 32, 48)
+    image = make_reference_images(np.random.default_rng(0), 1, 32, 48)
     assert image.shape == (1, 32, 48, 3)
     assert image.std() > 30

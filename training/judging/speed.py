@@ -8,7 +8,7 @@ from time import perf_counter
 
 import numpy as np
 
-from restore_node.common.test_images import make_test_images
+from restore_node.common.reference_images import make_reference_images
 from restore_node.model import load_model
 from training.evaluation.systems import System
 
@@ -35,7 +35,7 @@ def cost_of(system: System, model: str | None = None) -> Cost:
     Raises:
         RestoreError: no such model.
     """
-    frame = make_test_images(np.random.default_rng(0), 1, *FRAME)[0]
+    frame = make_reference_images(np.random.default_rng(0), 1, *FRAME)[0]
     times = []
     for _ in range(_WARM + _TIMED):
         start = perf_counter()

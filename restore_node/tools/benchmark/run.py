@@ -18,7 +18,7 @@ from restore_node.backends.choice import EXACT, ways_of
 from restore_node.backends.registry import create_backend
 from restore_node.common.errors import RestoreError
 from restore_node.common.metrics import PSNR_CAP_DB, psnr
-from restore_node.common.test_images import make_test_images
+from restore_node.common.reference_images import make_reference_images
 from restore_node.messages import cdr, codec
 from restore_node.messages.frame import Header
 from restore_node.model import Model, load_model
@@ -82,7 +82,7 @@ def image_message(size: Size, encoding: str) -> bytes:
     """Return a serialised `sensor_msgs/Image` of a test image."""
     width, height = size
     message, data = cdr.new_image(Header(0, 0, 'camera'), height, width, encoding, width * CHANNELS[encoding])
-    image = make_test_images(np.random.default_rng(0), 1, height, width)[0]
+    image = make_reference_images(np.random.default_rng(0), 1, height, width)[0]
     data[:] = image[..., : CHANNELS[encoding]].reshape(data.shape)
     return bytes(message)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from restore_node.backends.onnxruntime import OnnxRuntimeBackend
 from restore_node.common.metrics import psnr
-from restore_node.common.test_images import make_test_images
+from restore_node.common.reference_images import make_reference_images
 from restore_node.engine.run import EngineRunner
 from restore_node.engine.spec import EngineSpec
 
@@ -76,7 +76,7 @@ def check_engine(
     graph = 'int8' if spec.precision == 'int8' else 'fp32'
     with OnnxRuntimeBackend(spec.model, 'cpu', precision=graph, in_float=True) as reference:
         for index, shape in enumerate(batches):
-            images = make_test_images(rng, *shape)
+            images = make_reference_images(rng, *shape)
             restored = _restored(runner, images)
             for image, result in zip(images, restored, strict=True):
                 single = reference.staging(1, *shape[1:])

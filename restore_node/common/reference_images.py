@@ -1,4 +1,4 @@
-"""Images to compare two ways of running a model on, where no camera is at hand."""
+"""Images on which two ways of running a model are compared where no camera is at hand."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 
-def make_test_images(rng: np.random.Generator, count: int, height: int, width: int) -> np.ndarray:
+def make_reference_images(rng: np.random.Generator, count: int, height: int, width: int) -> np.ndarray:
     """Draw images with what generators react to: soft shades, hard edges, grain, and a blurred half.
 
     Args:
