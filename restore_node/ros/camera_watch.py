@@ -8,7 +8,7 @@ from restore_node.ros.input import Input
 from restore_node.ros.output import Output
 from restore_node.ros.peers import look_at_peers
 from restore_node.runtime.counters import FrameCounters
-from restore_node.runtime.health import Finding, Health, Sight
+from restore_node.runtime.health import Finding, Health, Observation
 from restore_node.runtime.stream import CameraStream
 
 
@@ -33,14 +33,14 @@ class CameraWatch:
     def findings(self) -> list[Finding]:
         """What is to be known now, the worst first."""
         clock = self._node.get_clock()
-        sight = Sight(
+        seen = Observation(
             self._counters.counts(),
             look_at_peers(self._node, self._input.image, self._output.image),
             clock.now().nanoseconds if clock.ros_time_is_active else None,
             self._stream.age_s,
             self._stream.last_complaint,
         )
-        return self._health.look(sight)
+        return self._health.look(seen)
 
     def news(self, findings: list[Finding]) -> list[Finding]:
         """Those of the findings that are to be logged now."""

@@ -72,8 +72,8 @@ class Peers:
 
 
 @dataclass(frozen=True)
-class Sight:
-    """What is to be seen at one moment of an active node.
+class Observation:
+    """What an active node and its surroundings look like at one moment.
 
     Attributes:
         counts: what became of the frames.
@@ -113,12 +113,12 @@ class Health:
         self._said: dict[str, float] = {}
         self.rate_in = self.rate_out = 0.0
 
-    def look(self, sight: Sight) -> list[Finding]:
+    def look(self, seen: Observation) -> list[Finding]:
         """What is to be known now, the worst first; empty when all is well."""
-        self._remember(sight)
-        sight = replace(sight, peers=self._settled(sight.peers))
-        found = [*self._of_the_input(sight), *self._of_the_frames(sight), *self._of_the_clock(sight)]
-        found += self._of_the_output(sight)
+        self._remember(seen)
+        seen = replace(seen, peers=self._settled(seen.peers))
+        found = [*self._of_the_input(seen), *self._of_the_frames(seen), *self._of_the_clock(seen)]
+        found += self._of_the_output(seen)
         return sorted(found, key=lambda finding: -finding.level)
 
     def news(self, findings: list[Finding]) -> list[Finding]:
@@ -131,8 +131,8 @@ class Health:
         self._said.update({one.kind: now for one in fresh})
         return fresh
 
-    def _remember(self, sight: Sight) -> None:
-        now, counts = self._clock.now(), sight.counts
+    def _remember(self, seen: Observation) -> None:
+        now, counts = self._clock.now(), seen.counts
         before = self._window[-1][1] if self._window else counts
         self._window.append((now, counts))
         while len(self._window) > 2 and now - self._window[1][0] >= WINDOW_S:
@@ -143,8 +143,8 @@ class Health:
         self.rate_out = (_published(counts) - _published(first)) / elapsed
         if counts.received > before.received:
             self._heard_at = now
-        if sight.clock_ns != self._clock_ns:
-            self._clock_ns, self._clock_moved_at = sight.clock_ns, now
+        if seen.clock_ns != self._clock_ns:
+            self._clock_ns, self._clock_moved_at = seen.clock_ns, now
         if _published(counts) > _published(before):
             self._blind_since = None
         elif self._blind_since is None and _lost(before, counts, NO_LOSS):
@@ -163,8 +163,8 @@ class Health:
             deaf=tuple(line for line in peers.deaf if line in stand),
         )
 
-    def _of_the_input(self, sight: Sight) -> Iterator[Finding]:
-        peers = sight.peers
+    def _of_the_input(self, seen: Observation) -> Iterator[Finding]:
+        peers = seen.peers
         silent_s = self._clock.now() - self._heard_at
         if silent_s < SILENCE_S:
             if peers.unheard:
@@ -178,61 +178,61 @@ class Health:
                     level, cause = Level.ERROR, lines[0]
         yield Finding('no input', level, f'nothing in for {silent_s:.0f} s: {cause}')
 
-    def _of_the_frames(self, sight: Sight) -> Iterator[Finding]:
-        now, counts = self._clock.now(), sight.counts
+    def _of_the_frames(self, seen: Observation) -> Iterator[Finding]:
+        now, counts = self._clock.now(), seen.counts
         if self._blind_since and now - self._heard_at < SILENCE_S:
             since, before = self._blind_since
             if now - since >= SILENCE_S:
                 line = f'in, but nothing out for {now - since:.0f} s: '
                 shares = _shares(_lost(before, counts, NO_LOSS))
-                yield Finding('no output', Level.ERROR, line + shares + self._why(sight, shares))
+                yield Finding('no output', Level.ERROR, line + shares + self._why(seen, shares))
                 return
         before = self._window[0][1]
         received = counts.received - before.received
         lost = _lost(before, counts, EXPECTED)
         if received and sum(lost.values()) > TOLERATED * received:
             shares = _shares(lost, received)
-            yield Finding('losses', Level.WARN, f'frames are lost: {shares}{self._why(sight, shares)}')
+            yield Finding('losses', Level.WARN, f'frames are lost: {shares}{self._why(seen, shares)}')
         unrestored = {reason: _grown(before, counts, reason) for reason in UNRESTORED}
         if sum(unrestored.values()) > TOLERATED * max(received, 1) and counts.restored == before.restored:
             shares = _shares({reason: count for reason, count in unrestored.items() if count})
-            line = f'frames pass through: {shares}{self._why(sight, shares)}'
+            line = f'frames pass through: {shares}{self._why(seen, shares)}'
             yield Finding('unrestored', Level.WARN, line)
 
-    def _of_the_clock(self, sight: Sight) -> Iterator[Finding]:
-        now, age_s = self._clock.now(), sight.age_s
-        if sight.clock_ns == 0:
+    def _of_the_clock(self, seen: Observation) -> Iterator[Finding]:
+        now, age_s = self._clock.now(), seen.age_s
+        if seen.clock_ns == 0:
             line = 'no time on /clock yet: is use_sim_time meant?'
             yield Finding('clock', Level.WARN, line)
-        elif sight.clock_ns is not None and now - self._clock_moved_at >= SILENCE_S:
+        elif seen.clock_ns is not None and now - self._clock_moved_at >= SILENCE_S:
             line = f'the simulated clock has been standing for {now - self._clock_moved_at:.0f} s'
             yield Finding('clock', Level.WARN, line)
-        elif now - self._heard_at < SILENCE_S and sight.counts.received:
+        elif now - self._heard_at < SILENCE_S and seen.counts.received:
             if age_s is None:
                 yield Finding('stamps', Level.WARN, 'stamps are zero: no age can be told')
             elif age_s < -AHEAD_S:
                 yield Finding('stamps', Level.WARN, f'{_offset(age_s)}: no age can be told')
 
-    def _of_the_output(self, sight: Sight) -> Iterator[Finding]:
-        if sight.peers.deaf:
-            if sight.peers.listeners:
-                yield Finding('deaf', Level.WARN, sight.peers.deaf[0])
+    def _of_the_output(self, seen: Observation) -> Iterator[Finding]:
+        if seen.peers.deaf:
+            if seen.peers.listeners:
+                yield Finding('deaf', Level.WARN, seen.peers.deaf[0])
             else:
-                line = f'nobody hears {self._topic_out}: {sight.peers.deaf[0]}'
+                line = f'nobody hears {self._topic_out}: {seen.peers.deaf[0]}'
                 yield Finding('deaf', Level.ERROR, line)
 
-    def _why(self, sight: Sight, shares: str) -> str:
+    def _why(self, seen: Observation, shares: str) -> str:
         """What stands behind the reason that is named first."""
         reason = shares.partition(' % ')[2].partition(',')[0]
-        if reason == 'stale' and sight.age_s is not None:
-            hint = ': use_sim_time?' if sight.clock_ns is None and abs(sight.age_s) > 3600 else ''
-            return f', {_offset(sight.age_s)}{hint}'
-        if reason == 'deadline' and not sight.detail:
-            age_s = max(sight.age_s or 0.0, 0.0)
+        if reason == 'stale' and seen.age_s is not None:
+            hint = ': use_sim_time?' if seen.clock_ns is None and abs(seen.age_s) > 3600 else ''
+            return f', {_offset(seen.age_s)}{hint}'
+        if reason == 'deadline' and not seen.detail:
+            age_s = max(seen.age_s or 0.0, 0.0)
             return f', no time to restore them: they are {age_s:.2f} s old when they come'
         if reason == 'superseded':
             return ', the backend does not come to an end with one'
-        return f', {sight.detail}' if sight.detail else ''
+        return f', {seen.detail}' if seen.detail else ''
 
 
 def judge_backend(state: SupervisorState, bypass: bool, on_failure: str) -> Finding:

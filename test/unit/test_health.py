@@ -14,8 +14,8 @@ from restore_node.runtime.health import (
     Finding,
     Health,
     Level,
+    Observation,
     Peers,
-    Sight,
     judge_backend,
 )
 from restore_node.runtime.supervisor import SupervisorState
@@ -48,7 +48,9 @@ class Camera:
                 pending = self.counters.receive('/image_raw', 1)
                 self.counters.finish(pending, *outcomes[index % len(outcomes)])
             self.clock.advance(1.0)
-            self.findings = self.health.look(Sight(self.counters.counts(), peers, clock_ns, age_s, detail))
+            self.findings = self.health.look(
+                Observation(self.counters.counts(), peers, clock_ns, age_s, detail)
+            )
             self.logged += self.health.news(self.findings)
         return self.findings
 
