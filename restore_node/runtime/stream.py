@@ -66,12 +66,8 @@ class CameraStream:
         read_otherwise: Callable[[bytes], Frame | None] = lambda _: None,
     ) -> None:
         self._topic, self._output, self._supervisor, self._counters = topic, output, supervisor, counters
-        self._settings, self._now_ns, self._clock = settings, now_ns, clock
-        self._is_compressed, self._read_otherwise, self._hang_timeout_s = (
-            compressed,
-            read_otherwise,
-            hang_timeout_s,
-        )
+        self._settings, self._now_ns, self._clock, self._is_compressed = settings, now_ns, clock, compressed
+        self._hang_timeout_s, self._read_otherwise = hang_timeout_s, read_otherwise
         self._mailbox: Mailbox[Job] = Mailbox()
         self._watchdog: Watchdog[Job] = Watchdog(hang_timeout_s, self._take_over, clock)
         self._deadlines: Deadlines[Job] = Deadlines(self._let_out, clock)
