@@ -48,9 +48,10 @@ class CameraWatch:
 
     def values(self) -> dict[str, str]:
         """What `/diagnostics` shows of it."""
-        age_s = self._stream.age_s
+        age_s, by_stamps = self._stream.age_s, self._input.stamps.hz
         values = {
             'rate in Hz': f'{self._health.rate_in:.1f}',
+            'rate by stamps Hz': 'unknown' if by_stamps is None else f'{by_stamps:.1f}',
             'rate out Hz': f'{self._health.rate_out:.1f}',
             'age at arrival s': 'unknown' if age_s is None else f'{age_s:.3f}',
             'lost in transport': self._input.lost,

@@ -8,7 +8,9 @@ from typing import Any
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
+from restore_node.messages.cdr import read_stamp_ns
 from restore_node.ros.matching import Followed, MatchingSubscription
+from restore_node.runtime.stamp_rate import StampRate
 
 
 class Input:
@@ -22,11 +24,18 @@ class Input:
 
     Attributes:
         topic: as given.
+        stamps: the camera's rate by the stamps of what arrives.
     """
 
     def __init__(self, node: Node, topic: str, compressed: bool, on_image: Callable[[bytes], None]) -> None:
         self._node, self.topic = node, topic
-        self._image = MatchingSubscription(node, CompressedImage if compressed else Image, topic, on_image)
+        self.stamps = StampRate()
+
+        def take(message: bytes) -> None:
+            self.stamps.add(read_stamp_ns(message))
+            on_image(message)
+
+        self._image = MatchingSubscription(node, CompressedImage if compressed else Image, topic, take)
         self._info: MatchingSubscription | None = None
 
     @property

@@ -49,6 +49,7 @@ def test_a_clock_that_is_wrong_is_named(bench, make_model, offset_s, level, text
     status = bench.wait_for_diagnostics(says(*texts, level=level), texts[0])
     assert float(status['age at arrival s']) == pytest.approx(-offset_s, abs=1.0)
     assert float(status['rate in Hz']) > 0
+    assert float(status['rate by stamps Hz']) > 0
     stream.stop()
     assert node.stop() == 0
     logged = [line for line in node.lines if texts[0] in line]
