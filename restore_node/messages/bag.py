@@ -58,7 +58,7 @@ def _files_in(folder: Path) -> str:
 
 
 def _storage_of(folder: Path) -> str:
-    """The storage that the files in a folder seem to be of."""
+    """Return the storage that the files in a folder seem to be of."""
     return 'sqlite3' if any(folder.glob('*.db3*')) else 'mcap'
 
 

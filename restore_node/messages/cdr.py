@@ -150,7 +150,7 @@ def read_camera_info_head(message: bytes | bytearray | memoryview) -> CameraInfo
 
 
 def read_stamp_ns(message: bytes | bytearray | memoryview) -> int | None:
-    """Stamp in nanoseconds of any serialised message that begins with a header; None if it is cut short."""
+    """Read the stamp, nanoseconds, of any message that begins with a header; None if it is cut short."""
     try:
         reader = _Reader(message)
         return Header(reader.number('i', 'stamp'), reader.number('I', 'stamp'), '').stamp_ns
@@ -159,7 +159,7 @@ def read_stamp_ns(message: bytes | bytearray | memoryview) -> int | None:
 
 
 def restamp(message: bytes, header: Header) -> bytes:
-    """The same serialised message, beginning with a header, with the stamp of `header`."""
+    """Return the same serialised message, which begins with a header, with the stamp of `header`."""
     order = '<' if message[:2] == b'\x00\x01' else '>'
     stamp = struct.pack(order + 'iI', header.sec, header.nanosec)
     return message[:_ENCAPSULATION] + stamp + message[_ENCAPSULATION + _STAMP.size :]
@@ -175,7 +175,7 @@ def _aligned(body: bytes, size: int = 4) -> bytes:
 
 
 def quoted(text: str) -> str:
-    """A text of a message for an error's one line: ASCII, and short whatever was sent."""
+    """Quote a text of a message for an error's one line: ASCII, and short whatever was sent."""
     return ascii(text if len(text) <= 40 else text[:40] + '...')
 
 

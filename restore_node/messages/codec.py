@@ -90,7 +90,7 @@ def _check_shape(image: cdr.ImageMessage, layout: Layout) -> None:
 
 
 def _step(image: cdr.ImageMessage, layout: Layout, row: int) -> int:
-    """Bytes from one row in memory to the next."""
+    """Return the bytes from one row in memory to the next."""
     # Some drivers count the plane of colours into the step of an image that has no padding.
     whole = row * layout.rows[0] // layout.rows[1]
     if layout.rows != (1, 1) and image.step == whole and len(image.data) == whole * image.height:
@@ -173,7 +173,7 @@ def to_rgb(frame: Frame, out: np.ndarray) -> None:
 
 
 def convert_colours(pixels: np.ndarray, code: int, out: np.ndarray) -> None:
-    """`cv2.cvtColor` that really writes into `out`, whatever its strides and size.
+    """Call `cv2.cvtColor` so that it really writes into `out`, whatever its strides and size.
 
     Args:
         pixels: uint8 `[H, W]` or `[H, W, C]`.
@@ -189,7 +189,7 @@ def convert_colours(pixels: np.ndarray, code: int, out: np.ndarray) -> None:
 
 
 def output_encoding(frame: Frame) -> str:
-    """The encoding in which this frame's restored image goes out: the same, or bgr8 for Bayer and YUV."""
+    """Name the encoding in which this frame's restored image goes out: its own; for Bayer and YUV bgr8."""
     return LAYOUTS[frame.encoding].output or frame.encoding
 
 
@@ -228,7 +228,7 @@ def encode(rgb: np.ndarray, frame: Frame, encoding: str = '', into: bytearray | 
 
 
 def _add_residual_16(rgb: np.ndarray, frame: Frame, layout: Layout) -> np.ndarray:
-    """16-bit pixels plus what the network changed in their upper 8 bits, in the frame's encoding."""
+    """Return 16-bit pixels plus what the network changed in their upper 8 bits, in the frame's encoding."""
     degraded = np.empty_like(rgb)
     to_rgb(frame, degraded)
     change = rgb.astype(np.int32) - degraded

@@ -42,17 +42,17 @@ class _Jpeg(NamedTuple):
 
 
 def is_known(data: bytes) -> bool:
-    """Whether a file begins as one of the formats that are read here, whole or not."""
+    """Tell whether a file begins as one of the formats that are read here, whole or not."""
     return data.startswith((_PNG, _JPEG, *_TIFF)) or _is_webp(data)
 
 
 def read_size(data: bytes) -> Size | None:
-    """Height and width, pixels, that an image file claims; None where it is none or ends before."""
+    """Read height and width, pixels, that an image file claims; None where it is none or ends before."""
     return next(iter(read_sizes(data)), None)
 
 
 def read_sizes(data: bytes) -> tuple[Size, ...]:
-    """Every height and width, pixels, that decoding an image file would take memory for, the image's first.
+    """Read every height and width, pixels, that decoding an image file takes memory for, the image's first.
 
     A tiff has one more for its tiles. Empty where the file is none of jpeg, png, webp and tiff, ends before
     it says, or asks for what no camera sends (a jpeg of more than `MAX_SCANS` scans, a tiff of more than four
@@ -100,7 +100,7 @@ def _is_webp(data: bytes) -> bool:
 
 
 def _webp_sizes(data: bytes) -> tuple[Size, ...]:
-    """WebP container specification (RFC 9649): lossy, lossless, and extended, which names its canvas."""
+    """Read a WebP's sizes (RFC 9649): lossy, lossless, and extended, which names its canvas."""
     kind = data[12:16]
     if kind == b'VP8 ' and data[23:26] == b'\x9d\x01\x2a':
         width, height = struct.unpack_from('<HH', data, 26)
@@ -114,7 +114,7 @@ def _webp_sizes(data: bytes) -> tuple[Size, ...]:
 
 
 def _tiff_sizes(data: bytes) -> tuple[Size, ...]:
-    """TIFF 6.0, section 2: the first directory says it all; one that says a thing twice is refused."""
+    """Read a TIFF's size from its first directory (TIFF 6.0, section 2); a repeated field is refused."""
     order = _TIFF[data[:4]]
     (directory,) = struct.unpack_from(order + 'I', data, 4)
     (entries,) = struct.unpack_from(order + 'H', data, directory)
@@ -151,7 +151,7 @@ def decode_pixels(data: bytes) -> np.ndarray | None:
 
 
 def ends_early(data: bytes) -> bool:
-    """Whether a file is one of ours without sizes (`read_sizes`), or a jpeg without its end marker."""
+    """Tell whether a file is one of ours without sizes (`read_sizes`), or a jpeg without its end marker."""
     jpeg = _read_jpeg(data) if read_sizes(data) and data.startswith(_JPEG) else None
     return is_known(data) and (not read_sizes(data) or (jpeg is not None and _has_no_end(data, jpeg)))
 

@@ -21,10 +21,10 @@ class BuildProcess(Protocol):
     """An engine's build under way."""
 
     def progress(self) -> str:
-        """Where it stands, such as `42 %`."""
+        """Say where the build stands, such as `42 %`."""
 
     def cancel(self) -> None:
-        """End it; harmless when it has ended."""
+        """End the build; harmless when it has ended."""
 
 
 #: Starts the build of a missing engine; calls back, from a thread of its own, with its complaint at the end,
@@ -102,7 +102,7 @@ class CommandRunner:
 
 
 def _open_failed(opening: Opening, error: Exception) -> Event:
-    """The event, with a library's own exception as one of ours."""
+    """Return the event, with a library's own exception as one of ours."""
     ours = error if isinstance(error, RestoreError) else BackendError(str(error) or type(error).__name__)
     return events.OpenFailed(opening, ours)
 

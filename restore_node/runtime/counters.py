@@ -24,7 +24,7 @@ class Outcome(str, Enum):
 
 
 class Reason(str, Enum):
-    """Why."""
+    """Why a frame has its outcome."""
 
     RESTORED = 'restored'
     GATE = 'gate'
@@ -100,7 +100,7 @@ class FrameCounts:
     reasons: dict[str, int]
 
     def as_dict(self) -> dict[str, object]:
-        """As the journal's summary and the report show it."""
+        """Return the counters as the journal's summary and the report show them."""
         return dict(vars(self))
 
 
@@ -151,7 +151,7 @@ class FrameCounters:
                 self._on_outcome(record)
 
     def counts(self) -> FrameCounts:
-        """How many frames there were until now."""
+        """Return how many frames there were until now."""
         with self._lock:
             outcomes: Counter[Outcome] = Counter()
             reasons: Counter[str] = Counter()
@@ -170,6 +170,6 @@ class FrameCounters:
             )
 
     def latency_ms(self) -> dict[str, float] | None:
-        """p50, p95, p99 of recently published frames, milliseconds; None before the first."""
+        """Return p50, p95, p99 of recently published frames, milliseconds; None before the first."""
         with self._lock:
             return self._latency.summary()

@@ -26,25 +26,25 @@ PROBE_S, PROBE_TIMES = 1.0, 10.0
 
 
 class RestoreTimes:
-    """How long restoring a frame of some size is going to take, from what it took lately."""
+    """Estimates how long restoring a frame of some size will take, from what it took lately."""
 
     def __init__(self) -> None:
         self._by_size: dict[Hashable, deque[float]] = {}
         self._newest: Hashable = None
 
     def add(self, size: Hashable, seconds: float) -> None:
-        """Take what one frame took."""
+        """Take in how long one frame took."""
         self._by_size.setdefault(size, deque(maxlen=WINDOW)).append(seconds)
         self._newest = size
 
     def estimate(self, size: Hashable = None) -> float:
-        """Seconds that all but the slowest stay within; 0 before the first. No size is the newest one."""
+        """Return seconds that all but the slowest stay within; 0 before the first. No size is the newest."""
         slowest = sorted(self._by_size.get(size or self._newest, ()))[-2:]
         return slowest[0] if slowest else 0.0
 
 
 class Dated(Protocol):
-    """What has to leave at some time, by the clock of its stream; once it has left it is settled."""
+    """Something that has to leave at some time, by its stream's clock; once it has left it is settled."""
 
     due: float
     is_settled: bool
@@ -89,13 +89,13 @@ class Deadlines(Generic[T]):
             self._at_work = frame
 
     def end(self, frame: T) -> None:
-        """It has come back, or another worker has taken its place."""
+        """The worker has come back from the backend, or another worker has taken its place."""
         with self._changed:
             if self._at_work is frame:
                 self._at_work = None
 
     def has_time(self, frame: T, size: Hashable) -> bool:
-        """Whether to try to restore a frame now: there is time, or it is time to find out again."""
+        """Tell whether to try to restore a frame now: there is time, or it is time to find out again."""
         now, needed = self._clock.now(), self.times.estimate(size)
         if now + needed < frame.due:
             return True
@@ -116,7 +116,7 @@ class Deadlines(Generic[T]):
             self._frames.popleft()
 
     def _leaves_at(self, frame: T) -> float:
-        """When a frame has to leave: when it is due, but at once while the worker is late with another."""
+        """Return when a frame has to leave: when due, but at once while the worker is late with another."""
         if frame.is_settled:
             return math.inf
         at_work = self._at_work
@@ -140,7 +140,7 @@ class Deadlines(Generic[T]):
                 frame.is_settled = True
 
     def _wait(self) -> list[T]:
-        """The frames that have to leave now, and those that came before them; none once closed."""
+        """Wait for the frames that have to leave now, and those that came before them; none once closed."""
         with self._changed:
             while not self._is_closed:
                 self._forget_settled()

@@ -114,7 +114,7 @@ class Health:
         self.rate_in = self.rate_out = 0.0
 
     def look(self, seen: Observation) -> list[Finding]:
-        """What is to be known now, the worst first; empty when all is well."""
+        """Return what is to be known now, the worst first; empty when all is well."""
         self._remember(seen)
         seen = replace(seen, peers=self._settled(seen.peers))
         found = [*self._of_the_input(seen), *self._of_the_frames(seen), *self._of_the_clock(seen)]
@@ -122,7 +122,7 @@ class Health:
         return sorted(found, key=lambda finding: -finding.level)
 
     def news(self, findings: list[Finding]) -> list[Finding]:
-        """Those of the findings that are to be logged now: each kind once, and again after a while."""
+        """Return the findings that are to be logged now: each kind once, and again after a while."""
         now = self._clock.now()
         self._said = {
             kind: when for kind, when in self._said.items() if kind in {one.kind for one in findings}
@@ -151,7 +151,7 @@ class Health:
             self._blind_since = now, before
 
     def _settled(self, peers: Peers) -> Peers:
-        """The peers with those complaints alone that have stood for a while."""
+        """Return the peers with only those complaints that have stood for a while."""
         now = self._clock.now()
         lines = {*peers.strangers, *peers.unheard, *peers.deaf}
         self._seen = {line: self._seen.get(line, now) for line in lines}
@@ -222,7 +222,7 @@ class Health:
                 yield Finding('deaf', Level.ERROR, line)
 
     def _why(self, seen: Observation, shares: str) -> str:
-        """What stands behind the reason that is named first."""
+        """Explain the reason that is named first."""
         reason = shares.partition(' % ')[2].partition(',')[0]
         if reason == 'stale' and seen.age_s is not None:
             hint = ': use_sim_time?' if seen.clock_ns is None and abs(seen.age_s) > 3600 else ''
@@ -236,7 +236,7 @@ class Health:
 
 
 def judge_backend(state: SupervisorState, bypass: bool, on_failure: str) -> Finding:
-    """What to know about the backend of an active node; a level of OK where it restores."""
+    """Return what to know about the backend of an active node; a level of OK where it restores."""
     if bypass:
         return Finding('backend', Level.WARN, 'bypassed by parameter')
     if state.restart:
@@ -269,7 +269,7 @@ _OUT = {'restored', 'gate', 'bypass', *UNRESTORED}
 
 
 def _lost(before: FrameCounts, after: FrameCounts, aside: set[str]) -> dict[str, int]:
-    """How many frames were dropped for each reason, but those aside."""
+    """Count the frames that were dropped for each reason, except those aside."""
     reasons = set(after.reasons) - _OUT - aside
     grown = {reason: _grown(before, after, reason) for reason in reasons}
     return {reason: count for reason, count in grown.items() if count}

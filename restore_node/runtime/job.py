@@ -27,7 +27,7 @@ class Output(Protocol):
     """Where a stream's images go."""
 
     def is_watched(self) -> bool:
-        """Whether anyone subscribes."""
+        """Tell whether anyone subscribes."""
 
     def publish(self, image: bytes | bytearray, header: Header, height: int, width: int) -> None:
         """Publish a serialised image, and the camera_info that belongs to it."""
@@ -53,13 +53,13 @@ class Job:
     is_settled: bool = False
 
     def is_stale(self, now_ns: int) -> bool:
-        """Whether it is older than `max_age` by the node's clock; a zero stamp tells no age."""
+        """Tell whether the frame is older than `max_age` by the node's clock; a zero stamp tells no age."""
         stamp_ns, max_age = self.pending.stamp_ns, self.settings.max_age
         return bool(stamp_ns) and 0 < max_age < (now_ns - (stamp_ns or 0)) / 1e9
 
 
 def leaves_until(settings: Settings, age_s: float | None, now: float) -> float:
-    """Until when a frame leaves that has just come; infinite where nothing limits it.
+    """Return by when a frame that has just come leaves; infinite where nothing limits it.
 
     Args:
         settings: `deadline`, or `max_age` where there is none, is the limit on its age.

@@ -17,7 +17,7 @@ class Mailbox(Generic[T]):
         self._closed = False
 
     def put(self, item: T) -> T | None:
-        """Leave an item.
+        """Leave an item for the taker.
 
         Returns:
             The item that nobody will take: the older one that it replaces, or the new one if it is closed.

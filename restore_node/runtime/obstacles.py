@@ -23,23 +23,23 @@ class Obstacles:
         self.faults: dict[str, RestoreError] = {}
 
     def against(self, candidate: Candidate, request: Request) -> str:
-        """Why a candidate is not opened now; empty if nothing stands against it."""
+        """Say why a candidate is not opened now; empty if nothing stands against it."""
         if self.lost and candidate.on_gpu:
             return 'the GPU is lost'
         fault = self.faults.get(candidate.name)
         return request.given_up.get(candidate.name) or (str(fault) if fault else '')
 
     def note_loss(self, error: RestoreError) -> None:
-        """See whether an error means that the GPU is lost for this process."""
+        """Note whether an error means that the GPU is lost for this process."""
         if isinstance(error, EngineError) and error.sticky:
             self.lost = str(error)
 
     def better_than(self, candidate: Candidate) -> Sequence[Candidate]:
-        """The candidates before this one."""
+        """Return the candidates before this one in the fallback chain."""
         return self._candidates[: self._candidates.index(candidate)]
 
     def complaints(self, candidates: Sequence[Candidate], request: Request) -> list[str]:
-        """A line for each candidate that should work and does not; what a machine lacks is no complaint."""
+        """Return a line for each candidate that should work and does not; what is lacking is no complaint."""
         lines = {
             candidate.name: self.against(candidate, request)
             for candidate in candidates
@@ -48,7 +48,7 @@ class Obstacles:
         return [f'{name}: {line}' for name, line in lines.items() if line]
 
     def may_pass(self, candidates: Sequence[Candidate], request: Request) -> bool:
-        """Whether one of these may work at another time: it was not tried, or failed with what may pass."""
+        """Tell whether one of these may work later: it was not tried, or failed with what may pass."""
         return any(
             not (self.lost and candidate.on_gpu)
             and candidate.name not in request.given_up
@@ -57,7 +57,7 @@ class Obstacles:
         )
 
     def summary(self, request: Request) -> RestoreError:
-        """Why no candidate could be opened, said once where all say the same."""
+        """Say why no candidate could be opened, once where all say the same."""
         absent = [fault for fault in self.faults.values() if isinstance(fault, UnavailableError)]
         faults = {str(fault): fault for fault in self.faults.values() if fault not in absent}
         complaints = self.complaints(self._candidates, request)

@@ -96,7 +96,7 @@ def _call(backend: Backend, function: Callable[..., np.ndarray], *arguments: Any
 
 
 def change_score(degraded: np.ndarray, restored: np.ndarray) -> float:
-    """How much the generator changed where it changed the most.
+    """Measure how much the generator changed where it changed the most.
 
     Args:
         degraded: uint8 `[H, W, 3]`, what went in.

@@ -188,7 +188,7 @@ class CameraStream:
         self._publish(job, image, job.message, Outcome.PASSED_THROUGH, Reason.ENCODING)
 
     def _let_out(self, job: Job) -> None:
-        """The time of a frame has come: publish it as it came."""
+        """Publish a frame as it came, because its time has come."""
         if job.is_settled:
             return
         try:
@@ -203,7 +203,7 @@ class CameraStream:
             self._fail(job, error)
 
     def _take_over(self, job: Job) -> None:
-        """The backend hangs: leave it and its thread, let the frame through, go on with a new worker."""
+        """Leave a backend that hangs and its thread, let the frame through, go on with a new worker."""
         reason = f'the backend did not answer within {self._hang_timeout_s:g} s'
         if handle := job.handle:
             self._supervisor.abandon(handle, reason)
@@ -245,7 +245,7 @@ class CameraStream:
             self._counters.finish(job.pending, outcome, reason)
 
     def _restore(self, job: Job, frame: Frame) -> tuple[bytearray | None, Outcome, Reason]:
-        """The restored message, or None and the reason why there is none."""
+        """Return the restored message, or None and the reason why there is none."""
         settings = job.settings
         if settings.bypass:
             return None, Outcome.PASSED_THROUGH, Reason.BYPASS
@@ -266,7 +266,7 @@ class CameraStream:
         return None, outcome, Reason.FAILURE
 
     def _original(self, frame: Frame, job: Job, into: bytearray | None) -> bytes | bytearray:
-        """The frame as it came, in the encoding that restored ones have, so that a stream never mixes two."""
+        """Return the frame as it came, in the encoding of restored ones, so that a stream never mixes two."""
         wanted = job.settings.output_encoding or codec.output_encoding(frame)
         if wanted == frame.encoding and job.is_message:
             return job.message

@@ -68,7 +68,7 @@ class Supervision:
 
     @property
     def phase(self) -> Phase:
-        """Where it stands."""
+        """The phase that the machine is in."""
         if self._is_closed:
             return Phase.CLOSED
         if self.request is None:
@@ -81,7 +81,7 @@ class Supervision:
 
     @property
     def is_over(self) -> bool:
-        """It is closed, and nothing is outstanding."""
+        """Whether everything is closed, and nothing is outstanding."""
         outstanding = (self._opening, self._late, self._lent, self._closing, self.builds)
         return self._is_closed and not any(outstanding)
 
@@ -175,7 +175,7 @@ class Supervision:
             self.obstacles.faults[opening.candidate.name] = fault
 
     def _is_wanted(self, instance: Instance) -> bool:
-        """Whether an instance that has just been opened, maybe late, is better than what there is."""
+        """Tell whether an instance that has just been opened, maybe late, is better than what there is."""
         if self._is_closed or instance.request is not self.request:
             return False
         candidate = instance.candidate

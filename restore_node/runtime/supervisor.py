@@ -128,7 +128,7 @@ class Supervisor:
 
     @contextmanager
     def acquire(self) -> Iterator[Handle | None]:
-        """The working backend for one frame or batch, or None; streams get it in the order they ask.
+        """Hand out the working backend for one frame or batch, or None; streams get it in the order they ask.
 
         A BackendError or ModelError raised inside has the backend mended; other errors are the caller's own.
         """
@@ -156,7 +156,7 @@ class Supervisor:
 
     @property
     def state(self) -> SupervisorState:
-        """Where it stands now."""
+        """Return where the supervisor stands now."""
         with self._changed:
             supervision = self._supervision
             request, error, serving = supervision.request, supervision.error, supervision.serving

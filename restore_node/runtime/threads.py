@@ -36,7 +36,7 @@ class Clock:
     """The monotonic clock, seconds, and waiting by it."""
 
     def now(self) -> float:
-        """The time now, seconds since some moment."""
+        """Return the time now, seconds since some moment."""
         return time.monotonic()
 
     def wait(self, condition: threading.Condition, timeout_s: float | None) -> None:

@@ -43,7 +43,7 @@ class Watchdog(Generic[T]):
             self._set_due(self._clock.now() + self._timeout_s)
 
     def end(self, work: T) -> bool:
-        """Whether the work was finished in time; False where the watchdog has given up on it."""
+        """Tell whether the work was finished in time; False where the watchdog has given up on it."""
         with self._changed:
             in_time = self._work is work
             if in_time:
