@@ -1,4 +1,9 @@
-"""Restore one camera: `ros2 launch restore_node restore.launch.py image:=/front/image_raw`."""
+"""Restore one camera: `ros2 launch restore_node restore.launch.py image:=/front/image_raw`.
+
+Included more than once, each in a group of its own: docs/vehicle.md.
+"""
+
+from pathlib import Path
 
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
@@ -23,16 +28,40 @@ ARGUMENTS = {
 }
 
 
+FLAGS = {
+    'true': True,
+    '1': True,
+    'yes': True,
+    'on': True,
+    'false': False,
+    '0': False,
+    'no': False,
+    'off': False,
+}
+
+
+def _flag(name, value):
+    """An argument that is true or false; anything else would be taken for false without a word."""
+    if value.lower() not in FLAGS:
+        raise ValueError(f'{name}: got {value}, want true or false')
+    return FLAGS[value.lower()]
+
+
 def _node(context):
     """The node, once the arguments have values."""
     given = {name: LaunchConfiguration(name).perform(context) for name in [*ARGUMENTS, 'params_file']}
-    image, restored = given['image'], given['restored']
+    # launch_ros would only warn, and the node would run with other parameters than those asked for.
+    if not Path(given['params_file']).is_file():
+        raise FileNotFoundError(f'params_file: got {given["params_file"]}, which is no file')
+    image, restored = given['image'].removesuffix('/compressed'), given['restored']
+    if image != given['image']:
+        given['image_transport'] = 'compressed'
     if not restored:
         restored = image.rsplit('/', 1)[0] + '/image_restored' if '/' in image else 'image_restored'
-    parameters = [given['params_file'], {'use_sim_time': given['use_sim_time'].lower() == 'true'}]
+    parameters = [given['params_file'], {'use_sim_time': _flag('use_sim_time', given['use_sim_time'])}]
     parameters += [{name: given[name]} for name in ('model', 'image_transport') if given[name]]
     if given['autostart']:
-        parameters.append({'autostart': given['autostart'].lower() == 'true'})
+        parameters.append({'autostart': _flag('autostart', given['autostart'])})
     return [
         Node(
             package='restore_node',
@@ -43,7 +72,7 @@ def _node(context):
             remappings=[('image_raw', image), ('image_restored', restored)],
             arguments=['--ros-args', '--log-level', f'{given["name"]}:={given["log_level"]}'],
             output='screen',
-            respawn=given['respawn'].lower() == 'true',
+            respawn=_flag('respawn', given['respawn']),
             respawn_delay=1.0,
         )
     ]

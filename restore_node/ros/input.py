@@ -10,6 +10,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from restore_node.messages.cdr import read_stamp_ns
 from restore_node.ros.matching import Followed, MatchingSubscription
+from restore_node.ros.topics import CameraTopics
 from restore_node.runtime.stamp_rate import StampRate
 
 
@@ -18,25 +19,35 @@ class Input:
 
     Args:
         node: subscribes.
-        topic: of the image.
-        compressed: it is a `sensor_msgs/CompressedImage`.
+        topics: of the camera.
         on_image: takes a serialised image.
+        on_info: takes a serialised camera_info; None where nobody wants it.
 
     Attributes:
-        topic: as given.
+        topic: of the image.
         stamps: the camera's rate by the stamps of what arrives.
     """
 
-    def __init__(self, node: Node, topic: str, compressed: bool, on_image: Callable[[bytes], None]) -> None:
-        self._node, self.topic = node, topic
+    def __init__(
+        self,
+        node: Node,
+        topics: CameraTopics,
+        on_image: Callable[[bytes], None],
+        on_info: Callable[[bytes], None] | None,
+    ) -> None:
+        self.topic = topics.image
         self.stamps = StampRate()
 
         def take(message: bytes) -> None:
             self.stamps.add(read_stamp_ns(message))
             on_image(message)
 
-        self._image = MatchingSubscription(node, CompressedImage if compressed else Image, topic, take)
-        self._info: MatchingSubscription | None = None
+        kind = CompressedImage if topics.compressed else Image
+        self._image = MatchingSubscription(node, kind, topics.image, take)
+        self._info = None
+        if on_info:  # one that was sent once and is kept for who comes late as well
+            latched = Followed(durability=True)
+            self._info = MatchingSubscription(node, CameraInfo, topics.camera_info, on_info, latched)
 
     @property
     def image(self) -> Any:
@@ -47,10 +58,6 @@ class Input:
     def lost(self) -> str:
         """How many images the transport lost, as far as the RMW tells."""
         return 'not told by this RMW' if self._image.lost is None else str(self._image.lost)
-
-    def subscribe_camera_info(self, topic: str, on_info: Callable[[bytes], None]) -> None:
-        """Subscribe the camera_info, too; one that was sent once and is kept for who comes late as well."""
-        self._info = MatchingSubscription(self._node, CameraInfo, topic, on_info, Followed(durability=True))
 
     def destroy(self) -> None:
         """Take the subscriptions off the graph."""

@@ -32,7 +32,7 @@ from restore_node.ros.output import Output
 from restore_node.ros.services import Services
 from restore_node.ros.settings import LiveSettings, Params, fallback_options, refuse_unknown_parameters
 from restore_node.ros.stopping import stop_on_signals
-from restore_node.ros.topics import IMAGE_IN
+from restore_node.ros.topics import camera_topics
 from restore_node.runtime.counters import FrameCounters, FrameRecord
 from restore_node.runtime.health import judge_backend
 from restore_node.runtime.journal import Journal
@@ -57,6 +57,7 @@ class RestoreNode(ManagedNode):
         self._is_stopping = is_stopping
         route_logs(self.get_logger())
         self._live = LiveSettings(self, self._take_model)
+        self._topics = camera_topics(self.resolve_topic_name, self.settings.image_transport)
         self._journal = Journal(self.settings.journal) if self.settings.journal else None
         self._debug = DebugOutput(self)
         self.counters = FrameCounters(self._take_record)
@@ -73,7 +74,7 @@ class RestoreNode(ManagedNode):
             lambda: self._watch,
         )
         Services(self, self._reload)
-        refuse_unknown_parameters(self)
+        refuse_unknown_parameters(self, self._topics)
 
     @property
     def settings(self) -> Params:
@@ -95,7 +96,7 @@ class RestoreNode(ManagedNode):
         )
         try:
             self._start_supervisor(self._supervisor)
-            self._output = Output(self, lambda: self.settings)
+            self._output = Output(self, self._topics, lambda: self.settings)
         except Exception:
             self._free()
             raise
@@ -106,12 +107,9 @@ class RestoreNode(ManagedNode):
         """Subscribe and start to restore."""
         assert self._supervisor
         assert self._output
-        compressed = self.settings.image_transport == 'compressed'
-        topic = self.resolve_topic_name(IMAGE_IN)
-        image_topic = f'{topic}/compressed' if compressed else topic
         self._stream = CameraStream(
-            image_topic,
-            compressed,
+            self._topics.image,
+            self._topics.compressed,
             self._output,
             self._supervisor,
             self.counters,
@@ -122,14 +120,13 @@ class RestoreNode(ManagedNode):
         )
         self._stream.start()
         try:
-            self._input = Input(self, image_topic, compressed, self._stream.receive)
-            if self._output.relay:
-                self._input.subscribe_camera_info(self._output.info_in, self._output.relay.receive)
+            relay = self._output.relay
+            self._input = Input(self, self._topics, self._stream.receive, relay.receive if relay else None)
         except Exception:
             self._stop_stream()
             raise
         self._watch = CameraWatch(self, self.counters, self._stream, self._input, self._output)
-        self.get_logger().info(f'restoring {image_topic} to {self._output.topic}')
+        self.get_logger().info(f'restoring {self._topics.image} to {self._output.topic}')
         return super().on_activate(state)
 
     @reported

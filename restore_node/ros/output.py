@@ -8,13 +8,12 @@ import rclpy
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from restore_node.common.errors import ConfigError
 from restore_node.messages.frame import Header
 from restore_node.ros.camera_info import CameraInfoRelay
 from restore_node.ros.compressed_output import CompressedOutput
 from restore_node.ros.parameters import restore_parameters
 from restore_node.ros.qos import overridable, publisher_qos
-from restore_node.ros.topics import IMAGE_IN, IMAGE_OUT, camera_info_in, camera_info_of
+from restore_node.ros.topics import COMPRESSED, CameraTopics
 
 
 class Output:
@@ -28,31 +27,23 @@ class Output:
         topic: resolved name of the restored image's.
         image: its publisher.
         relay: takes the input's camera_info; None where both images share it.
-        info_in: resolved name of the topic that it comes on.
-
-    Raises:
-        ConfigError: input and output are the same topic.
     """
 
-    def __init__(self, node: LifecycleNode, settings: Callable[[], restore_parameters.Params]) -> None:
+    def __init__(
+        self,
+        node: LifecycleNode,
+        topics: CameraTopics,
+        settings: Callable[[], restore_parameters.Params],
+    ) -> None:
         self._node = node
-        source = node.resolve_topic_name(IMAGE_IN)
-        self.topic = node.resolve_topic_name(IMAGE_OUT)
-        if self.topic == source:
-            raise ConfigError(
-                'input and output are the same topic', seen=source, fix=f'remap {IMAGE_OUT} elsewhere'
-            )
+        self.topic = topics.restored
         self.image = self._publisher(Image, self.topic)
-        self._compressed = self._publisher(CompressedImage, f'{self.topic}/compressed')
+        self._compressed = self._publisher(CompressedImage, topics.restored + COMPRESSED)
         self._compressed_output = CompressedOutput(self._compressed.publish, settings)
-        # Where both images lie side by side their camera_info is one topic: republishing it would be a loop.
         self._info = None
         self.relay = None
-        self.info_in = camera_info_in(node, source)
-        # A rule that remaps camera_info may hold for this name, too.
-        info_out = node.resolve_topic_name(camera_info_of(self.topic))
-        if info_out != self.info_in:
-            self._info = self._publisher(CameraInfo, info_out, is_latched=True)
+        if topics.restored_info:
+            self._info = self._publisher(CameraInfo, topics.restored_info, is_latched=True)
             self.relay = CameraInfoRelay(self._info.publish)
 
     def _publisher(self, kind: type, topic: str, is_latched: bool = False) -> rclpy.publisher.Publisher:

@@ -13,8 +13,9 @@ from rclpy.parameter import Parameter
 from restore_node.backends.fallback import FallbackOptions
 from restore_node.common.errors import ConfigError
 from restore_node.model import load_model
-from restore_node.ros.overrides import judge_unknown
+from restore_node.ros.overrides import judge_qos_overrides, judge_unknown
 from restore_node.ros.parameters import restore_parameters
+from restore_node.ros.topics import CameraTopics
 
 Params: TypeAlias = restore_parameters.Params
 
@@ -66,18 +67,25 @@ def fallback_options(settings: Params) -> FallbackOptions:
     return FallbackOptions(settings.backend, settings.device, settings.threads, options)
 
 
-def refuse_unknown_parameters(node: Node) -> None:
+def refuse_unknown_parameters(node: Node, topics: CameraTopics) -> None:
     """A misspelt parameter would be ignored without a word by rclpy, and its user left to wonder.
 
     What a file sets for several nodes may be another's, and is no more than a warning.
 
     Raises:
-        ConfigError: a parameter was given, for this node alone, that nobody has declared.
+        ConfigError: a parameter was given, for this node alone, that nobody has declared; or a QoS override
+            of a topic, policy or value that there is not.
     """
     given = {name for name in node._parameter_overrides if not name.startswith('qos_overrides.')}
     unknown = {name for name in given if not node.has_parameter(name)}
     known = sorted(name for name in node._parameters if '.' not in name)
-    for line in judge_unknown(unknown, known, sys.argv):
+    given_qos = {
+        name: parameter.value
+        for name, parameter in node._parameter_overrides.items()
+        if name.startswith('qos_overrides.')
+    }
+    lines = judge_unknown(unknown, known, sys.argv)
+    for line in lines + judge_qos_overrides(given_qos, topics.ends, sys.argv):
         node.get_logger().warning(line)
 
 

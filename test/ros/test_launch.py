@@ -47,6 +47,54 @@ def test_ros2_launch_takes_a_parameter_file(bench, make_model, tmp_path):
     assert_restores(bench, '/image_raw', '/image_restored')
 
 
+@pytest.mark.parametrize(
+    ('argument', 'complaint'),
+    [
+        ('params_file:=/nowhere/mine.yaml', 'params_file: got /nowhere/mine.yaml'),
+        ('use_sim_time:=maybe', 'use_sim_time: got maybe, want true or false'),
+        ('autostart:=2', 'autostart: got 2, want true or false'),
+        ('respawn:=y', 'respawn: got y, want true or false'),
+    ],
+)
+def test_an_argument_that_means_nothing_is_refused_in_one_line(bench, argument, complaint):
+    launch = bench.start(['ros2', 'launch', 'restore_node', 'restore.launch.py', argument])
+    assert launch.wait() == 1
+    assert complaint in launch.output
+    assert 'Traceback' not in launch.output
+
+
+def test_one_is_true_and_a_compressed_suffix_is_understood(bench, make_model):
+    arguments = ['use_sim_time:=1', 'image:=/front/image_raw/compressed', f'model:={make_model()}']
+    launch = bench.start(['ros2', 'launch', 'restore_node', 'restore.launch.py', *arguments])
+    wait_for(lambda: bench.node.count_subscribers('/front/image_raw/compressed'), 'the compressed topic')
+    wait_for(lambda: bench.node.count_publishers('/front/image_restored'), 'the restored topic')
+    wait_for(lambda: bench.node.count_subscribers('/clock'), 'the simulated clock')
+    assert launch.stop() == 0, launch.output
+
+
+def test_two_cameras_of_the_documented_launch_file_do_not_leak_into_each_other(bench, tmp_path):
+    """Nor do a parent's arguments of the same names, which are set here to what must not arrive."""
+    text = (ROOT / 'docs' / 'vehicle.md').read_text().partition('<!-- two cameras')[2]
+    text = text.partition('```python\n')[2].partition('```')[0]
+    file = tmp_path / 'cameras.launch.py'
+    file.write_text(text)
+    wrong = [
+        'restored:=/wrong/image',
+        'namespace:=wrong',
+        'name:=wrong',
+        'params_file:=/nowhere',
+        'image:=/x',
+    ]
+    launch = bench.start(['ros2', 'launch', str(file), *wrong])
+    for source, target in (('/front/image_raw', '/front/clean'), ('/rear/image_raw', '/rear/image_restored')):
+        wait_for(lambda topic=source: bench.node.count_subscribers(topic), f'a subscription of {source}')
+        wait_for(lambda topic=target: bench.node.count_publishers(topic), f'a publisher of {target}')
+    names = {name for name, _ in bench.node.get_node_names_and_namespaces()}
+    assert {'restore_front', 'restore_rear'} <= names
+    assert 'wrong' not in names
+    assert launch.stop() == 0, launch.output
+
+
 def test_ros2_run_with_remapping(bench, make_model):
     remaps = [
         '-r',

@@ -237,6 +237,14 @@ def test_signals_end_the_node_cleanly_in_the_midst_of_work(bench, make_model, nu
     ('parameters', 'remaps', 'complaint'),
     [
         ({'modle': 'x'}, {}, 'unknown parameter: got modle'),
+        (
+            {'qos_overrides./image_rae.subscription.reliability': 'reliable'},
+            {},
+            'got /image_rae.subscription',
+        ),
+        ({'qos_overrides./image_raw.subscription.reliabilty': 'reliable'}, {}, 'got reliabilty'),
+        ({'qos_overrides./image_raw.subscription.reliability': 'relaible'}, {}, 'got relaible'),
+        ({}, {'image_restored': '/clean/compressed'}, 'restored images are raw'),
         ({'max_age': -4.0}, {}, 'max_age'),
         ({'device': 'gpu'}, {}, "'auto', 'cuda', 'intel_gpu', 'cpu'"),
         ({'threads': 'two'}, {}, 'threads'),

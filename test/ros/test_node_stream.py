@@ -123,6 +123,23 @@ def test_camera_info_follows_the_restored_image(bench, make_model):
     assert infos[2] == camera_info(late)
 
 
+def test_a_remapped_camera_info_is_taken_from_there(bench, make_model):
+    remaps = {
+        'image_raw': '/front/image_raw',
+        'image_restored': '/front/image_restored',
+        'camera_info': '/calibration',
+    }
+    bench.start_node(model=str(make_model()), remaps=remaps)
+    camera, received = bench.camera('/front/image_raw'), bench.detector('/front/image_restored')
+    calibration = bench.camera('/calibration', CameraInfo)
+    infos = bench.detector('/front/camera_info', CameraInfo)
+    stamp = bench.now()
+    calibration.publish(camera_info(stamp))
+    camera.publish(image_message(picture(), stamp))
+    wait_for(lambda: received and infos, 'an image and its camera_info')
+    assert infos[0] == camera_info(stamp)
+
+
 def test_camera_info_of_neighbouring_topics_is_left_alone(bench, make_model):
     bench.start_node(
         model=str(make_model()),
