@@ -52,7 +52,8 @@ class LossConfig:
 
     Attributes:
         charbonnier, frequency, mean_square: weights of the pixel terms; 0 leaves one out.
-        relative: images count by the ratio that their error shrinks by (pixel terms only).
+        relative: the loss is the logarithm of each image's error, so halving a small error counts as much as
+            halving a large one (pixel terms only).
         floor: added to that error; about what is left of it in an image that is clean enough.
         perceptual, adversarial: these terms, where they are given.
     """

@@ -34,12 +34,12 @@ def mean_square(restored: Tensor, sharp: Tensor) -> Tensor:
 
 
 def pixel_loss(restored: Tensor, sharp: Tensor, config: LossConfig) -> Tensor:
-    """The weighted sum of the terms that the config turns on, at least one, as a scalar.
+    """Return the weighted sum of the terms that the config turns on, at least one, as a scalar.
 
     Both are float32 [N, C, H, W], 0..1. With `config.relative` it is the mean of the logarithms, as in the
-    PSNR loss of Chen et al. 2022: an image counts by the ratio that its error shrinks by, so strong
-    degradations do not drown the slight ones; `config.floor` is added to the error, and images that are
-    cleaner than that count less and less.
+    PSNR loss of Chen et al. 2022: halving the error of an image counts the same whether it is large or small,
+    so strong degradations do not hide the slight ones; `config.floor` is added to the error, and images that
+    are cleaner than that count less and less.
     """
     terms = (
         (config.charbonnier, charbonnier),
