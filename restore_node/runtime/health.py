@@ -170,13 +170,15 @@ class Health:
             if peers.unheard:
                 yield Finding('unheard', Level.WARN, peers.unheard[0])
             return
-        level, cause = Level.ERROR, f'{peers.publishers} publish {self._topic_in}, and nothing arrives'
+        kind, level = 'nothing arrives', Level.ERROR
+        cause = f'{peers.publishers} publish {self._topic_in}, and nothing arrives'
         if not peers.publishers:
-            level, cause = Level.WARN, f'nobody publishes {self._topic_in}'
-            for lines in (peers.strangers, peers.unheard):
+            kind, level, cause = 'no publisher', Level.WARN, f'nobody publishes {self._topic_in}'
+            for kind_of_line, lines in (('strangers', peers.strangers), ('unheard', peers.unheard)):
                 if lines:
-                    level, cause = Level.ERROR, lines[0]
-        yield Finding('no input', level, f'nothing in for {silent_s:.0f} s: {cause}')
+                    kind, level, cause = kind_of_line, Level.ERROR, lines[0]
+        # A kind for each cause, so that a cause that comes later is logged as well.
+        yield Finding(kind, level, f'nothing in for {silent_s:.0f} s: {cause}')
 
     def _of_the_frames(self, seen: Observation) -> Iterator[Finding]:
         now, counts = self._clock.now(), seen.counts

@@ -246,3 +246,11 @@ def test_a_deadline_that_leaves_no_time_says_how_old_frames_come(camera: Camera)
     assert camera.line() == (
         'frames pass through: 100 % deadline, no time to restore them: they are 0.09 s old when they come'
     )
+
+
+def test_a_cause_that_comes_later_is_logged_as_well() -> None:
+    camera = Camera()
+    camera.run(5, peers=Peers())
+    camera.run(3, peers=Peers(unheard=('incompatible QoS: /bench is not heard',)))
+    said = [finding.line.partition(': ')[2] for finding in camera.logged]
+    assert said == ['nobody publishes /image_raw', 'incompatible QoS: /bench is not heard']
