@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +26,13 @@ def test_big_images_of_a_best_effort_camera_come_through(monkeypatch):
         bench.start_node(backend='passthrough', max_age=0.0)
         camera, received = bench.camera(qos=BEST_EFFORT), bench.detector()
         message = image_message(np.zeros((1080, 1920, 3), np.uint8), bench.now())
-        for count in range(1, 6):
+
+        def five_came() -> bool:
+            # Best effort may lose one: on a busy machine, or where one end does not know the other yet.
             camera.publish(message)
-            wait_for(lambda count=count: len(received) == count, f'image {count}')
+            time.sleep(0.2)
+            return len(received) >= 5
+
+        wait_for(five_came, 'five images')
     finally:
         bench.close()
