@@ -21,6 +21,7 @@ class Output:
 
     Args:
         node: publishes.
+        topics: of its camera.
         settings: returns the parameters as they are now.
 
     Attributes:

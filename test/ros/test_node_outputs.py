@@ -16,6 +16,7 @@ from std_srvs.srv import SetBool, Trigger
 from restore_node.messages.frame import Header
 from restore_node.ros.output import Output
 from restore_node.ros.parameters import restore_parameters
+from restore_node.ros.topics import camera_topics
 
 pytestmark = pytest.mark.ros
 
@@ -48,7 +49,8 @@ def test_compressed_images_go_to_who_subscribes_them_and_raw_ones_to_nobody(benc
 
 def test_each_form_is_made_only_for_who_subscribes_it(bench, monkeypatch):
     node = LifecycleNode('outputs', context=bench.node.context)
-    output = Output(node, restore_parameters.Params)
+    topics = camera_topics(node.resolve_topic_name, 'raw')
+    output = Output(node, topics, restore_parameters.Params)
     made = {'raw': 0, 'compressed': 0}
 
     def count(form: str) -> None:
