@@ -152,11 +152,11 @@ def test_camera_info_of_neighbouring_topics_is_left_alone(bench, make_model):
 
 def test_quality_of_service_suits_every_peer(bench, make_model):
     bench.start_node(model=str(make_model()))
+    both = bench.detector(qos=RELIABLE), bench.detector(qos=BEST_EFFORT)  # its publisher is known now
     (subscription,) = bench.node.get_subscriptions_info_by_topic('/image_raw')
     (publisher,) = bench.node.get_publishers_info_by_topic('/image_restored')
     assert subscription.qos_profile.reliability == ReliabilityPolicy.BEST_EFFORT
     assert publisher.qos_profile.reliability == ReliabilityPolicy.RELIABLE
-    both = bench.detector(qos=RELIABLE), bench.detector(qos=BEST_EFFORT)
     for qos in (RELIABLE, BEST_EFFORT):
         camera, name = bench.camera(qos=qos), qos.reliability.name
 
