@@ -89,9 +89,12 @@ def test_two_cameras_of_the_documented_launch_file_do_not_leak_into_each_other(b
     for source, target in (('/front/image_raw', '/front/clean'), ('/rear/image_raw', '/rear/image_restored')):
         wait_for(lambda topic=source: bench.node.count_subscribers(topic), f'a subscription of {source}')
         wait_for(lambda topic=target: bench.node.count_publishers(topic), f'a publisher of {target}')
-    names = {name for name, _ in bench.node.get_node_names_and_namespaces()}
-    assert {'restore_front', 'restore_rear'} <= names
-    assert 'wrong' not in names
+
+    def names() -> set[str]:
+        return {name for name, _ in bench.node.get_node_names_and_namespaces()}
+
+    wait_for(lambda: {'restore_front', 'restore_rear'} <= names(), 'the names of both nodes')
+    assert 'wrong' not in names()
     assert launch.stop() == 0, launch.output
 
 
