@@ -39,7 +39,7 @@ def case_as_dict(case: Case, floor: Case | None, reference: Case | None = None) 
 
 def _median(case: Case | None) -> float | None:
     """Of the whole, in milliseconds; None where there is nothing."""
-    return percentiles(case.stages[TOTAL])['p50'] if case and not case.fault else None
+    return percentiles(case.stages[TOTAL], digits=3)['p50'] if case and not case.fault else None
 
 
 def cases_as_dicts(cases: Sequence[Case]) -> list[dict[str, Any]]:
