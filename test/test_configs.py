@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,24 @@ def test_the_shipped_parameters_are_those_of_the_node_with_their_defaults() -> N
     shipped = yaml.safe_load((ROOT / 'config/restore.yaml').read_text())
     given = flat(shipped['/**']['ros__parameters'])
     assert given == parameters(declared['restore_parameters'])
+
+
+@pytest.mark.parametrize('page', ['README.md', 'docs/parameters.md'])
+def test_a_page_gives_the_parameters_their_defaults(page: str) -> None:
+    declared = parameters(
+        yaml.safe_load((ROOT / 'restore_node/ros/parameters.yaml').read_text())['restore_parameters']
+    )
+    rows = re.findall(
+        r'^\| (`[\w.]+`(?:, `[\w.]+`)*) \| (`[^|]+`) \|', (ROOT / page).read_text(), re.MULTILINE
+    )
+    told: dict[str, Any] = {}
+    for names, values in rows:
+        defaults = [yaml.safe_load(value) for value in re.findall('`([^`]*)`', values)]
+        named = re.findall('`([^`]*)`', names)
+        told |= dict(zip(named, defaults * len(named) if len(defaults) == 1 else defaults, strict=True))
+    told = {name: value for name, value in told.items() if name in declared}
+    assert told == {name: declared[name] for name in told}
+    assert page == 'README.md' or told.keys() == declared.keys()
 
 
 @pytest.mark.train
