@@ -31,7 +31,7 @@ from training.data.photographs import find_photographs
 from training.loop.devices import make_fabric, set_up_device
 from training.loop.step_timing import PARTS, StepTimes, TimedLearner, memory_bytes, peak_flops, time_steps
 from training.networks.costs import macs_per_pixel, parameters
-from training.networks.registry import build
+from training.runs.generator import generator_of
 
 WARM_UP_STEPS = 20
 FORWARD_AND_BACKWARD = 3
@@ -115,7 +115,7 @@ def _device(fabric: Fabric) -> str:
 
 
 def _work(config: TrainConfig) -> dict[str, Any]:
-    network = build(config.network, **config.network_options)
+    network = generator_of(config)
     macs = macs_per_pixel(network)
     return {
         'network': config.network,

@@ -6,7 +6,6 @@ Without a name, all of them; with one, its layers, such as `paper block=nah` or 
 import argparse
 from typing import Any
 
-import torch
 import yaml
 from rich.table import Column, Table
 from torch import nn
@@ -22,12 +21,11 @@ DISCRIMINATOR = 'discriminator'
 
 
 def _make(name: str, **options: Any) -> nn.Module:
-    with torch.device('meta'):
-        if name != DISCRIMINATOR:
-            return build(name, **options)
-        if options:
-            raise ConfigError('the discriminator has no options', seen=', '.join(options))
-        return Discriminator()
+    if name != DISCRIMINATOR:
+        return build(name, **options)
+    if options:
+        raise ConfigError('the discriminator has no options', seen=', '.join(options))
+    return Discriminator()
 
 
 def _costs(network: nn.Module) -> str:

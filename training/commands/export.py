@@ -27,9 +27,9 @@ from training.evaluation.quality import Quality, measure, table
 from training.evaluation.systems import open_system
 from training.model_file.card import make_card, quality_entry, write_card
 from training.model_file.graph import check_alike, check_equal, write_graph
-from training.networks.registry import build
 from training.runs import checkpoint
 from training.runs.checkpoint import Checkpoint
+from training.runs.generator import generator_of
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def export(source: Path, name: str | None, out: Path, roots: Sequence[str] = ())
     if roots:
         values |= {'data': _moved(values['data'], roots)}
     config = parse_config(values, str(source))
-    network = build(config.network, **config.network_options)
+    network = generator_of(config)
     checkpoint.fill(network, saved.average)
     try:
         out.mkdir(parents=True, exist_ok=True)

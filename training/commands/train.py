@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 from lightning_fabric import Fabric
 from torch.multiprocessing import ProcessExitedException, ProcessRaisedException
 
@@ -28,9 +27,10 @@ from training.loop.monitor import Monitor
 from training.loop.stopping import ForwardedStop
 from training.loop.trainer import Trainer
 from training.losses.perceptual import find_weights
-from training.networks.registry import build
+from training.networks.trial import check_generator
 from training.runs.checkpoint import Checkpoint
 from training.runs.folder import RunFolder
+from training.runs.generator import generator_of
 from training.runs.lock import RunLock
 from training.runs.provenance import provenance
 from training.runs.resumption import best_score, last_checkpoint, refuse_other_images
@@ -92,13 +92,14 @@ def train(
 
 def check_network(config: TrainConfig) -> None:
     """Raise ConfigError for a network that cannot be made, or that its crops or losses do not fit."""
-    with torch.device('meta'):
-        network = build(config.network, **config.network_options)
-    multiple = int(getattr(network, 'size_multiple', 1))
-    if config.data.crop_px % multiple:
+    network = generator_of(config)
+    if config.data.crop_px % network.size_multiple:
         raise ConfigError(
-            'data.crop_px', seen=config.data.crop_px, wanted=f'a multiple of {multiple} for {config.network}'
+            'data.crop_px',
+            seen=config.data.crop_px,
+            wanted=f'a multiple of {network.size_multiple} for {config.network}',
         )
+    check_generator(config.network, network)
     if config.loss.perceptual:
         find_weights(config.loss.perceptual.weights, config.loss.perceptual.download)
 

@@ -107,7 +107,8 @@ class TrainConfig:
     """One training run.
 
     Attributes:
-        network: name of the generator, with options of its own in `network_options`.
+        network: name of the generator, or `package.module:Class` of one's own, see networks/registry.py; its
+            keywords are `network_options`.
         start_from: what this run begins with (transfer): the averaged generator of another run's checkpoint,
             a shipped model by its name, or a `.onnx` file with its card.
         devices: GPUs that train together; a batch is divided between them. Where torchrun started the

@@ -20,8 +20,8 @@ from restore_node.runtime.restore import restore_frame
 from training.config.run import parse_config
 from training.data.layouts.named_pairs import FilePair, NamedPair, by_name
 from training.evaluation.restoring import restore_with
-from training.networks.registry import build
 from training.runs import checkpoint
+from training.runs.generator import generator_of
 
 Image = NDArray[np.uint8]
 
@@ -98,7 +98,7 @@ def open_system(
 def _open_checkpoint(path: Path, device: str, tile_px: int | None) -> System:
     saved = checkpoint.load(path)
     config = parse_config(saved.config, str(path))
-    network = build(config.network, **config.network_options)
+    network = generator_of(config)
     checkpoint.fill(network, saved.average)
     place = torch.device(('cuda' if torch.cuda.is_available() else 'cpu') if device == 'auto' else device)
     if place.type == 'cuda' and not torch.cuda.is_available():

@@ -19,7 +19,7 @@ from training.evaluation.tables import Table
 from training.experiments.curves import Curve, levels, share_saved
 from training.experiments.measuring import CONVENTION_WORDS
 from training.networks.costs import macs_per_pixel, parameters
-from training.networks.registry import build
+from training.runs.generator import generator_of
 from training.runs.provenance import commit
 
 LEVELS = (0.25, 0.5, 0.75, 0.9, 1.0)
@@ -94,7 +94,7 @@ def summarise(results: Sequence[SeedResult], config: TrainConfig) -> dict[str, A
     return {
         'network': config.network,
         'network_options': config.network_options,
-        'parameters': parameters(build(config.network, **config.network_options)),
+        'parameters': parameters(generator_of(config)),
         'steps': config.schedule.total_steps,
         'batch': config.schedule.batch,
         'crop_px': config.data.crop_px,
@@ -208,7 +208,7 @@ def _both(psnr_db: Sequence[float], ssim: Sequence[float]) -> str:
 
 
 def _notes(results: Sequence[SeedResult], config: TrainConfig) -> list[str]:
-    network = build(config.network, **config.network_options)
+    network = generator_of(config)
     patches, patch_px = config.validation.patches, config.data.patch_px
     return [
         f'PSNR in dB and SSIM, means over {patches} patches of {patch_px} px of photographs held out; '

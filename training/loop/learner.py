@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from restore_node.common.errors import InputError
 from training.config.run import OptimizerConfig, TrainConfig
 from training.loop.optimizers import make_optimizers, set_rate
-from training.networks.registry import build
 from training.runs.checkpoint import fill
+from training.runs.generator import generator_of
 
 Kind = TypeVar('Kind', bound='Learner')
 
@@ -51,7 +51,7 @@ class Learner:
         """The generator of a run; raises ConfigError where it cannot be made."""
         return cls(
             fabric,
-            build(config.network, **config.network_options),
+            generator_of(config),
             config.optimizer,
             clip_norm=config.schedule.clip_norm,
             compiled=config.compile,

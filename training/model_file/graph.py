@@ -52,8 +52,13 @@ def write_graph(network: nn.Module, size_multiple: int, path: Path) -> None:
     Raises:
         ModelError: the exported graph does not keep the contract.
     """
-    batch, rows, columns = (torch.export.Dim(name) for name in ('batch', 'rows', 'columns'))
-    frames = torch.zeros(2, 4 * size_multiple, 6 * size_multiple, 3, dtype=torch.uint8)
+    dim = torch.export.Dim
+    # A Dim has no guards, and a network that pads by itself has some, about whether it must.
+    rows, columns = (
+        size_multiple * dim(name) if size_multiple > 1 else dim.DYNAMIC for name in ('rows', 'columns')
+    )
+    smallest = _smallest(size_multiple)
+    frames = torch.zeros(2, smallest + 4 * size_multiple, smallest + 6 * size_multiple, 3, dtype=torch.uint8)
     # The exporter prints its progress, and warns about itself and about packages that are not used here.
     logging.getLogger('torch.onnx').setLevel(logging.ERROR)
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
@@ -65,14 +70,16 @@ def write_graph(network: nn.Module, size_multiple: int, path: Path) -> None:
             opset_version=OPSET,
             input_names=[INPUT_NAME],
             output_names=[OUTPUT_NAME],
-            dynamic_shapes={INPUT_NAME: {0: batch, 1: size_multiple * rows, 2: size_multiple * columns}},
+            dynamic_shapes={INPUT_NAME: {0: dim('batch'), 1: rows, 2: columns}},
             external_data=False,
         )
     if program is None:
         raise ModelError(
             'torch.onnx.export returned no graph', fix='check the versions in requirements/train.txt'
         )
-    program.save(path)
+    model = program.model_proto
+    _take_sizes_behind_the_cast(model.graph)
+    onnx.save(model, path)
     _check_casts(path)
 
 
@@ -84,10 +91,10 @@ def check_equal(network: nn.Module, size_multiple: int, backend: Backend) -> Non
     """
     reference = PixelsInPixelsOut(network).eval()
     rng = np.random.default_rng(0)
+    smallest = _smallest(size_multiple)
     for count, rows, columns in ((1, 1, 1), (1, 5, 9), (3, 8, 6)):
-        frames = rng.integers(
-            0, 256, (count, rows * size_multiple, columns * size_multiple, 3), dtype=np.uint8
-        )
+        sides = (smallest + rows * size_multiple, smallest + columns * size_multiple)
+        frames = rng.integers(0, 256, (count, *sides, 3), dtype=np.uint8)
         for batch in (frames, np.sort(frames, axis=2)):
             with torch.inference_mode():
                 wanted = reference(torch.from_numpy(batch)).numpy()
@@ -134,6 +141,21 @@ def check_alike(half: Path, full: Path, size_multiple: int, pictures: Iterable[N
             )
         least_alike = min(least_alike, alike)
     return least_alike
+
+
+def _smallest(size_multiple: int) -> int:
+    """Below these sides a network of any size need not work: what pads by itself wants pixels to mirror."""
+    return 0 if size_multiple > 1 else 32
+
+
+def _take_sizes_behind_the_cast(graph: onnx.GraphProto) -> None:
+    """Let a network that asks for the size of its input ask the Cast's result, which is as large."""
+    cast = next(node for node in graph.node if node.op_type == 'Cast' and INPUT_NAME in node.input)
+    for node in graph.node:
+        if node.op_type == 'Shape' and INPUT_NAME in node.input:
+            node.input[0] = cast.output[0]
+    graph.node.remove(cast)
+    graph.node.insert(0, cast)
 
 
 def _check_casts(path: Path) -> None:

@@ -1,11 +1,13 @@
 """What a network costs: its parameters, its multiply-accumulates per pixel, its layers one by one."""
 
 import copy
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from training.networks.discriminator import SIDE
@@ -17,7 +19,7 @@ class Layer:
 
     Attributes:
         name: as in the network's state dict.
-        module: the part itself, without storage.
+        module: the part itself.
         shape: of its output for one image, [C, H, W] or [features].
         parameters: trainable ones.
     """
@@ -38,17 +40,17 @@ def macs_per_pixel(network: nn.Module, side: int = SIDE) -> int:
 
     Args:
         network: takes float32 [N, 3, H, W].
-        side: H and W of that image, a multiple of the network's.
+        side: H and W of that image, or the next multiple of the network's.
     """
     with FlopCounterMode(display=False) as counter:
-        _run(_without_storage(network), side)
+        side = _run(copy.deepcopy(network), side)
     # PyTorch counts a multiply-accumulate as two operations.
     return round(counter.get_total_flops() / (2 * side**2))
 
 
 def layers(network: nn.Module, side: int = SIDE) -> list[Layer]:
     """The parts of a network that have weights, in the order in which a square image passes through them."""
-    network = _without_storage(network)
+    network = copy.deepcopy(network)
     passed: list[Layer] = []
 
     def record(name: str) -> Any:
@@ -64,10 +66,9 @@ def layers(network: nn.Module, side: int = SIDE) -> list[Layer]:
     return passed
 
 
-def _without_storage(network: nn.Module) -> nn.Module:
-    return copy.deepcopy(network).to('meta').eval()
-
-
-def _run(network: nn.Module, side: int) -> None:
-    with torch.no_grad():
-        network(torch.zeros(1, 3, side, side, device='meta'))
+def _run(network: nn.Module, side: int) -> int:
+    """Let an image through, in shapes alone: without arithmetic. Returns its side."""
+    side = math.ceil(side / (multiple := getattr(network, 'size_multiple', 1))) * multiple
+    with torch.no_grad(), FakeTensorMode(allow_non_fake_inputs=True):
+        network.cpu().eval()(torch.zeros(1, 3, side, side))
+    return side

@@ -1,7 +1,10 @@
-"""The networks that configs and model cards name."""
+"""The networks that configs and model cards name: those of this project, and anybody's as `module:Class`."""
 
+import importlib
 import inspect
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -23,28 +26,89 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
 
 
 def build(name: str, **options: Any) -> nn.Module:
-    """A new network with random weights.
+    """A new network with random weights, which has a `size_multiple`.
 
-    Under `torch.device('meta')` it costs nothing, which is enough to check a name and its options.
+    Args:
+        name: a key of `NETWORKS`, or `package.module:Class` of anybody's network: a class, or a function that
+            makes one, found as Python finds modules and in the working folder. What such a network has to be
+            is written in docs/contracts.md, section 9.
+        options: keywords of the network.
 
     Raises:
-        ConfigError: no network has this name, it has no such option, or a value is impossible.
+        ConfigError: no network has this name, it has no such option, it cannot be made with these values, or
+            what is made is no network.
     """
-    if name not in NETWORKS:
-        raise ConfigError('unknown network', seen=name, wanted=f'one of {", ".join(sorted(NETWORKS))}')
-    known = inspect.signature(NETWORKS[name]).parameters
-    unknown = sorted(set(options) - set(known))
-    if unknown:
-        raise ConfigError(
-            f'unknown option of the network {name}',
-            seen=', '.join(unknown),
-            wanted=f'some of {", ".join(known)}' if known else 'none, it has no options',
-        )
+    maker = NETWORKS[name] if name in NETWORKS else _imported(name)
+    _check_options(name, maker, options)
     try:
-        return NETWORKS[name](**options)
+        network = maker(**options)
     except ValidationError as error:
         faults = [
             f'{".".join(map(str, fault["loc"]))}: {fault["msg"]}, got {fault["input"]!r}'
             for fault in error.errors()
         ]
         raise ConfigError(f'options of the network {name}', seen=' | '.join(faults)) from error
+    except Exception as error:  # of anybody's code
+        raise ConfigError(
+            f'the network {name} cannot be made', seen=f'{type(error).__name__}: {error}', wanted=str(options)
+        ) from error
+    if not isinstance(network, nn.Module):
+        raise ConfigError(
+            f'{name} is no network', seen=f'a {type(network).__name__}', wanted='a torch.nn.Module'
+        )
+    network.size_multiple = int(getattr(network, 'size_multiple', 1))
+    return network
+
+
+def _imported(name: str) -> Callable[..., Any]:
+    module_name, colon, attribute = name.partition(':')
+    if not (module_name and colon and attribute):
+        known = ', '.join(sorted(NETWORKS))
+        raise ConfigError(
+            'unknown network', seen=name, wanted=f'one of {known}, or package.module:Class of your own'
+        )
+    if not {'', str(Path.cwd())} & set(sys.path):
+        # Installed commands do not look there, as `python -m` does.
+        sys.path.append(str(Path.cwd()))
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:  # of anybody's code
+        raise ConfigError(
+            f'the module of network={name} cannot be imported',
+            seen=f'{type(error).__name__}: {error}',
+            wanted=f'a module {module_name} in {Path.cwd()} or on the Python path',
+            fix='run the command where it lies, or put its folder into PYTHONPATH',
+        ) from error
+    maker = getattr(module, attribute, None)
+    if not callable(maker) or (isinstance(maker, type) and not issubclass(maker, nn.Module)):
+        own = [
+            key
+            for key, value in vars(module).items()
+            if isinstance(value, type) and issubclass(value, nn.Module) and value.__module__ == module_name
+        ]
+        raise ConfigError(
+            f'{module_name} has no network {attribute}',
+            seen='no such name' if maker is None else repr(maker),
+            wanted=f'a torch.nn.Module, or a function that makes one; {", ".join(own) or "none"} is there',
+        )
+    return maker
+
+
+def _check_options(name: str, maker: Callable[..., Any], options: dict[str, Any]) -> None:
+    signature = inspect.signature(maker)
+    fixed = {key: entry for key, entry in signature.parameters.items() if not str(entry).startswith('*')}
+    unknown = sorted(set(options) - set(fixed))
+    if unknown and not any(str(entry).startswith('**') for entry in signature.parameters.values()):
+        raise ConfigError(
+            f'unknown option of the network {name}',
+            seen=', '.join(unknown),
+            wanted=f'some of {", ".join(fixed)}' if fixed else 'none, it has no options',
+        )
+    missing = [key for key, entry in fixed.items() if entry.default is entry.empty and key not in options]
+    if missing:
+        raise ConfigError(
+            f'the network {name} wants options that are not given',
+            seen=', '.join(options) or 'none',
+            wanted=', '.join(missing),
+            fix=f'network_options.{missing[0]}=VALUE',
+        )

@@ -11,9 +11,9 @@ from onnx import numpy_helper
 from restore_node.common.errors import InputError
 from restore_node.model import load_model
 from training.config.run import TrainConfig
-from training.networks.registry import build
 from training.runs import checkpoint
 from training.runs.checkpoint import Checkpoint
+from training.runs.generator import generator_of
 
 PREFIX = 'network.'
 """Of the names of weights in a model's graph, see model_file/graph.py; the rest is the state_dict's name."""
@@ -67,8 +67,7 @@ def _of_model(source: str) -> StartingPoint:
 
 
 def _refuse_another_network(weights: dict[str, torch.Tensor], config: TrainConfig) -> None:
-    with torch.device('meta'):
-        own = build(config.network, **config.network_options).state_dict()
+    own = generator_of(config).state_dict()
     seen = {name: tuple(tensor.shape) for name, tensor in weights.items()}
     wanted = {name: tuple(tensor.shape) for name, tensor in own.items()}
     odd = sorted(name for name in seen.keys() | wanted.keys() if seen.get(name) != wanted.get(name))
