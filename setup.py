@@ -37,7 +37,7 @@ setup(
             'restore_bag = restore_node.tools.restore_bag:main',
             'restore_image = restore_node.tools.restore_image:main',
             'build_engine = restore_node.tools.build_engine.command:main',
-            'doctor = restore_node.tools.doctor.command:main',
+            'doctor = restore_node.tools.doctor.__main__:main',
             'benchmark = restore_node.tools.benchmark.command:main',
             'replay_test = restore_node.tools.replay_test.command:main',
         ],

@@ -13,7 +13,7 @@ import pytest
 
 from restore_node.tools.doctor.checks import check_cache, check_libraries, check_model, check_onnxruntime
 from restore_node.tools.doctor.child import ask
-from restore_node.tools.doctor.findings import ABSENT, BROKEN, OK, Answer
+from restore_node.tools.doctor.findings import ABSENT, BROKEN, OK, Finding
 from restore_node.tools.doctor.gpu_checks import check_driver
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -146,34 +146,33 @@ def test_a_probe_that_hangs_is_ended(tmp_path, monkeypatch):
     pid = tmp_path / 'pid'
     source = f'import os, time\nopen({str(pid)!r}, "w").write(str(os.getpid()))\ntime.sleep(1000)\n'
     with_library('rclpy', source, tmp_path, monkeypatch)
-    answer = ask('ros', timeout_s=3)
-    assert answer.state == BROKEN
-    assert answer.line.startswith('hangs: no answer in 3 s')
+    found = ask('ROS 2', timeout_s=3)
+    assert found.state == BROKEN
+    assert found.detail.startswith('hangs: no answer in 3 s')
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid.read_text()), 0)
 
 
 def test_what_a_library_prints_is_not_its_answer(tmp_path, monkeypatch):
     with_library('tensorrt', 'print("{}")\n__version__ = "10.3.0"\n', tmp_path, monkeypatch)
-    assert ask('tensorrt_import') == Answer(OK, {'version': '10.3.0'})
+    assert ask('TensorRT') == Finding('TensorRT', OK, '10.3.0', facts={'version': '10.3.0'})
 
 
 def test_a_crash_after_the_answer_counts(tmp_path, monkeypatch):
     source = 'import atexit, os\natexit.register(os.abort)\n__version__ = "10.3.0"\n'
     with_library('tensorrt', source, tmp_path, monkeypatch)
-    assert ask('tensorrt_import').line == 'crashes with SIGABRT'
+    assert ask('TensorRT').detail == 'crashes with SIGABRT'
 
 
 def test_what_a_broken_library_printed_is_told(tmp_path, monkeypatch):
     source = 'import sys\nprint("libcudnn.so.9 is missing", file=sys.stderr)\nraise OSError("no provider")\n'
     with_library('tensorrt', source, tmp_path, monkeypatch)
-    line = ask('tensorrt_import').line
-    assert line == 'OSError: no provider; it last said: libcudnn.so.9 is missing'
+    assert ask('TensorRT').detail == 'OSError: no provider; it last said: libcudnn.so.9 is missing'
 
 
 def test_a_missing_part_of_a_library_is_damage(tmp_path, monkeypatch):
     with_library('rclpy', 'import no_such_part\n', tmp_path, monkeypatch)
-    assert ask('ros') == Answer(BROKEN, line="No module named 'no_such_part'")
+    assert ask('ROS 2') == Finding('ROS 2', BROKEN, "No module named 'no_such_part'")
 
 
 def test_unwritable_cache(tmp_path, monkeypatch):
@@ -198,14 +197,17 @@ def test_damaged_graph(model):
     assert loaded is None
 
 
-def answers(monkeypatch: pytest.MonkeyPatch, **given: Answer) -> None:
-    monkeypatch.setattr('restore_node.tools.doctor.checks.ask', lambda probe: given[probe])
+def probes_find(monkeypatch: pytest.MonkeyPatch, *findings: Finding) -> None:
+    found = {finding.name: finding for finding in findings}
+    monkeypatch.setattr('restore_node.tools.doctor.checks.ask', lambda probe, fix='': found[probe])
 
 
 @pytest.mark.parametrize(('numpy', 'is_trap'), [('1.26.4', False), ('2.2.6', True)])
 def test_the_trap_of_numpy_2(monkeypatch, numpy, is_trap):
-    broken = Answer(BROKEN, line='AttributeError: _ARRAY_API not found')
-    answers(monkeypatch, numpy=Answer(OK, {'version': numpy}), opencv=broken, cv_bridge=broken)
+    broken = [
+        Finding(name, BROKEN, 'AttributeError: _ARRAY_API not found') for name in ('OpenCV', 'cv_bridge')
+    ]
+    probes_find(monkeypatch, Finding('numpy', OK, numpy, facts={'version': numpy}), *broken)
     _, opencv, bridge = check_libraries()
     assert ('numpy<2' in opencv.fix) == is_trap
     assert ('numpy<2' in bridge.fix) == is_trap
@@ -214,7 +216,7 @@ def test_the_trap_of_numpy_2(monkeypatch, numpy, is_trap):
 def test_two_onnxruntimes_over_each_other(monkeypatch):
     packages = ['onnxruntime', 'onnxruntime-gpu']
     facts = {'version': '1.23.2', 'providers': ['CPUExecutionProvider'], 'packages': packages}
-    answers(monkeypatch, onnxruntime=Answer(OK, facts))
+    probes_find(monkeypatch, Finding('ONNX Runtime', OK, facts=facts))
     assert check_onnxruntime().state == BROKEN
     assert check_onnxruntime().fix.startswith('pip uninstall onnxruntime onnxruntime-gpu')
 

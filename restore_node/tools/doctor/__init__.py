@@ -2,5 +2,5 @@
 
 `findings.py` says what a finding is, `child.py` asks in processes of their own, `probes.py` is what runs in
 them, `checks.py` and `gpu_checks.py` turn answers into findings, `examination.py` goes through them in order,
-`report.py` prints, `command.py` is the command.
+and `__main__.py` is the command.
 """

@@ -6,15 +6,15 @@ import os
 import shutil
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import restore_node
-from restore_node.backends.processor import this_processor
 from restore_node.common.errors import RestoreError
 from restore_node.engine.cache import EngineCache, cache_folder
 from restore_node.model import Model, load_model
 from restore_node.tools.doctor.child import ask
-from restore_node.tools.doctor.findings import ABSENT, BROKEN, OK, Answer, Finding
+from restore_node.tools.doctor.findings import ABSENT, BROKEN, OK, Finding
 from restore_node.tools.shared.host import describe_host, host_line
 
 #: An engine takes some MiB; its build, and those of other sizes, should not fill the disk.
@@ -29,103 +29,60 @@ def check_host() -> Finding:
 
 def check_package() -> Finding:
     """Which restore_node this is, and in which Python."""
-    place = Path(restore_node.__file__).parent
-    return Finding(
-        'restore_node',
-        OK,
-        f'{place}, Python {sys.version.split()[0]} ({sys.executable})',
-        facts={'path': str(place), 'python': sys.executable},
-    )
+    place = str(Path(restore_node.__file__).parent)
+    detail = f'{place}, Python {sys.version.split()[0]} ({sys.executable})'
+    return Finding('restore_node', OK, detail, facts={'path': place, 'python': sys.executable})
 
 
 def check_libraries() -> list[Finding]:
     """Numpy, OpenCV and cv_bridge, which have to fit each other."""
-    numpy, opencv, bridge = ask('numpy'), ask('opencv'), ask('cv_bridge')
+    numpy = ask('numpy', fix='apt install python3-numpy, or pip install numpy')
+    opencv = ask('OpenCV', fix="apt install python3-opencv, or pip install 'opencv-python-headless<5'")
+    bridge = ask('cv_bridge')
     version = numpy.facts.get('version', '')
     is_trap = version.partition('.')[0] not in ('', '0', '1')
-    return [
-        _library('numpy', numpy, 'apt install python3-numpy, or pip install numpy'),
-        _library(
-            'OpenCV',
-            opencv,
-            f'this OpenCV does not fit numpy {version}: apt\'s wants "numpy<2", '
-            "or pip install 'opencv-python-headless<5'"
-            if is_trap and opencv.state == BROKEN
-            else "apt install python3-opencv, or pip install 'opencv-python-headless<5'",
-        ),
-        _cv_bridge(bridge, version if is_trap else ''),
-    ]
-
-
-def _library(name: str, answer: Answer, fix: str) -> Finding:
-    if answer.is_ok:
-        return Finding(name, OK, answer.facts['version'], facts=answer.facts)
-    return Finding(name, BROKEN, answer.line, fix)
-
-
-def _cv_bridge(answer: Answer, numpy_2: str) -> Finding:
-    """restore_node does without it; other nodes in this Python may not."""
-    if answer.is_ok:
-        return Finding('cv_bridge', OK, 'its binary loads (restore_node does not use it)')
-    if answer.state == ABSENT:
-        return Finding('cv_bridge', ABSENT, 'restore_node does not use it')
-    fix = (
-        f"it was built for numpy 1, here is {numpy_2}: for nodes that need it, pip install 'numpy<2' here "
-        'or give restore_node a virtual environment of its own (docs/install.md)'
-        if numpy_2
-        else 'for nodes that need it: reinstall it by apt'
-    )
-    return Finding('cv_bridge', BROKEN, f'{answer.line} (restore_node does not use it)', fix)
+    if is_trap and opencv.state == BROKEN:
+        fix = f'this OpenCV does not fit numpy {version}: apt\'s wants "numpy<2", '
+        opencv = replace(opencv, fix=f"{fix}or pip install 'opencv-python-headless<5'")
+    # restore_node does without cv_bridge; other nodes in this Python may not.
+    if bridge.state == ABSENT:
+        return [numpy, opencv, replace(bridge, detail='restore_node does not use it')]
+    fix = ''
+    if bridge.state == BROKEN:
+        fix = (
+            f"it was built for numpy 1, here is {version}: for nodes that need it, pip install 'numpy<2' "
+            'here or give restore_node a virtual environment of its own (docs/install.md)'
+            if is_trap
+            else 'for nodes that need it: reinstall it by apt'
+        )
+    bridge = replace(bridge, detail=f'{bridge.detail} (restore_node does not use it)', fix=fix)
+    return [numpy, opencv, bridge]
 
 
 def check_ros() -> Finding:
     """ROS 2, as far as the node needs it."""
-    answer = ask('ros')
-    if answer.is_ok:
-        return Finding('ROS 2', OK, f'{answer.facts["distro"]}, {answer.facts["rmw"]}', facts=answer.facts)
-    if answer.state == ABSENT:
-        return Finding(
-            'ROS 2', ABSENT, answer.line, 'source /opt/ros/<distro>/setup.bash; offline tools do without'
-        )
-    return Finding(
-        'ROS 2',
-        BROKEN,
-        answer.line,
-        f'rosdep install restore_node, and build it with the Python that ROS 2 was built for; this is '
+    found = ask('ROS 2')
+    fixes = {
+        OK: '',
+        ABSENT: 'source /opt/ros/<distro>/setup.bash; offline tools do without',
+        BROKEN: 'rosdep install restore_node, and build it with the Python that ROS 2 was built for; this is '
         f'{sys.version_info.major}.{sys.version_info.minor}',
-    )
+    }
+    return replace(found, fix=fixes[found.state])
 
 
 def check_onnxruntime() -> Finding:
     """ONNX Runtime; which of its providers really load, the candidates' findings say."""
-    answer = ask('onnxruntime')
-    fix = 'pip install onnxruntime; on a Jetson docs/install.md says which'
-    if not answer.is_ok:
-        return Finding('ONNX Runtime', answer.state, answer.line, fix)
-    packages, providers = answer.facts['packages'], ', '.join(answer.facts['providers'])
-    if len(packages) > 1:
-        return Finding(
-            'ONNX Runtime',
-            BROKEN,
-            f'{" and ".join(packages)} are both installed, and overwrite each other',
-            f'pip uninstall {" ".join(packages)}, then install one of them',
-            answer.facts,
-        )
-    return Finding(
-        'ONNX Runtime', OK, f'{answer.facts["version"]}, built with {providers}', facts=answer.facts
+    found = ask('ONNX Runtime', fix='pip install onnxruntime; on a Jetson docs/install.md says which')
+    packages = found.facts.get('packages', ())
+    if len(packages) < 2:
+        return found
+    return replace(
+        found,
+        state=BROKEN,
+        detail=f'{" and ".join(packages)} are both installed, and overwrite each other',
+        fix=f'pip uninstall {" ".join(packages)}, then install one of them',
     )
-
-
-def check_openvino(model: Model) -> Finding:
-    """OpenVINO, an option for Intel's processors and graphics; how fast it is, the timings say."""
-    answer = ask('openvino', model=str(model.graph()))
-    if not answer.is_ok:
-        return Finding('OpenVINO', answer.state, answer.line, 'pip install -r requirements/vehicle-intel.txt')
-    computes = '; '.join(
-        f'{device}: {", ".join(known)}' for device, known in answer.facts['computes'].items()
-    )
-    features = ', '.join(this_processor().features) or 'neither bf16 nor VNNI'
-    return Finding('OpenVINO', OK, f'{answer.facts["version"]}, {computes} ({features})', facts=answer.facts)
 
 
 def check_model(name: str) -> tuple[Finding, Model | None]:
@@ -134,17 +91,12 @@ def check_model(name: str) -> tuple[Finding, Model | None]:
         model = load_model(name)
     except RestoreError as error:
         return Finding('model', BROKEN, str(error)), None
-    card = model.card
-    detail = (
-        f'{card.name} ({card.task}), {" and ".join(card.graphs)}, sizes in multiples of {card.size_multiple}'
-    )
-    facts = {
-        'name': card.name,
-        'folder': str(model.folder),
-        'graphs': sorted(card.graphs),
-        'macs_per_pixel': card.macs_per_pixel,
-    }
-    return Finding('model', OK, f'{detail}; {model.folder}', facts=facts), model
+    card, folder = model.card, str(model.folder)
+    sizes = f'sizes in multiples of {card.size_multiple}'
+    facts = {'name': card.name, 'folder': folder, 'graphs': sorted(card.graphs)}
+    facts['macs_per_pixel'] = card.macs_per_pixel
+    detail = f'{card.name} ({card.task}), {" and ".join(card.graphs)}, {sizes}; {folder}'
+    return Finding('model', OK, detail, facts=facts), model
 
 
 def check_cache() -> Finding:
@@ -158,10 +110,11 @@ def check_cache() -> Finding:
     except (RestoreError, OSError) as error:
         fix = '' if isinstance(error, RestoreError) else 'set RESTORE_NODE_CACHE to a folder of your own'
         return Finding('engine cache', BROKEN, str(error), fix)
-    facts = {'folder': str(folder), 'free_mib': free_mib, 'owner': os.geteuid()}
-    detail = f'{folder}, yours alone, {free_mib / 1024:.1f} GiB free'
-    if free_mib < LEAST_FREE_MIB:
-        return Finding(
-            'engine cache', BROKEN, detail, f'free {LEAST_FREE_MIB} MiB, or set RESTORE_NODE_CACHE', facts
-        )
-    return Finding('engine cache', OK, detail, facts=facts)
+    is_full = free_mib < LEAST_FREE_MIB
+    return Finding(
+        'engine cache',
+        BROKEN if is_full else OK,
+        f'{folder}, yours alone, {free_mib / 1024:.1f} GiB free',
+        f'free {LEAST_FREE_MIB} MiB, or set RESTORE_NODE_CACHE' if is_full else '',
+        {'folder': str(folder), 'free_mib': free_mib, 'owner': os.geteuid()},
+    )

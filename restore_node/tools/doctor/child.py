@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import IO, Any
 
-from restore_node.tools.doctor.findings import BROKEN, Answer
+from restore_node.tools.doctor.findings import BROKEN, Finding
 
 #: For what imports a library and asks it a few things; the first import on a Jetson is slow.
 TIMEOUT_S = 120.0
@@ -20,11 +20,12 @@ PATIENCE_S = 5.0
 COMMAND = (sys.executable, '-m', 'restore_node.tools.doctor.probes')
 
 
-def ask(probe: str, *, timeout_s: float = TIMEOUT_S, **arguments: Any) -> Answer:
-    """Run one of `probes.PROBES` in a child.
+def ask(probe: str, *, fix: str = '', timeout_s: float = TIMEOUT_S, **arguments: Any) -> Finding:
+    """Run one of `probes.PROBES` in a child; its name is that of the finding.
 
     Args:
         probe: its name.
+        fix: how to mend what it finds, unless that is well.
         timeout_s: when to give up on it.
         **arguments: its arguments, as JSON has them.
     """
@@ -42,18 +43,18 @@ def ask(probe: str, *, timeout_s: float = TIMEOUT_S, **arguments: Any) -> Answer
         try:
             code = child.wait(timeout_s)
         except subprocess.TimeoutExpired:
-            return Answer(BROKEN, line=f'hangs: no answer in {timeout_s:g} s{_last_words(noise)}')
+            return Finding(probe, BROKEN, f'hangs: no answer in {timeout_s:g} s{_last_words(noise)}', fix)
         finally:
             _end(child)
         answer.seek(0)
         text = answer.read()
         # An answer does not excuse a crash at exit: the node would end like that, too.
         if code or not text:
-            return Answer(BROKEN, line=f'{_cause(code)}{_last_words(noise)}')
-        given = Answer(**json.loads(text))
-        if given.state == BROKEN:  # ONNX Runtime, for one, prints the library that it misses
-            return replace(given, line=f'{given.line}{_last_words(noise)}')
-        return given
+            return Finding(probe, BROKEN, f'{_cause(code)}{_last_words(noise)}', fix)
+        found = Finding(**json.loads(text))
+        if found.state == BROKEN:  # ONNX Runtime, for one, prints the library that it misses
+            return replace(found, detail=f'{found.detail}{_last_words(noise)}', fix=fix)
+        return found if found.is_ok else replace(found, fix=fix)
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from restore_node.model import Model
 from restore_node.tools.doctor import checks, gpu_checks
 from restore_node.tools.doctor.child import ask
-from restore_node.tools.doctor.findings import ABSENT, BROKEN, OK, Finding
+from restore_node.tools.doctor.findings import ABSENT, BROKEN, Finding
 from restore_node.tools.shared.host import host_line
 
 RUNS, WARM_UP = 60, 10
@@ -45,9 +45,7 @@ class Examination:
     @property
     def has_gpu_path(self) -> bool:
         """Whether TensorRT restored frames on this machine."""
-        return any(
-            candidate.is_ok and candidate.facts['candidate'] == GPU_CANDIDATE for candidate in self.candidates
-        )
+        return any(candidate.is_ok and candidate.name == GPU_CANDIDATE for candidate in self.candidates)
 
     def verdict(self) -> str:
         """Say in one line what the node would run on this machine."""
@@ -55,13 +53,11 @@ class Examination:
         best = next((candidate for candidate in self.candidates if candidate.is_ok), None)
         if best is None:
             return f'nothing here can restore {size}: the node would pass frames through, unrestored'
-        p50, p99 = best.facts['ms']['p50'], best.facts['ms']['p99']
-        plan = (
-            f'{best.facts["candidate"]} on {best.facts["where"]}, {size} in {p50:.1f} ms (p99 {p99:.1f} ms)'
-        )
+        ms = best.facts['ms']
+        plan = f'{best.name} on {best.facts["where"]}, {size} in {ms["p50"]:.1f} ms (p99 {ms["p99"]:.1f} ms)'
         if self.has_gpu_path:
             return f'the GPU path works: the node would run {plan}'
-        if best.facts['candidate'].endswith(' cuda'):
+        if best.name.endswith(' cuda'):
             return f'the TensorRT path does not work; the node would run the degraded mode, {plan}'
         return f'the GPU path does not work here; the CPU path works: the node would run {plan}'
 
@@ -73,7 +69,7 @@ class Examination:
             'size': list(self.size),
             'gpu_path': self.has_gpu_path,
             'verdict': self.verdict(),
-            'findings': [finding.as_dict() for finding in self.findings],
+            'findings': [asdict(finding) for finding in self.findings],
         }
 
     def _look(self) -> Iterator[Finding]:
@@ -90,9 +86,10 @@ class Examination:
         yield finding
         self.on_step('ONNX Runtime')
         yield checks.check_onnxruntime()
-        if model:
+        if model:  # an option for Intel's processors and graphics
             self.on_step('OpenVINO')
-            yield checks.check_openvino(model)
+            fix = 'pip install -r requirements/vehicle-intel.txt'
+            yield ask('OpenVINO', fix=fix, model=str(model.graph()))
         yield from self._look_at_gpu(model)
         if model:
             yield from self._time(model, host_line(host.facts))
@@ -100,26 +97,25 @@ class Examination:
     def _look_at_gpu(self, model: Model | None) -> Iterator[Finding]:
         self.on_step('GPU')
         yield gpu_checks.check_driver()
-        cuda = gpu_checks.check_cuda()
+        cuda = ask('CUDA')
         yield cuda
         tensorrt = gpu_checks.check_tensorrt(model, cuda.is_ok)
         yield tensorrt
         cache = checks.check_cache()
         yield cache
         lacks = [need.name for need in (cuda, tensorrt, cache) if not need.is_ok]
-        if model is None:
-            lacks.append('model')
-        if model is None or lacks:
-            state = ABSENT if cuda.state == ABSENT else BROKEN
-            yield Finding('engine', state, f'not built: {", ".join(lacks)} to be mended first')
+        if model and not lacks:
+            yield gpu_checks.check_engine(model, self.size, self.on_step)
             return
-        yield gpu_checks.check_engine(model, self.size, self.on_step)
+        lacks += [] if model else ['model']
+        state = ABSENT if cuda.state == ABSENT else BROKEN
+        yield Finding('engine', state, f'not built: {", ".join(lacks)} to be mended first')
 
     def _time(self, model: Model, host: str) -> Iterator[Finding]:
         """Time each candidate of the fallback chain in a process of its own, as each may crash."""
-        chain = ask('fallback chain')
+        chain = ask('fallback chain', fix='mend numpy first')
         if not chain.is_ok:
-            yield Finding('fallback chain', BROKEN, chain.line, 'mend numpy first')
+            yield replace(chain, state=BROKEN)
             return
         gpu = next((found.facts.get('name') for found in self.findings if found.name == 'CUDA'), None)
         for name in chain.facts['candidates']:
@@ -130,7 +126,7 @@ class Examination:
 
     def _time_candidate(self, name: str, model: Model, where: str | None) -> Finding:
         width, height = self.size
-        answer = ask(
+        found = ask(
             'candidate',
             timeout_s=CANDIDATE_TIMEOUT_S,
             name=name,
@@ -140,13 +136,14 @@ class Examination:
             runs=RUNS,
             warm_up=WARM_UP,
         )
-        if not answer.is_ok:
-            known = (found.name for found in self.findings if found.detail == answer.line)
-            above = next((f'see {name} above' for name in known), answer.line)
-            return Finding(name, answer.state, above, facts={'candidate': name, 'line': answer.line})
-        ms, device = answer.facts['ms'], answer.facts['device']
+        facts = {'candidate': name, **found.facts}
+        if not found.is_ok:
+            known = (other.name for other in self.findings if other.detail == found.detail)
+            above = next((f'see {other} above' for other in known), found.detail)
+            return replace(found, name=name, detail=above, facts=facts | {'line': found.detail})
+        device = found.facts['device']
         where = where or device
-        times = ' '.join(f'{percentile} {value:.1f}' for percentile, value in ms.items())
-        facts = {**answer.facts, 'candidate': name, 'where': where}
+        times = ' '.join(f'{percentile} {value:.1f}' for percentile, value in found.facts['ms'].items())
         label = device if device == where else f'{device}, {where}'
-        return Finding(name, OK, f'{times} ms over {RUNS} runs of {width}x{height} ({label})', facts=facts)
+        detail = f'{times} ms over {RUNS} runs of {width}x{height} ({label})'
+        return replace(found, name=name, detail=detail, facts=facts | {'where': where})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 #: States of a thing: it works, this machine has none, or it is here and does not work.
@@ -23,33 +23,9 @@ class Finding:
 
     name: str
     state: str
-    detail: str
+    detail: str = ''
     fix: str = ''
     facts: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def is_ok(self) -> bool:
-        """Whether it works."""
-        return self.state == OK
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return asdict(self)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a probe answered.
-
-    Attributes:
-        state: as of a `Finding`.
-        facts: what it found; empty unless `OK`.
-        line: what is wrong; empty if `OK`.
-    """
-
-    state: str
-    facts: dict[str, Any] = field(default_factory=dict)
-    line: str = ''
 
     @property
     def is_ok(self) -> bool:

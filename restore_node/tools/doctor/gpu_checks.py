@@ -1,4 +1,4 @@
-"""Findings on the way to the GPU: driver, CUDA, TensorRT, and an engine that is built and verified."""
+"""Findings on the way to the GPU: driver, TensorRT, and an engine that is built and verified."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import queue
 import time
 from collections.abc import Callable
 from ctypes.util import find_library
+from dataclasses import replace
 from pathlib import Path
 
 from restore_node.common.errors import RestoreError
@@ -31,70 +32,31 @@ def check_driver(root: Path = Path('/'), library: Callable[[str], str | None] = 
     modules = [path for path in _MODULES if (root / path).exists()]
     devices = [path for path in _DEVICES if (root / path).exists()]
     libcuda = library('cuda')
+    state, fix = BROKEN, ''
     if not modules and not devices:
-        return Finding(
-            'NVIDIA driver',
-            ABSENT,
-            'no kernel module and no device file',
-            "a machine with an NVIDIA GPU needs its driver: JetPack's, or apt's nvidia-driver packages",
-        )
-    if not devices:
-        return Finding(
-            'NVIDIA driver',
-            BROKEN,
-            f'/{modules[0]}, but no GPU device in /dev',
-            'in a container: docker run --gpus all, on a Jetson --runtime nvidia; else load the module',
-        )
-    if not libcuda:
-        return Finding(
-            'NVIDIA driver',
-            BROKEN,
-            f'/{devices[0]}, but no libcuda',
-            "install the driver's libraries; in a container NVIDIA_DRIVER_CAPABILITIES=compute,utility",
-        )
-    return Finding('NVIDIA driver', OK, f'{_version(root)}; /{devices[0]}, {libcuda}')
-
-
-def _version(root: Path) -> str:
-    for path in _MODULES[:2]:
-        try:
-            return (root / path).read_text(errors='replace').partition('\n')[0].strip()
-        except OSError:
-            continue
-    return 'kernel module of the board'
-
-
-def check_cuda() -> Finding:
-    """The CUDA runtime, and the GPU behind it."""
-    answer = ask('cuda')
-    if not answer.is_ok:
-        return Finding('CUDA', answer.state, answer.line)
-    gpu, gib = answer.facts, 1 << 30
-    memory = f'{gpu["memory_bytes"] / gib:.1f} GiB{" shared with the CPU" if gpu["integrated"] else ""}'
-    detail = (
-        f'{gpu["name"]}, compute capability {gpu["capability"]}, {gpu["sm_count"]} SMs, {memory} '
-        f'({gpu["free_bytes"] / gib:.1f} free); through {gpu["provider"]}: CUDA {gpu["runtime_version"]}, '
-        f'the driver serves {gpu["driver_version"]}'
-    )
-    return Finding('CUDA', OK, detail, facts=gpu)
+        state, detail = ABSENT, 'no kernel module and no device file'
+        fix = "a machine with an NVIDIA GPU needs its driver: JetPack's, or apt's nvidia-driver packages"
+    elif not devices:
+        detail = f'/{modules[0]}, but no GPU device in /dev'
+        fix = 'in a container: docker run --gpus all, on a Jetson --runtime nvidia; else load the module'
+    elif not libcuda:
+        detail = f'/{devices[0]}, but no libcuda'
+        fix = "install the driver's libraries; in a container NVIDIA_DRIVER_CAPABILITIES=compute,utility"
+    else:
+        files = [root / path for path in _MODULES if (root / path).is_file()]
+        version = files[0].read_text(errors='replace').partition('\n')[0] if files else ''
+        state, detail = OK, f'{version.strip() or "kernel module of the board"}; /{devices[0]}, {libcuda}'
+    return Finding('NVIDIA driver', state, detail, fix)
 
 
 def check_tensorrt(model: Model | None, has_gpu: bool) -> Finding:
     """TensorRT; without a GPU no more than that it imports, for more would crash it."""
-    if not has_gpu or model is None:
-        answer = ask('tensorrt_import')
-        if answer.is_ok:
-            why = 'not tried further: no GPU' if not has_gpu else 'not tried further: no model'
-            return Finding('TensorRT', OK, f'{answer.facts["version"]}; {why}', facts=answer.facts)
-        fix = 'on a Jetson: apt install nvidia-jetpack; elsewhere: pip install tensorrt (docs/install.md)'
-        return Finding('TensorRT', answer.state, answer.line, fix if has_gpu else '')
-    answer = ask('tensorrt', model=str(model.graph()))
-    if not answer.is_ok:
-        return Finding('TensorRT', answer.state, answer.line)
-    recipe = f'{answer.facts["typing"]}ly typed engines from the {answer.facts["graph"]} graph'
-    if answer.facts['int8']:
-        recipe += ', or in int8 with engine.precision int8'
-    return Finding('TensorRT', OK, f'{answer.facts["version"]}: {recipe}', facts=answer.facts)
+    if has_gpu and model:
+        return ask('TensorRT', model=str(model.graph()))
+    fix = 'on a Jetson: apt install nvidia-jetpack; elsewhere: pip install tensorrt (docs/install.md)'
+    found = ask('TensorRT', fix=fix if has_gpu else '')
+    tried = f'; not tried further: no {"model" if has_gpu else "GPU"}' if found.is_ok else ''
+    return replace(found, detail=found.detail + tried)
 
 
 def check_engine(
@@ -118,29 +80,20 @@ def check_engine(
     log: list[str] = []
     ended: queue.Queue[str] = queue.Queue()
     build = BuildProcess(build_arguments(spec), ended.put, log.append)
+    deadline = time.monotonic() + timeout_s
+    complaint: str | None = None
     try:
-        complaint = _wait(build, ended, on_progress, timeout_s)
+        while complaint is None and time.monotonic() < deadline:
+            try:
+                complaint = ended.get(timeout=_POLL_S)
+            except queue.Empty:
+                on_progress(f'building the engine, {build.progress()}')
     finally:
         build.cancel()
-    if complaint:
-        return Finding('engine', BROKEN, complaint, _remedy(complaint))
-    return Finding('engine', OK, f'{spec}: {log[-1] if log else "built"}', facts={'log': log})
-
-
-def _wait(
-    build: BuildProcess, ended: queue.Queue[str], on_progress: Callable[[str], None], timeout_s: float
-) -> str:
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        try:
-            return ended.get(timeout=_POLL_S)
-        except queue.Empty:
-            on_progress(f'building the engine, {build.progress()}')
-    return f'hangs: no engine after {timeout_s:g} s, at {build.progress()}'
-
-
-def _remedy(complaint: str) -> str:
-    """What to do about it, where the complaint does not say so itself."""
-    if '; ' in complaint and 'it last said' not in complaint:
-        return ''
-    return 'run build_engine by hand to see all of its log; docs/tensorrt.md explains its messages'
+    if complaint is None:
+        complaint = f'hangs: no engine after {timeout_s:g} s, at {build.progress()}'
+    if not complaint:
+        return Finding('engine', OK, f'{spec}: {log[-1] if log else "built"}', facts={'log': log})
+    says_how = '; ' in complaint and 'it last said' not in complaint
+    fix = 'run build_engine by hand to see all of its log; docs/tensorrt.md explains its messages'
+    return Finding('engine', BROKEN, complaint, '' if says_how else fix)

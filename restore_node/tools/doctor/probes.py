@@ -1,4 +1,4 @@
-"""The child's side of `child.ask`: each probe tries one thing for real and answers with facts.
+"""The child's side of `child.ask`: each probe tries one thing for real, and says what it saw, with facts.
 
 Libraries are imported by name, when a probe runs: importing this file loads none of them.
 """
@@ -13,88 +13,83 @@ from dataclasses import asdict
 from importlib import import_module, metadata
 from typing import Any
 
+from restore_node.backends.processor import this_processor
 from restore_node.common.errors import RestoreError, UnavailableError
-from restore_node.tools.doctor.findings import ABSENT, BROKEN, OK, Answer
+from restore_node.tools.doctor.findings import ABSENT, BROKEN, OK, Finding
 
-Facts = dict[str, Any]
+#: Detail and facts of a finding.
+Seen = tuple[str, dict[str, Any]]
+#: Packages that all install the module `onnxruntime`, over each other.
+ONNXRUNTIMES = {'onnxruntime', 'onnxruntime-gpu', 'onnxruntime-openvino', 'onnxruntime-directml'}
 
 
-def probe_numpy() -> Facts:
+def probe_numpy() -> Seen:
     """Version of numpy."""
-    return {'version': import_module('numpy').__version__}
+    return _version(import_module('numpy'))
 
 
-def probe_opencv() -> Facts:
+def probe_opencv() -> Seen:
     """Version of OpenCV, once it has converted an image: a build for another numpy imports, then fails."""
     numpy, cv2 = import_module('numpy'), import_module('cv2')
     cv2.cvtColor(numpy.zeros((2, 2, 3), numpy.uint8), cv2.COLOR_BGR2RGB)
-    return {'version': cv2.__version__}
+    return _version(cv2)
 
 
-def probe_cv_bridge() -> Facts:
+def probe_cv_bridge() -> Seen:
     """Whether cv_bridge's binary loads; it does so late, at the first conversion."""
-    bridge = import_module('cv_bridge').CvBridge()
-    bridge.encoding_to_cvtype2('bgr8')
-    return {}
+    import_module('cv_bridge').CvBridge().encoding_to_cvtype2('bgr8')
+    return 'its binary loads', {}
 
 
-def probe_ros() -> Facts:
+def probe_ros() -> Seen:
     """Whether all that the node imports is there, and which RMW it would use."""
     rclpy = import_module('rclpy')
     import_module('restore_node.ros.node')
-    return {
-        'distro': os.environ.get('ROS_DISTRO', ''),
-        'rmw': import_module('rclpy.utilities').get_rmw_implementation_identifier(),
-        'rclpy': str(rclpy.__file__),
-    }
+    distro = os.environ.get('ROS_DISTRO', '')
+    rmw = import_module('rclpy.utilities').get_rmw_implementation_identifier()
+    return f'{distro}, {rmw}', {'distro': distro, 'rmw': rmw, 'rclpy': str(rclpy.__file__)}
 
 
-def probe_cuda() -> Facts:
+def probe_cuda() -> Seen:
     """The GPU, and the runtime that reaches it."""
-    cuda = import_module('restore_node.engine.cuda')
-    with cuda.open_cuda() as opened:
-        return {
-            'provider': opened.runtime.name,
-            'free_bytes': opened.free_bytes(),
-            **asdict(opened.facts()),
-        }
+    with import_module('restore_node.engine.cuda').open_cuda() as cuda:
+        gpu, free_bytes, provider = cuda.facts(), cuda.free_bytes(), cuda.runtime.name
+    gib, shared = 1 << 30, ' shared with the CPU' if gpu.integrated else ''
+    detail = (
+        f'{gpu.name}, compute capability {gpu.capability}, {gpu.sm_count} SMs, '
+        f'{gpu.memory_bytes / gib:.1f} GiB{shared} ({free_bytes / gib:.1f} free); through {provider}: '
+        f'CUDA {gpu.runtime_version}, the driver serves {gpu.driver_version}'
+    )
+    return detail, {'provider': provider, 'free_bytes': free_bytes, **asdict(gpu)}
 
 
-def probe_tensorrt_import() -> Facts:
-    """Version of TensorRT; for machines without a GPU, where nothing more of it may be touched."""
-    return {'version': import_module('tensorrt').__version__}
+def probe_tensorrt(model: str = '') -> Seen:
+    """Version of TensorRT, and how it would build a model's engines.
 
-
-def probe_tensorrt(model: str) -> Facts:
-    """Version of TensorRT, and how it would build a model's engines."""
-    build = import_module('restore_node.engine.build')
+    Without a model it is no more than imported: where there is no GPU, more would crash it.
+    """
+    if not model:
+        return _version(import_module('tensorrt'))
     loaded = import_module('restore_node.model').load_model(model)
     with import_module('restore_node.engine.machine').Machine() as machine:
-        recipe = build.choose_recipe(machine.library, loaded, 'fp16')
-        return {
-            'version': machine.library.version,
-            'typing': recipe.typing,
-            'graph': recipe.graph,
-            'int8': 'int8' in loaded.card.graphs,
-        }
+        version = machine.library.version
+        recipe = import_module('restore_node.engine.build').choose_recipe(machine.library, loaded, 'fp16')
+    has_int8 = 'int8' in loaded.card.graphs
+    detail = f'{version}: {recipe.typing}ly typed engines from the {recipe.graph} graph'
+    facts = {'version': version, **asdict(recipe), 'int8': has_int8}
+    return detail + ', or in int8 with engine.precision int8' * has_int8, facts
 
 
-def probe_onnxruntime() -> Facts:
+def probe_onnxruntime() -> Seen:
     """Version of ONNX Runtime, the providers that it was built with, and the packages it came in."""
     onnxruntime = import_module('onnxruntime')
-    packages = {
-        name
-        for name in onnxruntime_packages()
-        if any(distribution.metadata['Name'] == name for distribution in metadata.distributions())
-    }
-    return {
-        'version': onnxruntime.__version__,
-        'providers': onnxruntime.get_available_providers(),
-        'packages': sorted(packages),
-    }
+    installed = {distribution.metadata['Name'] for distribution in metadata.distributions()}
+    version, providers = onnxruntime.__version__, onnxruntime.get_available_providers()
+    facts = {'version': version, 'providers': providers, 'packages': sorted(ONNXRUNTIMES & installed)}
+    return f'{version}, built with {", ".join(providers)}', facts
 
 
-def probe_openvino(model: str) -> Facts:
+def probe_openvino(model: str) -> Seen:
     """Version of OpenVINO, and in which precisions each of its devices would run a model."""
     backends = import_module('restore_node.backends.openvino')
     loaded = import_module('restore_node.model').load_model(model)
@@ -106,93 +101,84 @@ def probe_openvino(model: str) -> Facts:
             missing = str(error)
     if not computes:
         raise UnavailableError(missing)
-    return {'version': metadata.version('openvino'), 'computes': computes}
+    version = metadata.version('openvino')
+    devices = '; '.join(f'{device}: {", ".join(known)}' for device, known in computes.items())
+    features = ', '.join(this_processor().features) or 'neither bf16 nor VNNI'
+    return f'{version}, {devices} ({features})', {'version': version, 'computes': computes}
 
 
-def onnxruntime_packages() -> tuple[str, ...]:
-    """Packages that all install the module `onnxruntime`, over each other."""
-    return 'onnxruntime', 'onnxruntime-gpu', 'onnxruntime-openvino', 'onnxruntime-directml'
-
-
-def probe_chain() -> Facts:
+def probe_chain() -> Seen:
     """Names of the ways of running a model that the node tries, best first."""
-    fallback = import_module('restore_node.backends.fallback')
-    return {
-        'candidates': [candidate.name for candidate in fallback.fallback_chain(fallback.FallbackOptions())]
-    }
+    return '', {'candidates': [candidate.name for candidate in _chain()]}
 
 
-def probe_candidate(name: str, model: str, width: int, height: int, runs: int, warm_up: int) -> Facts:
+def probe_candidate(name: str, model: str, width: int, height: int, runs: int, warm_up: int) -> Seen:
     """Milliseconds of one way of running a model, the copies to and from a GPU included."""
     numpy, timing = import_module('numpy'), import_module('restore_node.common.timing')
-    fallback = import_module('restore_node.backends.fallback')
-    candidate = next(
-        candidate
-        for candidate in fallback.fallback_chain(fallback.FallbackOptions())
-        if candidate.name == name
-    )
-    with_model = candidate.open(model)
+    with_model = next(candidate for candidate in _chain() if candidate.name == name).open(model)
     try:
         multiple = with_model.size_multiple
-        size = (-(-side // multiple) * multiple for side in (height, width))
-        batch = with_model.staging(1, *size)
+        batch = with_model.staging(1, *(-(-side // multiple) * multiple for side in (height, width)))
         batch[:] = numpy.random.default_rng(0).integers(0, 256, batch.shape, numpy.uint8)
         times = timing.measure_ms(lambda: with_model.restore(batch), runs, warm_up)
-        return {
-            'device': with_model.device,
-            'runs': runs,
-            'warm_up': warm_up,
-            'ms': timing.percentiles(times, digits=3),
-        }
+        facts = {'device': with_model.device, 'runs': runs, 'warm_up': warm_up}
+        return '', facts | {'ms': timing.percentiles(times, digits=3)}
     finally:
         with_model.close()
 
 
-PROBES: dict[str, Callable[..., Facts]] = {
+def _version(library: Any) -> Seen:
+    return library.__version__, {'version': library.__version__}
+
+
+def _chain() -> list[Any]:
+    fallback = import_module('restore_node.backends.fallback')
+    chain: list[Any] = fallback.fallback_chain(fallback.FallbackOptions())
+    return chain
+
+
+PROBES: dict[str, Callable[..., Seen]] = {
     'numpy': probe_numpy,
-    'opencv': probe_opencv,
+    'OpenCV': probe_opencv,
     'cv_bridge': probe_cv_bridge,
-    'ros': probe_ros,
-    'cuda': probe_cuda,
-    'tensorrt_import': probe_tensorrt_import,
-    'tensorrt': probe_tensorrt,
-    'onnxruntime': probe_onnxruntime,
-    'openvino': probe_openvino,
+    'ROS 2': probe_ros,
+    'CUDA': probe_cuda,
+    'TensorRT': probe_tensorrt,
+    'ONNX Runtime': probe_onnxruntime,
+    'OpenVINO': probe_openvino,
     'fallback chain': probe_chain,
     'candidate': probe_candidate,
 }
 #: The module without which a probe has nothing to look at; a missing one is no damage.
 _SUBJECTS = {
     'numpy': 'numpy',
-    'opencv': 'cv2',
+    'OpenCV': 'cv2',
     'cv_bridge': 'cv_bridge',
-    'ros': 'rclpy',
-    'tensorrt_import': 'tensorrt',
-    'onnxruntime': 'onnxruntime',
+    'ROS 2': 'rclpy',
+    'TensorRT': 'tensorrt',
+    'ONNX Runtime': 'onnxruntime',
 }
 
 
-def answer(probe: str, arguments: Facts) -> Answer:
-    """Run a probe and put into an answer whatever comes of it."""
+def answer(probe: str, arguments: dict[str, Any]) -> Finding:
+    """Run a probe and make a finding of whatever comes of it."""
     try:
-        return Answer(OK, PROBES[probe](**arguments))
-    except UnavailableError as error:
-        return Answer(ABSENT, line=str(error))
+        detail, facts = PROBES[probe](**arguments)
+        return Finding(probe, OK, detail, facts=facts)
     except RestoreError as error:
-        return Answer(BROKEN, line=str(error))
+        return Finding(probe, ABSENT if isinstance(error, UnavailableError) else BROKEN, str(error))
     except ModuleNotFoundError as error:
-        state = ABSENT if error.name == _SUBJECTS.get(probe) else BROKEN
-        return Answer(state, line=str(error))
+        return Finding(probe, ABSENT if error.name == _SUBJECTS.get(probe) else BROKEN, str(error))
     except Exception as error:  # a library that is broken raises what it likes
-        return Answer(BROKEN, line=' '.join(f'{type(error).__name__}: {error}'.split()))
+        return Finding(probe, BROKEN, ' '.join(f'{type(error).__name__}: {error}'.split()))
 
 
 def main() -> None:
-    """Run the probe that the command line names and write its answer to the file descriptor it names."""
+    """Run the probe that the command line names and write its finding to the file descriptor it names."""
     probe, arguments, handle = sys.argv[1:]
-    given = answer(probe, json.loads(arguments))
+    found = answer(probe, json.loads(arguments))
     with os.fdopen(int(handle), 'w') as file:
-        json.dump(asdict(given), file)
+        json.dump(asdict(found), file)
 
 
 if __name__ == '__main__':
