@@ -36,7 +36,7 @@ setup(
             'recorder = restore_node.ros.recorder:main',
             'restore_bag = restore_node.tools.restore_bag:main',
             'restore_image = restore_node.tools.restore_image:main',
-            'build_engine = restore_node.tools.build_engine.command:main',
+            'build_engine = restore_node.tools.build_engine.__main__:main',
             'doctor = restore_node.tools.doctor.__main__:main',
             'benchmark = restore_node.tools.benchmark.command:main',
             'replay_test = restore_node.tools.replay_test.command:main',

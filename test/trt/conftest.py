@@ -26,7 +26,7 @@ from restore_node.backends.tensorrt import TensorRTBackend
 from restore_node.engine.cuda import cuda_lost
 from restore_node.engine.trt import _load
 from restore_node.model import Model, load_model
-from restore_node.tools.build_engine.command import main as build_engine
+from restore_node.tools.build_engine.__main__ import main as build_engine
 
 # Only one version's bindings fit into a process, so these tests are not for the process that runs all others.
 

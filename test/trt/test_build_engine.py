@@ -13,7 +13,7 @@ from trt_world import World
 
 from restore_node.engine.cache import EngineCache
 from restore_node.model import Model
-from restore_node.tools.build_engine.command import main
+from restore_node.tools.build_engine.__main__ import main
 
 
 class Done:

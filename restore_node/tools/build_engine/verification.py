@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,8 +18,7 @@ EQUAL_DB = 100.0
 SEED = 20
 
 
-@dataclass(frozen=True)
-class Verification:
+class Verification(NamedTuple):
     """What the comparison gave; the manifest's `verified`.
 
     Attributes:
@@ -35,20 +33,11 @@ class Verification:
     psnr_db: float
     threshold_db: float
 
-    @property
-    def passed(self) -> bool:
-        """Whether the engine may be used."""
-        return self.psnr_db >= self.threshold_db
-
-    def as_dict(self) -> dict[str, Any]:
-        """For the manifest."""
-        return asdict(self)
-
 
 def check_engine(
     runner: EngineRunner,
     spec: EngineSpec,
-    progress: Callable[[float], None] = lambda percent: None,
+    progress: Callable[[float], None],
 ) -> Verification:
     """Restore test images with an engine and with ONNX Runtime on the CPU.
 
@@ -77,7 +66,10 @@ def check_engine(
     with OnnxRuntimeBackend(spec.model, 'cpu', precision=graph, in_float=True) as reference:
         for index, shape in enumerate(batches):
             images = make_reference_images(rng, *shape)
-            restored = _restored(runner, images)
+            context = runner.context(shape)
+            context.input[:] = images
+            context.submit()
+            restored = context.collect()
             for image, result in zip(images, restored, strict=True):
                 single = reference.staging(1, *shape[1:])
                 single[0] = image
@@ -86,10 +78,3 @@ def check_engine(
             progress(100 * (index + 1) / len(batches))
         name = f'onnxruntime {reference.device} {graph}'
     return Verification(count, name, round(worst, 2), spec.least_psnr_db)
-
-
-def _restored(runner: EngineRunner, images: np.ndarray) -> np.ndarray:
-    context = runner.context(images.shape[:3])
-    context.input[:] = images
-    context.submit()
-    return context.collect().copy()
