@@ -11,6 +11,7 @@ import sys
 import traceback
 from collections.abc import Callable
 
+import cv2
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
@@ -252,6 +253,8 @@ def main(args: list[str] | None = None) -> int:
     Returns:
         0 after a clean shutdown, 2 where it could not start.
     """
+    # Memory is what bounds the conversions: more threads cost CPU, and gain no time (docs/performance.md).
+    cv2.setNumThreads(1)
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     stop = stop_on_signals()
     node, code = None, 0
