@@ -15,16 +15,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
-from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from restore_node.backends.base import Backend
-from restore_node.backends.processor import this_processor
 from restore_node.backends.registry import create_backend
 from restore_node.common.errors import BackendError, EngineError, RestoreError
+from restore_node.common.host import this_processor, versions_of
 from restore_node.engine.cache import KEY_DIGITS, cache_folder, key_of
 from restore_node.engine.private_files import locked, make_private_folder, read_private, write_private
 from restore_node.model import Model
@@ -191,16 +190,8 @@ def _fields(model: Model, threads: int, ways: list[Way]) -> dict[str, Any]:
         'threads': threads,
         'ways': [str(way) for way in ways],
         'measured': [*IMAGE_PX, ROUNDS, WARM_UP],
-        'versions': dict(_versions()),
+        'versions': versions_of(_PACKAGES),
     }
-
-
-def _versions() -> Iterator[tuple[str, str]]:
-    for name in _PACKAGES:
-        try:
-            yield name, metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
 
 
 @contextmanager

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from restore_node.backends.base import Backend
-from restore_node.backends.processor import this_processor
 from restore_node.common.errors import BackendError, EngineError, UnavailableError
+from restore_node.common.host import this_processor
 from restore_node.engine.cache import cache_folder
 from restore_node.engine.private_files import make_private_folder
 from restore_node.model import INPUT_NAME, Model, Tensor

@@ -9,13 +9,11 @@ import numpy as np
 import pytest
 from model_files import write_int8_graph
 
-from restore_node.backends.processor import Processor
+from restore_node.common.host import Processor
 from restore_node.common.timing import measure_ms, percentiles
 from restore_node.messages import codec
-from restore_node.tools.benchmark import command
-from restore_node.tools.benchmark.result import cases_as_dicts
-from restore_node.tools.benchmark.run import FLOOR, REFERENCE, Case, image_message, run_cases
-from restore_node.tools.shared.host import describe_host, host_line
+from restore_node.tools.benchmark.__main__ import main
+from restore_node.tools.benchmark.run import FLOOR, REFERENCE, Case, cases_as_dicts, image_message, run_cases
 
 STAGES = {'decode', 'convert', 'restore', 'gate', 'encode', 'hand over', 'total'}
 
@@ -113,7 +111,7 @@ def test_its_message_is_a_frame(encoding):
 
 def run(*arguments: object) -> int:
     with pytest.raises(SystemExit) as ended:
-        command.main([str(argument) for argument in arguments])
+        main([str(argument) for argument in arguments])
     return int(ended.value.code or 0)
 
 
@@ -137,22 +135,6 @@ def test_command(model, tmp_path, capsys):
 def test_bad_arguments(model, wrong, capsys):
     assert run('--model', model, *wrong) == 2
     assert capsys.readouterr().err.startswith('error: ')
-
-
-def test_host_of_a_jetson(tmp_path):
-    for name, text in {
-        'proc/device-tree/model': 'NVIDIA Jetson AGX Orin Developer Kit\0',
-        'proc/meminfo': 'MemTotal:       31354112 kB\nMemFree: 1 kB\n',
-        'etc/os-release': 'NAME="Ubuntu"\nPRETTY_NAME="Ubuntu 22.04.5 LTS"\n',
-        'etc/nv_tegra_release': '# R36 (release), REVISION: 4.3\n# KERNEL_VARIANT: oot\n',
-    }.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
-    facts = describe_host(tmp_path)
-    assert facts['jetson'] == 'R36 (release), REVISION: 4.3'
-    assert facts['memory_mib'] == 30619
-    assert facts['os'] == 'Ubuntu 22.04.5 LTS'
-    assert host_line(facts) == f'NVIDIA Jetson AGX Orin Developer Kit, {facts["cores"]} cores'
 
 
 def test_precisions_are_compared_with_fp32(make_model, monkeypatch):

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from restore_node.tools.benchmark import command
+from restore_node.tools.benchmark.__main__ import main
 from restore_node.tools.benchmark.compare import LEAST_CHANGE, Change, change_between, changes
 
 
@@ -54,7 +54,7 @@ def test_only_what_ran_everywhere_is_compared():
 
 def run(*arguments: object) -> int:
     with pytest.raises(SystemExit) as ended:
-        command.main(['compare', *map(str, arguments)])
+        main(['compare', *map(str, arguments)])
     return int(ended.value.code or 0)
 
 

@@ -14,8 +14,8 @@ from model_files import write_int8_graph
 
 from restore_node.backends import openvino as backend_file
 from restore_node.backends.openvino import KEPT_COMPILED, KEPT_SIZES, OpenVinoBackend
-from restore_node.backends.processor import Processor
 from restore_node.common.errors import BackendError, UnavailableError
+from restore_node.common.host import Processor
 from restore_node.model import load_model
 
 openvino = pytest.importorskip('openvino', reason='openvino is not installed')

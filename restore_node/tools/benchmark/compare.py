@@ -141,8 +141,7 @@ def _compare(files: Sequence[Path]) -> int:
     found = changes(reports[::2], reports[1::2])
     if not found:
         raise InputError('nothing to compare', seen='no way that ran at one size in all files')
-    console = table_console()
-    console.print(table_of(found))
+    table_console().print(table_of(found))
     notes = []
     if len(files) == 2:
         notes.append('one run of each: how far runs differ is not in the interval; give several, by turns')
@@ -150,5 +149,5 @@ def _compare(files: Sequence[Path]) -> int:
         if any(report.get(key) != reports[0].get(key) for report in reports):
             notes.append(f'not measured alike: {key} differs')
     for note in notes:
-        console.print(note, markup=False, highlight=False, soft_wrap=True)
+        print(note)
     return EXIT_SLOWER if any(change.verdict == 'slower' for change in found.values()) else 0

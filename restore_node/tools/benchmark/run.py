@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from restore_node.backends.base import Backend
-from restore_node.backends.choice import EXACT, ways_of
+from restore_node.backends.choice import EXACT, Way, ways_of
 from restore_node.backends.registry import create_backend
 from restore_node.common.errors import RestoreError
-from restore_node.common.metrics import PSNR_CAP_DB, psnr
+from restore_node.common.metrics import capped_psnr
 from restore_node.common.reference_images import make_reference_images
+from restore_node.common.timing import percentiles
 from restore_node.messages import cdr, codec
 from restore_node.messages.frame import Header
 from restore_node.model import Model, load_model
@@ -28,6 +31,8 @@ from restore_node.runtime.restore import restore_frame
 FLOOR = 'passthrough cpu'
 #: What the others' results are compared with.
 REFERENCE = str(EXACT)
+#: The stage that the others make up.
+TOTAL = 'total'
 CHANNELS = {'rgb8': 3, 'bgr8': 3, 'mono8': 1}
 Size = tuple[int, int]
 
@@ -67,14 +72,10 @@ def candidates(model: Model, threads: int) -> dict[str, Callable[[], Backend]]:
 
     Each makes a backend that is not open yet.
     """
-    graphs = model.card.graphs
-    on_cuda = [
-        ('tensorrt', 'cuda', precision) for precision in ('int8', 'fp16', 'fp32') if precision in graphs
-    ]
-    made: dict[str, Callable[[], Backend]] = {
-        ' '.join(way): partial(create_backend, way[0], model, way[1], threads, precision=way[2])
-        for way in (*on_cuda, ('onnxruntime', 'cuda', 'fp32'), *ways_of(model, threads))
-    }
+    precisions = [precision for precision in ('int8', 'fp16', 'fp32') if precision in model.card.graphs]
+    ways = [Way('tensorrt', 'cuda', precision) for precision in precisions]
+    ways += [Way('onnxruntime', 'cuda', 'fp32'), *ways_of(model, threads)]
+    made: dict[str, Callable[[], Backend]] = {str(way): partial(way.create, model, threads) for way in ways}
     return made | {FLOOR: partial(create_backend, 'passthrough', model)}
 
 
@@ -116,72 +117,79 @@ def run_cases(
     for size in sizes:
         message = image_message(size, encoding)
         by_name = {name: Case(name, size) for name in known}
-        opened = _open(known, by_name)
-        try:
+        with ExitStack() as closing:
+            opened: dict[str, Backend] = {}
+            for name, create in known.items():
+                try:
+                    backend = closing.enter_context(create())
+                    backend.warm_up()
+                    opened[name], by_name[name].device = backend, backend.device
+                except RestoreError as error:
+                    by_name[name].fault = str(error)
             for index in range(warm_up + frames):
                 for name, backend in opened.items():
                     _take_turn(by_name[name], backend, message, counted=index >= warm_up)
                 on_round()
-        finally:
-            for backend in opened.values():
-                backend.close()
-        _compare(by_name)
+        reference = by_name[REFERENCE].restored
+        for case in by_name.values():
+            if case.candidate != FLOOR and case.restored is not None and reference is not None:
+                case.alike_db = round(capped_psnr(case.restored, reference), 2)
         cases += by_name.values()
     return cases
 
 
-def _open(known: dict[str, Callable[[], Backend]], cases: dict[str, Case]) -> dict[str, Backend]:
-    opened = {}
-    for name, create in known.items():
-        backend = create()
-        try:
-            backend.open()
-            backend.warm_up()
-        except RestoreError as error:
-            backend.close()
-            cases[name].fault = str(error)
-            continue
-        opened[name], cases[name].device = backend, backend.device
-    return opened
-
-
-def _compare(cases: dict[str, Case]) -> None:
-    """How alike the results are, of those that there are."""
-    reference = cases[REFERENCE].restored
-    for case in cases.values():
-        if case.candidate != FLOOR and case.restored is not None and reference is not None:
-            case.alike_db = round(min(psnr(case.restored, reference), PSNR_CAP_DB), 2)
-
-
 def _take_turn(case: Case, backend: Backend, message: bytes, counted: bool) -> None:
+    """Take one frame from message to message."""
     if case.fault:
         return
     try:
-        stages = _restore(backend, message, case)
+        start = time.perf_counter_ns()
+        frame = codec.decode(message)
+        decoded = time.perf_counter_ns()
+        restored = restore_frame(backend, frame)
+        processed = time.perf_counter_ns()
+        case.memory = codec.encode(restored.rgb, frame, into=case.memory)
+        encoded = time.perf_counter_ns()
+        bytes(case.memory)  # what rclpy's publish takes
+        end = time.perf_counter_ns()
     except RestoreError as error:
         case.fault = str(error)
         return
-    if counted:
-        case.add(stages)
-
-
-def _restore(backend: Backend, message: bytes, case: Case) -> dict[str, float]:
-    """One frame from message to message; milliseconds by stage."""
-    start = time.perf_counter_ns()
-    frame = codec.decode(message)
-    decoded = time.perf_counter_ns()
-    restored = restore_frame(backend, frame)
-    processed = time.perf_counter_ns()
-    case.memory = codec.encode(restored.rgb, frame, into=case.memory)
-    encoded = time.perf_counter_ns()
-    bytes(case.memory)  # what rclpy's publish takes
-    end = time.perf_counter_ns()
     if case.restored is None:
         case.restored = restored.rgb.copy()
-    return {
-        'decode': (decoded - start) / 1e6,
-        **restored.stages_ms,
-        'encode': (encoded - processed) / 1e6,
-        'hand over': (end - encoded) / 1e6,
-        'total': (end - start) / 1e6,
+    if counted:
+        case.add(
+            {
+                'decode': (decoded - start) / 1e6,
+                **restored.stages_ms,
+                'encode': (encoded - processed) / 1e6,
+                'hand over': (end - encoded) / 1e6,
+                TOTAL: (end - start) / 1e6,
+            }
+        )
+
+
+def cases_as_dicts(cases: Sequence[Case]) -> list[dict[str, Any]]:
+    """Percentiles of every stage, and the ratios of the whole to floor and reference, median by median."""
+    medians = {
+        (case.candidate, case.size): percentiles(case.stages[TOTAL], digits=3)['p50']
+        for case in cases
+        if not case.fault
+    }
+    return [_as_dict(case, medians) for case in cases]
+
+
+def _as_dict(case: Case, medians: dict[tuple[str, Size], float]) -> dict[str, Any]:
+    result: dict[str, Any] = {'candidate': case.candidate, 'size': list(case.size), 'device': case.device}
+    if case.fault:
+        return result | {'fault': case.fault}
+    median, floor, reference = (medians.get((name, case.size)) for name in (case.candidate, FLOOR, REFERENCE))
+    assert median
+    return result | {
+        'frames': len(case.stages[TOTAL]),
+        'stages_ms': {name: percentiles(times, digits=3) for name, times in case.stages.items()},
+        'totals_ms': [round(value, 3) for value in case.stages[TOTAL]],
+        'times_the_floor': round(median / floor, 2) if floor else None,
+        'times_as_fast': round(reference / median, 2) if reference else None,
+        'alike_db': case.alike_db,
     }

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import restore_node
 from restore_node.common.errors import RestoreError
+from restore_node.common.host import describe_host, host_line
 from restore_node.engine.cache import EngineCache, cache_folder
 from restore_node.model import Model, load_model
 from restore_node.tools.doctor.child import ask
 from restore_node.tools.doctor.findings import ABSENT, BROKEN, OK, Finding
-from restore_node.tools.shared.host import describe_host, host_line
 
 #: An engine takes some MiB; its build, and those of other sizes, should not fill the disk.
 LEAST_FREE_MIB = 256
@@ -93,8 +93,12 @@ def check_model(name: str) -> tuple[Finding, Model | None]:
         return Finding('model', BROKEN, str(error)), None
     card, folder = model.card, str(model.folder)
     sizes = f'sizes in multiples of {card.size_multiple}'
-    facts = {'name': card.name, 'folder': folder, 'graphs': sorted(card.graphs)}
-    facts['macs_per_pixel'] = card.macs_per_pixel
+    facts = {
+        'name': card.name,
+        'folder': folder,
+        'graphs': sorted(card.graphs),
+        'macs_per_pixel': card.macs_per_pixel,
+    }
     detail = f'{card.name} ({card.task}), {" and ".join(card.graphs)}, {sizes}; {folder}'
     return Finding('model', OK, detail, facts=facts), model
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from restore_node.common.host import host_line
 from restore_node.model import Model
 from restore_node.tools.doctor import checks, gpu_checks
 from restore_node.tools.doctor.child import ask
 from restore_node.tools.doctor.findings import ABSENT, BROKEN, Finding
-from restore_node.tools.shared.host import host_line
 
 RUNS, WARM_UP = 60, 10
 CANDIDATE_TIMEOUT_S = 600.0

@@ -13,8 +13,8 @@ from dataclasses import asdict
 from importlib import import_module, metadata
 from typing import Any
 
-from restore_node.backends.processor import this_processor
 from restore_node.common.errors import RestoreError, UnavailableError
+from restore_node.common.host import this_processor
 from restore_node.tools.doctor.findings import ABSENT, BROKEN, OK, Finding
 
 #: Detail and facts of a finding.

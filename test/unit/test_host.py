@@ -1,10 +1,10 @@
-"""Which processor this is, read from what Linux says of others."""
+"""Which machine this is, read from what Linux says of others."""
 
 from __future__ import annotations
 
 import pytest
 
-from restore_node.backends.processor import this_processor
+from restore_node.common.host import describe_host, host_line, this_processor
 
 XEON = """processor\t: 0
 model name\t: Intel(R) Xeon(R) Gold
@@ -39,3 +39,19 @@ def test_features(tmp_path, cpuinfo, name, has_vnni, features):
 
 def test_a_machine_that_says_nothing(tmp_path):
     assert this_processor(tmp_path / 'none').flags == frozenset()
+
+
+def test_host_of_a_jetson(tmp_path):
+    for name, text in {
+        'proc/device-tree/model': 'NVIDIA Jetson AGX Orin Developer Kit\0',
+        'proc/meminfo': 'MemTotal:       31354112 kB\nMemFree: 1 kB\n',
+        'etc/os-release': 'NAME="Ubuntu"\nPRETTY_NAME="Ubuntu 22.04.5 LTS"\n',
+        'etc/nv_tegra_release': '# R36 (release), REVISION: 4.3\n# KERNEL_VARIANT: oot\n',
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    facts = describe_host(tmp_path)
+    assert facts['jetson'] == 'R36 (release), REVISION: 4.3'
+    assert facts['memory_mib'] == 30619
+    assert facts['os'] == 'Ubuntu 22.04.5 LTS'
+    assert host_line(facts) == f'NVIDIA Jetson AGX Orin Developer Kit, {facts["cores"]} cores'
