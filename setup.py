@@ -39,7 +39,7 @@ setup(
             'build_engine = restore_node.tools.build_engine.__main__:main',
             'doctor = restore_node.tools.doctor.__main__:main',
             'benchmark = restore_node.tools.benchmark.__main__:main',
-            'replay_test = restore_node.tools.replay_test.command:main',
+            'replay_test = restore_node.tools.replay_test.__main__:main',
         ],
     },
 )

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean
 from typing import Any
-
-import numpy as np
 
 from restore_node.common.metrics import CONVENTIONS, PSNR_CAP_DB, BeforeAfter
 from restore_node.common.timing import percentiles
 from restore_node.runtime.counters import Outcome
 from restore_node.tools.replay_test.records import JournalEntry, Replay, Segment
+
+#: The scores of `BeforeAfter`, and the digits that they are rounded to.
+SCORES = {'psnr_degraded_db': 3, 'psnr_restored_db': 3, 'ssim_degraded': 5, 'ssim_restored': 5}
 
 
 def make_report(
@@ -88,12 +90,20 @@ def unaccounted(replay: Replay, recorded_ns: Sequence[int | None]) -> list[str]:
 
 def mean_scores(scores: Iterable[BeforeAfter]) -> dict[str, float | None]:
     """Means of the four scores, rounded; None where there is nothing to average."""
-    values = np.array([list(vars(score).values()) for score in scores]).reshape(-1, 4)
-    means = values.mean(axis=0).tolist() if len(values) else [None] * 4
-    digits = {'psnr_degraded_db': 3, 'psnr_restored_db': 3, 'ssim_degraded': 5, 'ssim_restored': 5}
+    values = [vars(score) for score in scores]
+    if not values:
+        return dict.fromkeys(SCORES)
+    return {name: round(fmean(score[name] for score in values), digits) for name, digits in SCORES.items()}
+
+
+def total_of(report: Mapping[str, Any]) -> dict[str, Any]:
+    """The last row of a table of segments, with the keys of a segment."""
+    outcomes = ('restored', 'passed_through', 'dropped', 'lost_in_transport')
     return {
-        name: None if mean is None else round(mean, digits[name])
-        for name, mean in zip(digits, means, strict=True)
+        'name': 'total',
+        'frames': report['frames_played'],
+        **{key: report[f'frames_{key}'] for key in outcomes},
+        **{key: report[key] for key in SCORES},
     }
 
 

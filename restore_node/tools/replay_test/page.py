@@ -12,6 +12,7 @@ import jinja2
 import numpy as np
 
 from restore_node.common.image_files import encode_png
+from restore_node.tools.replay_test.accounting import total_of
 from restore_node.tools.replay_test.pictures import detail, pictures
 from restore_node.tools.replay_test.scoring import Example
 
@@ -41,33 +42,19 @@ def page(report: Mapping[str, Any], examples: Sequence[Example], timeline: bytes
     )
     return templates.get_template('report.html.j2').render(
         report=report,
-        total=_total(report),
+        total=total_of(report),
         examples=[_example(example) for example in examples],
         timeline=_uri('svg+xml', timeline),
     )
 
 
-def _total(report: Mapping[str, Any]) -> dict[str, Any]:
-    """The last row of the table, with the keys of a segment."""
-    outcomes = ('restored', 'passed_through', 'dropped', 'lost_in_transport')
-    scores = ('psnr_degraded_db', 'psnr_restored_db', 'ssim_degraded', 'ssim_restored')
-    return {
-        'name': 'all segments',
-        'frames': report['frames_played'],
-        **{key: report[f'frames_{key}'] for key in outcomes},
-        **{key: report[key] for key in scores},
-    }
-
-
 def _example(example: Example) -> dict[str, Any]:
-    crop = detail(example, DETAIL_SHARE)
+    crop, shown = detail(example, DETAIL_SHARE), pictures(example)
     return {
         'name': example.name,
         'gain_db': example.score.gain_db if example.score else None,
-        'wholes': {title: _jpeg(picture) for title, picture in pictures(example).items()},
-        'crops': {
-            title: _uri('png', encode_png(picture[crop])) for title, picture in pictures(example).items()
-        },
+        'wholes': {title: _jpeg(picture) for title, picture in shown.items()},
+        'crops': {title: _uri('png', encode_png(picture[crop])) for title, picture in shown.items()},
     }
 
 

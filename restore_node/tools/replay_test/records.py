@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from restore_node.common.errors import InputError, ReplayError
+from restore_node.common.errors import InputError, ReplayError, RestoreError
 from restore_node.messages.bag import BagReader
 from restore_node.runtime.counters import Outcome
 
@@ -145,14 +145,14 @@ def open_drive(path: Path, topic: str = '') -> Drive:
     return Drive(bag, images[0].name, start_ns, duration_s, images[0].count, segments, truth, source)
 
 
-def _text(path: Path, kind: type[InputError] | type[ReplayError] = ReplayError) -> str:
+def _text(path: Path, kind: type[RestoreError] = ReplayError) -> str:
     try:
         return path.read_text(encoding='utf-8')
     except (OSError, UnicodeDecodeError) as error:
         raise kind(f'cannot read {path}', seen=error, fix='run the replay again') from error
 
 
-def _json(path: Path, kind: type[InputError] | type[ReplayError] = ReplayError) -> dict[str, Any]:
+def _json(path: Path, kind: type[RestoreError] = ReplayError) -> dict[str, Any]:
     try:
         values = json.loads(_text(path, kind))
     except ValueError as error:

@@ -68,14 +68,10 @@ def stamps_in(bag: Path, topic: str) -> list[int | None]:
         return [read_stamp_ns(message.data) for message in reader.messages([topic])]
 
 
-def score_frames(drive: Drive, restored_bag: Path, restored_topic: str) -> Iterator[tuple[int, BeforeAfter]]:
-    """BeforeAfter every recorded frame whose truth is known; see `metrics` for the conventions.
-
-    Yields:
-        Its stamp and its score.
-    """
+def score_frames(drive: Drive, restored_bag: Path) -> Iterator[tuple[int, BeforeAfter]]:
+    """Yield stamp and score of every recorded frame whose truth is known; for conventions see `metrics`."""
     degraded_frames = frames(drive.bag, drive.topic)
-    for stamp_ns, restored in frames(restored_bag, restored_topic, drive.truth):
+    for stamp_ns, restored in frames(restored_bag, drive.restored_topic, drive.truth):
         # Both bags are in the order of the drive, so neither has to be kept in memory.
         degraded = next((rgb for stamp, rgb in degraded_frames if stamp == stamp_ns), None)
         if degraded is None:
@@ -116,15 +112,11 @@ def choose_examples(
 
 
 def load_examples(
-    drive: Drive,
-    restored_bag: Path,
-    restored_topic: str,
-    chosen: Mapping[int, str],
-    scores: Mapping[int, BeforeAfter],
+    drive: Drive, restored_bag: Path, chosen: Mapping[int, str], scores: Mapping[int, BeforeAfter]
 ) -> list[Example]:
     """Read the pictures of the chosen frames."""
     degraded = dict(frames(drive.bag, drive.topic, chosen))
-    restored = dict(frames(restored_bag, restored_topic, chosen))
+    restored = dict(frames(restored_bag, drive.restored_topic, chosen))
     return [
         Example(
             name,
