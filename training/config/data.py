@@ -105,7 +105,7 @@ class PairsConfig:
     """Pairs of degraded and sharp images on disk, in a published layout or one's own.
 
     Attributes:
-        layout: how they lie there, see the files of `layouts/`.
+        layout: how they lie there, see data/layouts/.
         root: the set's folder, the one that its archive unpacks to.
         variant: of `gopro`, which response its blur was made with: `blur` (linear) or `blur_gamma` (2.2).
         degraded, sharp: of `folders`, the two folders under the root, with equal names inside; of `suffixes`,

@@ -88,16 +88,11 @@ def by_name(folder: Path) -> dict[str, Path]:
     return named
 
 
-def itself(name: str) -> str:
-    """The truth of a degraded image is that of its own name."""
-    return name
-
-
 def match(
     degraded: Mapping[str, Path],
     sharp: Mapping[str, Path],
     where: Path,
-    truth_of: Callable[[str], str] = itself,
+    truth_of: Callable[[str], str] = str,
 ) -> list[FilePair]:
     """Pair files by name, in order.
 
@@ -105,7 +100,8 @@ def match(
         degraded: files by name.
         sharp: likewise.
         where: where they are, for people.
-        truth_of: name of the sharp image that belongs to a degraded one; several may share one.
+        truth_of: name of the sharp image that belongs to a degraded one, by default its own; several may
+            share one.
 
     Raises:
         ConfigError: files without a partner.
@@ -125,19 +121,20 @@ def match(
     return [FilePair(name, degraded[name], sharp[truths[name]]) for name in sorted(degraded)]
 
 
-def repacked(folder: Path, names: Sequence[tuple[str, str]]) -> list[FilePair]:
-    """Pairs of equal names in two folders, as sets are passed on; of the first names that are there.
+def in_folders(
+    places: Sequence[Path], names: Sequence[tuple[str, str]], truth_of: Callable[[str], str] = str
+) -> list[FilePair]:
+    """Pairs of a folder of degraded and one of sharp images, which lie in the first place that has both.
 
     Args:
-        folder: of one split.
-        names: of the folders of degraded and sharp images.
-
-    Raises:
-        ConfigError: images without a partner.
+        places: where they may be.
+        names: what the two may be called.
+        truth_of: see `match`, which also says what is raised.
     """
-    for degraded, sharp in names:
-        if (folder / degraded).is_dir() and (folder / sharp).is_dir():
-            return match(by_name(folder / degraded), by_name(folder / sharp), folder)
+    for place in places:
+        for degraded, sharp in names:
+            if (place / degraded).is_dir() and (place / sharp).is_dir():
+                return match(by_name(place / degraded), by_name(place / sharp), place, truth_of)
     return []
 
 

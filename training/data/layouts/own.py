@@ -1,32 +1,28 @@
-"""One's own pairs in one folder: names that differ by their endings, such as `7_rain` and `7_clean`."""
+"""One's own pairs, which `held_out` divides: all of them are found, whatever the split that is asked for."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from restore_node.common.errors import ConfigError
 from restore_node.common.image_files import images_under
-from training.config.data import PairsConfig
-from training.data.layouts.named_pairs import FilePair, NamedPair, match
+from training.config.data import LayoutName, PairsConfig
+from training.data.layouts.layout import Layout, Split
+from training.data.layouts.named_pairs import FilePair, in_folders, match
 
-TREE = 'images whose names end in {degraded} and {sharp}, and are equal before that, anywhere in the folder'
+
+def _folders(root: Path, config: PairsConfig, split: Split) -> Sequence[FilePair]:
+    return in_folders([root], [(config.degraded, config.sharp)])
 
 
-def find_suffixes(root: Path, config: PairsConfig, split: str) -> Sequence[NamedPair]:
-    """All pairs, whatever the split: `held_out` divides them; none without such names.
-
-    Raises:
-        ConfigError: images without a partner, or two of a name.
-    """
+def _suffixes(root: Path, config: PairsConfig, split: Split) -> Sequence[FilePair]:
     return pair_by_suffix(root, config.degraded, config.sharp)
 
 
 def pair_by_suffix(folder: Path, degraded: str, sharp: str) -> list[FilePair]:
     """Pairs under a folder by the endings of their names, in order; other images do not count.
 
-    What stands between the name and its ending (`_`, `-`, a space) does not belong to either.
-
-    Raises:
-        ConfigError: images without a partner, or two of a name.
+    What stands between the name and its ending (`_`, `-`, a space) does not belong to either. Raises
+    ConfigError for images without a partner, or two of a name.
     """
     sides: dict[str, dict[str, Path]] = {degraded: {}, sharp: {}}
     for path in images_under(folder):
@@ -42,3 +38,15 @@ def pair_by_suffix(folder: Path, degraded: str, sharp: str) -> list[FilePair]:
             )
         sides[ending][name] = path
     return match(sides[degraded], sides[sharp], folder)
+
+
+LAYOUTS: dict[LayoutName, Layout] = {
+    'folders': Layout(
+        'pairs of folders', 'the folders {degraded} and {sharp} with equal names inside', _folders
+    ),
+    'suffixes': Layout(
+        'pairs by their endings',
+        'images whose names end in {degraded} and {sharp}, and are equal before that, anywhere in the folder',
+        _suffixes,
+    ),
+}
