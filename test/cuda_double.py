@@ -62,7 +62,6 @@ class RecordingRuntime:
             'cudaMemcpyAsync': self._copy,
             'cudaStreamCreateWithPriority': self._new_handle,
             'cudaEventCreateWithFlags': self._new_handle,
-            'cudaEventElapsedTime': lambda *_: (1.5,),
             'cudaStreamBeginCapture': self._begin_capture,
             'cudaStreamEndCapture': self._end_capture,
             'cudaGraphInstantiateWithFlags': self._instantiate,

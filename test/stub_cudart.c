@@ -42,7 +42,6 @@ GIVES_NUMBER(cudaGetDeviceCount, 1)
 TAKES(cudaStreamQuery)
 TAKES(cudaStreamSynchronize)
 TAKES(cudaStreamDestroy)
-TAKES(cudaEventQuery)
 TAKES(cudaEventDestroy)
 TAKES(cudaGraphExecDestroy)
 TAKES(cudaGraphDestroy)
@@ -118,18 +117,9 @@ int cudaStreamCreateWithPriority(void **out, unsigned flags, int priority) {
     return called("cudaStreamCreateWithPriority", 2, U(flags), U(-priority));
 }
 
-int cudaStreamWaitEvent(void *stream, void *event, unsigned flags) {
-    return called("cudaStreamWaitEvent", 3, U(stream), U(event), U(flags));
-}
-
 int cudaEventCreateWithFlags(void **out, unsigned flags) {
     *out = (void *)next_handle++;
     return called("cudaEventCreateWithFlags", 1, U(flags));
-}
-
-int cudaEventElapsedTime(float *out, void *since, void *until) {
-    *out = 1.5f;
-    return called("cudaEventElapsedTime", 2, U(since), U(until));
 }
 
 int cudaStreamBeginCapture(void *stream, int mode) { return called("cudaStreamBeginCapture", 2, U(stream), U(mode)); }

@@ -168,10 +168,8 @@ class TensorRTBackend(Backend):
         """Free engines, buffers and the GPU."""
         super().close()
         self._contexts, self._sizes = {}, {}
-        machine, self._machine = self._machine, None
+        self._machine = None
         with ExitStack() as closing:
-            if machine:
-                closing.callback(machine.close)
             while self._runners:
                 closing.callback(self._runners.popitem()[1].close)
 

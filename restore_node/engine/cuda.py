@@ -1,56 +1,87 @@
-"""One GPU: what it is, and memory, streams, events and graphs on it. Nothing else in the package calls CUDA.
+"""One GPU through the CUDA runtime: every return code is checked, and a latch holds what nothing mends.
 
 It is the first GPU that CUDA shows; `CUDA_VISIBLE_DEVICES` chooses another. Usage::
 
-    with open_cuda() as cuda:
-        host, device, stream = cuda.host_buffer(n), cuda.device_buffer(n), cuda.stream()
+    cuda = open_cuda()
+    with HostBuffer(cuda, n) as host, DeviceBuffer(cuda, n) as device, Stream(cuda) as stream:
         host.array[:] = 255
         stream.copy_in(device, host)
         stream.synchronize()
+
+After a *sticky* error (an illegal address, a lost GPU) CUDA answers nothing else until the process ends. It
+sets the latch: from then on every call raises `CudaLostError` without touching CUDA, in all threads and by
+whichever runtime.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any
 
 from restore_node.common.errors import EngineError, UnavailableError
-from restore_node.engine.cuda_calls import (
-    CheckedCalls,
-    CudaError,
-    CudaLostError,
-    CudaOutOfMemoryError,
-    cuda_lost,
-    refuse_if_lost,
-)
-from restore_node.engine.cuda_resources import DeviceBuffer, Event, Graph, HostBuffer, Resource, Stream
-from restore_node.engine.cuda_runtime import Runtime, candidates
+from restore_node.engine.cuda_runtime import CudaResult, Runtime, candidates
 
-__all__ = [
-    'Cuda',
-    'CudaError',
-    'CudaLostError',
-    'CudaMissingError',
-    'CudaOutOfMemoryError',
-    'DeviceBuffer',
-    'Event',
-    'GpuFacts',
-    'Graph',
-    'HostBuffer',
-    'Stream',
-    'cuda_lost',
-    'open_cuda',
-]
-
-# Members of cudaDeviceAttr, the same in every version.
+# Members of cudaDeviceAttr and cudaError_t, the same in every version.
 _SM_COUNT, _INTEGRATED, _MAJOR, _MINOR = 16, 18, 75, 76
+_NOT_READY = 600
 
-AnyResource = TypeVar('AnyResource', bound=Resource)
+#: Errors after which NVIDIA's documentation wants the process ended, and those of a broken or lost GPU.
+STICKY = frozenset(
+    [
+        'cudaErrorAssert',
+        'cudaErrorContextIsDestroyed',
+        'cudaErrorContained',
+        'cudaErrorCudartUnloading',
+        'cudaErrorECCUncorrectable',
+        'cudaErrorExternalDevice',
+        'cudaErrorHardwareStackError',
+        'cudaErrorIllegalAddress',
+        'cudaErrorIllegalInstruction',
+        'cudaErrorInvalidAddressSpace',
+        'cudaErrorInvalidPc',
+        'cudaErrorLaunchFailure',
+        'cudaErrorLaunchTimeout',
+        'cudaErrorMisalignedAddress',
+        'cudaErrorMpsClientTerminated',
+        'cudaErrorNvlinkUncorrectable',
+        'cudaErrorTensorMemoryLeak',
+        'cudaErrorUnknown',
+    ]
+)
 
 
 class CudaMissingError(EngineError, UnavailableError):
     """No CUDA here: no driver, no GPU, no runtime, or versions that do not fit together."""
+
+
+class CudaError(EngineError):
+    """A CUDA call that failed.
+
+    Attributes:
+        call: the C function.
+        name: CUDA's name of the error, such as `cudaErrorInvalidValue`.
+        sticky: whether this process must leave CUDA alone from now on.
+    """
+
+    def __init__(self, call: str, name: str, text: str, fix: str = '') -> None:
+        super().__init__(f'{call} failed', seen=f'{name} ({text})', fix=fix)
+        self.call, self.name, self.sticky = call, name, name in STICKY
+
+
+class CudaOutOfMemoryError(CudaError):
+    """The memory of the GPU, or what the host can pin, is used up; the process can go on."""
+
+
+class CudaLostError(CudaError):
+    """CUDA was lost to an earlier sticky error, and has not been touched again."""
+
+
+_lost: CudaError | None = None
+
+
+def cuda_lost() -> CudaError | None:
+    """The sticky error that ended CUDA for this process, or None."""
+    return _lost
 
 
 @dataclass(frozen=True)
@@ -76,17 +107,40 @@ class GpuFacts:
     runtime_version: str
 
 
-class Cuda(CheckedCalls):
-    """One GPU through one runtime; `close`, or leaving its `with` block, frees what it lent, newest first."""
+class Cuda:
+    """One GPU through one runtime, whose failures are exceptions."""
 
     def __init__(self, runtime: Runtime) -> None:
-        super().__init__(runtime)
-        self._lent: list[Resource] = []
+        self.runtime = runtime
+
+    def call(self, function: str, *arguments: int) -> tuple[Any, ...]:
+        """Call one function of `cuda_runtime.SIGNATURES`.
+
+        Returns:
+            Its results, as `CudaResult.values`.
+
+        Raises:
+            CudaOutOfMemoryError: no memory.
+            CudaLostError: an earlier error was sticky.
+            CudaError: anything else that CUDA reports.
+        """
+        refuse_if_lost(function)
+        return self._checked(function, self.runtime.call(function, *arguments))
+
+    def is_done(self, function: str, handle: int) -> bool:
+        """Ask a query function, for which unfinished work is no error; raises as `call` does."""
+        refuse_if_lost(function)
+        outcome = self.runtime.call(function, handle)
+        if outcome.code == _NOT_READY:
+            return False
+        self._checked(function, outcome)
+        return True
 
     def facts(self) -> GpuFacts:
-        """What this GPU is; raises CudaError."""
+        """What this GPU is; raises as `call` does."""
+        refuse_if_lost('cudaGetDeviceProperties')
         return GpuFacts(
-            name=self.device_name(),
+            name=str(self._checked('cudaGetDeviceProperties', self.runtime.device_name(0))[0]),
             capability=f'{self._attribute(_MAJOR)}.{self._attribute(_MINOR)}',
             sm_count=self._attribute(_SM_COUNT),
             memory_bytes=self.call('cudaMemGetInfo')[1],
@@ -96,56 +150,34 @@ class Cuda(CheckedCalls):
         )
 
     def free_bytes(self) -> int:
-        """GPU memory that nobody uses; raises CudaError."""
+        """GPU memory that nobody uses; raises as `call` does."""
         return int(self.call('cudaMemGetInfo')[0])
-
-    def host_buffer(self, size: int, *, mapped: bool = False) -> HostBuffer:
-        """Pinned host memory of `size` bytes, which the GPU can address if `mapped`; raises CudaError."""
-        return self._lend(HostBuffer(self, size, mapped))
-
-    def device_buffer(self, size: int) -> DeviceBuffer:
-        """GPU memory of `size` bytes; raises CudaError."""
-        return self._lend(DeviceBuffer(self, size))
-
-    def stream(self) -> Stream:
-        """A stream of its own; raises CudaError."""
-        return self._lend(Stream(self))
-
-    def event(self, *, timing: bool = False) -> Event:
-        """An event to wait for, or with `timing` to measure by; raises CudaError."""
-        return self._lend(Event(self, timing))
-
-    def graph(self, stream: Stream, enqueue: Callable[[], None]) -> Graph:
-        """Record what `enqueue` puts into the stream; raises as `Graph` does."""
-        return self._lend(Graph(self, stream, enqueue))
-
-    def close(self) -> None:
-        """Free what is still open; closing twice is harmless.
-
-        Raises:
-            CudaError: the first that CUDA had against it, once everything has been tried.
-        """
-        failure = None
-        while self._lent:
-            try:
-                self._lent.pop().close()
-            except CudaError as error:
-                failure = failure or error
-        if failure:
-            raise failure
-
-    def __enter__(self) -> Cuda:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def _lend(self, resource: AnyResource) -> AnyResource:
-        self._lent = [*(lent for lent in self._lent if lent.is_open), resource]
-        return resource
 
     def _attribute(self, attribute: int) -> int:
         return int(self.call('cudaDeviceGetAttribute', attribute, 0)[0])
+
+    def _checked(self, function: str, outcome: CudaResult) -> tuple[Any, ...]:
+        global _lost
+        if outcome.code == 0:
+            return outcome.values
+        name, text = self.runtime.describe(outcome.code)
+        if name in STICKY:
+            fix = 'restart this process; if it comes back, look for NVIDIA Xid lines in dmesg'
+            _lost = CudaError(function, name, text, fix)
+            raise _lost
+        # The runtime would keep it as its last error, where the next user of the library finds it.
+        self.runtime.call('cudaGetLastError')
+        if name == 'cudaErrorMemoryAllocation':
+            fix = 'stop other users of the GPU, or restore smaller images'
+            raise CudaOutOfMemoryError(function, name, text, fix)
+        raise CudaError(function, name, text)
+
+
+def refuse_if_lost(function: str) -> None:
+    """Raise CudaLostError, which names `function`, if CUDA is lost to this process."""
+    if _lost:
+        cause = f'after {_lost.call} failed'
+        raise CudaLostError(function, _lost.name, cause, 'restart this process') from _lost
 
 
 def open_cuda() -> Cuda:

@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 
 from restore_node.common.errors import EngineError
-from restore_node.engine.cuda_calls import CheckedCalls, CudaError, cuda_lost
+from restore_node.engine.cuda import Cuda, CudaError, cuda_lost
 
 # CUDA's numbers, the same in every version.
 _HOST_DEFAULT, _HOST_MAPPED = 0, 2
@@ -26,18 +26,13 @@ class Resource:
     """A handle or address that is given back to CUDA.
 
     Args:
-        calls: the runtime.
+        cuda: the GPU.
         handle: what was lent.
         free: the C function that takes it back.
     """
 
-    def __init__(self, calls: CheckedCalls, handle: int, free: str) -> None:
-        self._calls, self._handle, self._free = calls, handle, free
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it has not been given back yet."""
-        return self._handle != 0
+    def __init__(self, cuda: Cuda, handle: int, free: str) -> None:
+        self._cuda, self._handle, self._free = cuda, handle, free
 
     @property
     def handle(self) -> int:
@@ -54,7 +49,7 @@ class Resource:
         """
         handle, self._handle = self._handle, 0
         if handle and not cuda_lost():
-            self._calls.call(self._free, handle)
+            self._cuda.call(self._free, handle)
 
     def __enter__(self: Self) -> Self:
         return self
@@ -72,13 +67,13 @@ class HostBuffer(Resource):
         size: bytes.
     """
 
-    def __init__(self, calls: CheckedCalls, size: int, mapped: bool) -> None:
+    def __init__(self, cuda: Cuda, size: int, *, mapped: bool = False) -> None:
         self.size, self.device_address = _checked(size), 0
-        (address,) = calls.call('cudaHostAlloc', size, _HOST_MAPPED if mapped else _HOST_DEFAULT)
-        super().__init__(calls, address, 'cudaFreeHost')
+        (address,) = cuda.call('cudaHostAlloc', size, _HOST_MAPPED if mapped else _HOST_DEFAULT)
+        super().__init__(cuda, address, 'cudaFreeHost')
         if mapped:
             try:
-                (self.device_address,) = calls.call('cudaHostGetDevicePointer', address, 0)
+                (self.device_address,) = cuda.call('cudaHostGetDevicePointer', address, 0)
             except EngineError:
                 self.close()
                 raise
@@ -88,69 +83,55 @@ class HostBuffer(Resource):
 class DeviceBuffer(Resource):
     """Memory of the GPU; `handle` is its address, aligned to 256 bytes or more, and `size` its bytes."""
 
-    def __init__(self, calls: CheckedCalls, size: int) -> None:
+    def __init__(self, cuda: Cuda, size: int) -> None:
         self.size = _checked(size)
-        super().__init__(calls, calls.call('cudaMalloc', size)[0], 'cudaFree')
+        super().__init__(cuda, cuda.call('cudaMalloc', size)[0], 'cudaFree')
 
 
 class Event(Resource):
     """A mark in a stream. A thread that waits for it sleeps instead of burning a core."""
 
-    def __init__(self, calls: CheckedCalls, timing: bool) -> None:
-        flags = _EVENT_BLOCKING_SYNC | (0 if timing else _EVENT_DISABLE_TIMING)
-        super().__init__(calls, calls.call('cudaEventCreateWithFlags', flags)[0], 'cudaEventDestroy')
+    def __init__(self, cuda: Cuda) -> None:
+        flags = _EVENT_BLOCKING_SYNC | _EVENT_DISABLE_TIMING
+        super().__init__(cuda, cuda.call('cudaEventCreateWithFlags', flags)[0], 'cudaEventDestroy')
 
     def record(self, stream: Stream) -> None:
         """Put the mark behind all work of the stream so far; raises CudaError."""
-        self._calls.call('cudaEventRecord', self.handle, stream.handle)
+        self._cuda.call('cudaEventRecord', self.handle, stream.handle)
 
     def synchronize(self) -> None:
         """Sleep until the mark is passed; raises CudaError, also for work before the mark that failed."""
-        self._calls.call('cudaEventSynchronize', self.handle)
-
-    def is_done(self) -> bool:
-        """Whether the mark is passed; raises CudaError as `synchronize` does."""
-        return self._calls.is_done('cudaEventQuery', self.handle)
-
-    def elapsed_ms(self, since: Event) -> float:
-        """Milliseconds between two passed marks, both made with `timing`; raises CudaError."""
-        return float(self._calls.call('cudaEventElapsedTime', since.handle, self.handle)[0])
+        self._cuda.call('cudaEventSynchronize', self.handle)
 
 
 class Stream(Resource):
     """A queue of work of the highest priority, which never waits for the default stream."""
 
-    def __init__(self, calls: CheckedCalls) -> None:
-        greatest = calls.call('cudaDeviceGetStreamPriorityRange')[1]
-        (handle,) = calls.call('cudaStreamCreateWithPriority', _STREAM_NON_BLOCKING, greatest)
-        super().__init__(calls, handle, 'cudaStreamDestroy')
+    def __init__(self, cuda: Cuda) -> None:
+        greatest = cuda.call('cudaDeviceGetStreamPriorityRange')[1]
+        (handle,) = cuda.call('cudaStreamCreateWithPriority', _STREAM_NON_BLOCKING, greatest)
+        super().__init__(cuda, handle, 'cudaStreamDestroy')
 
-    def copy_in(self, device: DeviceBuffer, host: HostBuffer, size: int | None = None) -> None:
-        """Queue a copy of the first `size` bytes (default: all of `host`) to the GPU; raises CudaError."""
-        self._copy(device, host, host.size if size is None else size, _HOST_TO_DEVICE)
+    def copy_in(self, device: DeviceBuffer, host: HostBuffer) -> None:
+        """Queue a copy of all of `host` to the GPU; raises CudaError."""
+        self._copy(device, host, _HOST_TO_DEVICE)
 
-    def copy_out(self, host: HostBuffer, device: DeviceBuffer, size: int | None = None) -> None:
-        """Queue a copy of the first `size` bytes (default: all of `host`) back; raises CudaError."""
-        self._copy(host, device, host.size if size is None else size, _DEVICE_TO_HOST)
-
-    def wait(self, event: Event) -> None:
-        """Let later work of this stream wait for an event of another one; raises CudaError."""
-        self._calls.call('cudaStreamWaitEvent', self.handle, event.handle, 0)
+    def copy_out(self, host: HostBuffer, device: DeviceBuffer) -> None:
+        """Queue a copy back that fills `host`; raises CudaError."""
+        self._copy(host, device, _DEVICE_TO_HOST)
 
     def is_done(self) -> bool:
         """Whether all work is done; raises what CUDA has against it, for users that only say `failed`."""
-        return self._calls.is_done('cudaStreamQuery', self.handle)
+        return self._cuda.is_done('cudaStreamQuery', self.handle)
 
     def synchronize(self) -> None:
         """Wait for all work, at the cost of a core; raises CudaError."""
-        self._calls.call('cudaStreamSynchronize', self.handle)
+        self._cuda.call('cudaStreamSynchronize', self.handle)
 
-    def _copy(
-        self, to: HostBuffer | DeviceBuffer, source: HostBuffer | DeviceBuffer, size: int, kind: int
-    ) -> None:
-        if not 0 < size <= min(to.size, source.size):
-            raise ValueError(f'copy of {size} bytes from a buffer of {source.size} into one of {to.size}')
-        self._calls.call('cudaMemcpyAsync', to.handle, source.handle, size, kind, self.handle)
+    def _copy(self, to: HostBuffer | DeviceBuffer, source: HostBuffer | DeviceBuffer, kind: int) -> None:
+        if to.size != source.size:
+            raise ValueError(f'copy from a buffer of {source.size} bytes into one of {to.size}')
+        self._cuda.call('cudaMemcpyAsync', to.handle, source.handle, to.size, kind, self.handle)
 
 
 class Graph(Resource):
@@ -163,34 +144,34 @@ class Graph(Resource):
         Exception: what `enqueue` raises, likewise.
     """
 
-    def __init__(self, calls: CheckedCalls, stream: Stream, enqueue: Callable[[], None]) -> None:
-        template = _captured(calls, stream, enqueue)
+    def __init__(self, cuda: Cuda, stream: Stream, enqueue: Callable[[], None]) -> None:
+        template = _captured(cuda, stream, enqueue)
         try:
-            (handle,) = calls.call('cudaGraphInstantiateWithFlags', template, 0)
+            (handle,) = cuda.call('cudaGraphInstantiateWithFlags', template, 0)
         finally:
-            _discard(calls, template)
-        super().__init__(calls, handle, 'cudaGraphExecDestroy')
+            _discard(cuda, template)
+        super().__init__(cuda, handle, 'cudaGraphExecDestroy')
 
     def launch(self, stream: Stream) -> None:
         """Queue the recorded work; raises CudaError."""
-        self._calls.call('cudaGraphLaunch', self.handle, stream.handle)
+        self._cuda.call('cudaGraphLaunch', self.handle, stream.handle)
 
 
-def _captured(calls: CheckedCalls, stream: Stream, enqueue: Callable[[], None]) -> int:
-    calls.call('cudaStreamBeginCapture', stream.handle, _CAPTURE_THREAD_LOCAL)
+def _captured(cuda: Cuda, stream: Stream, enqueue: Callable[[], None]) -> int:
+    cuda.call('cudaStreamBeginCapture', stream.handle, _CAPTURE_THREAD_LOCAL)
     try:
         enqueue()
     except BaseException:
         # Recording must end, or the stream is of no more use; that it ends with an error is no news.
         with suppress(CudaError):
-            _discard(calls, calls.call('cudaStreamEndCapture', stream.handle)[0])
+            _discard(cuda, cuda.call('cudaStreamEndCapture', stream.handle)[0])
         raise
-    return int(calls.call('cudaStreamEndCapture', stream.handle)[0])
+    return int(cuda.call('cudaStreamEndCapture', stream.handle)[0])
 
 
-def _discard(calls: CheckedCalls, template: int) -> None:
+def _discard(cuda: Cuda, template: int) -> None:
     if template and not cuda_lost():
-        calls.call('cudaGraphDestroy', template)
+        cuda.call('cudaGraphDestroy', template)
 
 
 def _checked(size: int) -> int:

@@ -1,14 +1,14 @@
 """The two ways to the CUDA runtime: NVIDIA's Python bindings, or the system's libcudart through ctypes.
 
 Both have one shape: a function by its C name, numbers in, an error code and numbers out. Nothing is judged
-here (`cuda_calls.py` does that), and nothing is loaded before a runtime is made.
+here (`cuda.py` does that), and nothing is loaded before a runtime is made.
 """
 
 from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
-from ctypes import POINTER, c_float, c_int, c_size_t, c_uint, c_ulonglong, c_void_p
+from ctypes import POINTER, c_int, c_size_t, c_uint, c_ulonglong, c_void_p
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
@@ -59,13 +59,10 @@ SIGNATURES: dict[str, tuple[Any, ...]] = {
     'cudaStreamCreateWithPriority': (POINTER(c_void_p), c_uint, c_int),
     'cudaStreamQuery': (c_void_p,),
     'cudaStreamSynchronize': (c_void_p,),
-    'cudaStreamWaitEvent': (c_void_p, c_void_p, c_uint),
     'cudaStreamDestroy': (c_void_p,),
     'cudaEventCreateWithFlags': (POINTER(c_void_p), c_uint),
     'cudaEventRecord': (c_void_p, c_void_p),
-    'cudaEventQuery': (c_void_p,),
     'cudaEventSynchronize': (c_void_p,),
-    'cudaEventElapsedTime': (POINTER(c_float), c_void_p, c_void_p),
     'cudaEventDestroy': (c_void_p,),
     'cudaStreamBeginCapture': (c_void_p, c_int),
     'cudaStreamEndCapture': (c_void_p, POINTER(c_void_p)),

@@ -13,10 +13,9 @@ import sys
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from restore_node.common.errors import RestoreError
 from restore_node.engine.build import BUILDER_REVISION, choose_recipe
 from restore_node.engine.cache import Engine, EngineCache, key_of
-from restore_node.engine.cuda import Cuda, open_cuda
+from restore_node.engine.cuda import open_cuda
 from restore_node.engine.spec import EngineSpec
 from restore_node.engine.trt import load_tensorrt
 from restore_node.model import INPUT_NAME, OUTPUT_NAME
@@ -29,23 +28,19 @@ class Machine:
     """CUDA first, which looks for a driver, then TensorRT, which crashes the process where there is none.
 
     Attributes:
-        cuda: the GPU, open until `close`.
+        cuda: the GPU.
         gpu: what it is.
         library: TensorRT.
 
     Raises:
-        UnavailableError: one of them is missing; nothing is left open.
-        CudaError: the GPU is there and refuses; likewise.
+        UnavailableError: one of them is missing.
+        CudaError: the GPU is there and refuses.
     """
 
     def __init__(self) -> None:
-        self.cuda: Cuda = open_cuda()
-        try:
-            self.gpu = self.cuda.facts()
-            self.library = load_tensorrt(self.cuda)
-        except RestoreError:
-            self.cuda.close()
-            raise
+        self.cuda = open_cuda()
+        self.gpu = self.cuda.facts()
+        self.library = load_tensorrt(self.cuda)
 
     def versions(self) -> dict[str, str]:
         """Versions of TensorRT, of the CUDA runtime and of the CUDA that the driver serves."""
@@ -54,16 +49,6 @@ class Machine:
             'cuda_runtime': self.gpu.runtime_version,
             'cuda_driver': self.gpu.driver_version,
         }
-
-    def close(self) -> None:
-        """Free what CUDA still lends; closing twice is harmless."""
-        self.cuda.close()
-
-    def __enter__(self) -> Machine:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def fields_of(machine: Machine, spec: EngineSpec) -> dict[str, Any]:

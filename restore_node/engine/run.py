@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from restore_node.common.errors import EngineError, ModelError
-from restore_node.engine.cuda import Cuda, Graph, cuda_lost
+from restore_node.engine.cuda import Cuda, cuda_lost
+from restore_node.engine.cuda_resources import DeviceBuffer, Event, Graph, HostBuffer, Stream
 from restore_node.engine.spec import Shape
 from restore_node.engine.trt import LOG, TensorRT
 from restore_node.model import INPUT_NAME, OUTPUT_NAME
@@ -214,16 +215,16 @@ class ShapeContext:
 
     def _open(self, cuda: Cuda, engine: Any, zero_copy: bool) -> None:
         size, keep = int(np.prod(self._shape)), self._resources.enter_context
-        self._stream, self._done = keep(cuda.stream()), keep(cuda.event())
-        self._host_in = keep(cuda.host_buffer(size, mapped=zero_copy))
-        self._host_out = keep(cuda.host_buffer(size, mapped=zero_copy))
+        self._stream, self._done = keep(Stream(cuda)), keep(Event(cuda))
+        self._host_in = keep(HostBuffer(cuda, size, mapped=zero_copy))
+        self._host_out = keep(HostBuffer(cuda, size, mapped=zero_copy))
         self.input = self._host_in.array.reshape(self._shape)
         self.output = self._host_out.array.reshape(self._shape)
         self.input[:] = 0
         self._device_in = self._device_out = None
         addresses = self._host_in.device_address, self._host_out.device_address
         if not zero_copy:
-            self._device_in, self._device_out = keep(cuda.device_buffer(size)), keep(cuda.device_buffer(size))
+            self._device_in, self._device_out = keep(DeviceBuffer(cuda, size)), keep(DeviceBuffer(cuda, size))
             addresses = self._device_in.handle, self._device_out.handle
         self._context = self._library.call(
             'TensorRT made no execution context',
@@ -250,7 +251,7 @@ class ShapeContext:
         # TensorRT sets itself up at the first run, which cannot be captured.
         self._run_once()
         try:
-            self._graph = self._resources.enter_context(cuda.graph(self._stream, self._enqueue))
+            self._graph = self._resources.enter_context(Graph(cuda, self._stream, self._enqueue))
             self._run_once()
         except EngineError as error:
             if cuda_lost():

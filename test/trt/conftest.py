@@ -52,7 +52,7 @@ def world(bindings: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     for double in DOUBLES:
         monkeypatch.setattr(bindings, double.__name__, double)
     monkeypatch.setattr('restore_node.engine.cuda.candidates', lambda: iter([lambda: world.gpu]))
-    monkeypatch.setattr('restore_node.engine.cuda_calls._lost', None)
+    monkeypatch.setattr('restore_node.engine.cuda._lost', None)
     monkeypatch.setattr('restore_node.engine.run._abandoned', [])
     _load.cache_clear()
     monkeypatch.setattr('restore_node.backends.tensorrt._refused', {})

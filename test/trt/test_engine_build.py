@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,8 @@ Build = Callable[..., SerializedEngine]
 
 
 @pytest.fixture
-def machine(world: World) -> Iterator[Machine]:
-    with Machine() as machine:
-        yield machine
+def machine(world: World) -> Machine:
+    return Machine()
 
 
 @pytest.fixture

@@ -129,11 +129,11 @@ def test_engine_of_other_circumstances_is_not_used(
     (manifest,) = cache.manifests()
     fields = manifest['fields'] | {name: 'other'}
     spec = EngineSpec.for_cameras(model, 64, 32)
-    with Machine() as machine:
-        assert find_engine(cache, machine, spec)
-        (path,) = (cache.folder / 'engines').glob('*.json')
-        path.write_text(json.dumps(manifest | {'fields': fields}))
-        assert find_engine(cache, machine, spec) is None
+    machine = Machine()
+    assert find_engine(cache, machine, spec)
+    (path,) = (cache.folder / 'engines').glob('*.json')
+    path.write_text(json.dumps(manifest | {'fields': fields}))
+    assert find_engine(cache, machine, spec) is None
 
 
 # What fits best comes first.
@@ -144,10 +144,9 @@ def chosen(world: World, model: Model) -> Callable[..., Any]:
     """`chosen(width, height, cameras)` is the profile of the engine that serves; None without one."""
 
     def choose(width: int, height: int, cameras: int = 1) -> Any:
-        with Machine() as machine:
-            spec = EngineSpec.for_cameras(model, width, height, cameras)
-            engine = find_engine(EngineCache(), machine, spec)
-            return engine and engine.manifest['fields']['shapes']
+        spec = EngineSpec.for_cameras(model, width, height, cameras)
+        engine = find_engine(EngineCache(), Machine(), spec)
+        return engine and engine.manifest['fields']['shapes']
 
     return choose
 

@@ -48,9 +48,8 @@ def test_doubles_take_what_the_real_ones_take(double: type, reals: dict[str, typ
 
 
 def test_what_a_version_lacks_is_missing(world: World) -> None:
-    with Machine() as machine:
-        builder = world.trt.Builder(machine.library.logger)
-        config = builder.create_builder_config()
+    builder = world.trt.Builder(Machine().library.logger)
+    config = builder.create_builder_config()
     assert hasattr(builder, 'platform_has_fast_fp16') == hasattr(
         world.trt._real_Builder, 'platform_has_fast_fp16'
     )
@@ -61,7 +60,6 @@ def test_what_a_version_lacks_is_missing(world: World) -> None:
 
 
 def test_enumerations_are_checked_as_the_real_ones_are(world: World) -> None:
-    with Machine() as machine:
-        config = world.trt.Builder(machine.library.logger).create_builder_config()
+    config = world.trt.Builder(Machine().library.logger).create_builder_config()
     with pytest.raises(TypeError, match='incompatible function arguments'):
         config.set_flag(6)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import pytest
 from cuda_double import (
@@ -17,7 +18,6 @@ from cuda_double import (
 
 from restore_node.common.errors import EngineError
 from restore_node.engine import cuda as cuda_module
-from restore_node.engine import cuda_calls
 from restore_node.engine.cuda import (
     Cuda,
     CudaError,
@@ -27,12 +27,13 @@ from restore_node.engine.cuda import (
     cuda_lost,
     open_cuda,
 )
+from restore_node.engine.cuda_resources import DeviceBuffer, Event, Graph, HostBuffer, Resource, Stream
 from restore_node.engine.cuda_runtime import CudaResult
 
 
 @pytest.fixture(autouse=True)
 def _latch(monkeypatch):
-    monkeypatch.setattr(cuda_calls, '_lost', None)
+    monkeypatch.setattr(cuda_module, '_lost', None)
 
 
 @pytest.fixture
@@ -60,46 +61,23 @@ def on_this_machine(monkeypatch) -> Callable[..., None]:
     return lambda *found: monkeypatch.setattr(cuda_module, 'candidates', lambda: list(map(loads, found)))
 
 
-def everything(cuda: Cuda) -> list:
-    stream = cuda.stream()
-    return [
-        stream,
-        cuda.host_buffer(8),
-        cuda.device_buffer(8),
-        cuda.event(),
-        cuda.graph(stream, lambda: None),
-    ]
+def everything(cuda: Cuda) -> list[Resource]:
+    stream = Stream(cuda)
+    others = HostBuffer(cuda, 8), DeviceBuffer(cuda, 8), Event(cuda), Graph(cuda, stream, lambda: None)
+    return [stream, *others]
 
 
-def test_all_is_freed_once_newest_first(cuda, runtime):
-    with cuda:
-        resources = everything(cuda)
-        handles = [resource.handle for resource in resources]
+def test_each_is_freed_once(cuda, runtime):
+    for resource in everything(cuda):
+        handle = resource.handle
+        with resource:
+            before = len(runtime.calls)
+        assert runtime.calls[before:] == [(runtime.calls[-1][0], handle)]
+        with pytest.raises(EngineError, match=f'{type(resource).__name__} is closed'):
+            _ = resource.handle
         before = len(runtime.calls)
-    assert not runtime.live
-    assert [call[1] for call in runtime.calls[before:]] == handles[::-1]
-    for resource in resources:
         resource.close()
-    cuda.close()
-    assert len(runtime.calls) == before + len(handles)
-
-
-def test_what_is_closed_alone_is_not_freed_again(cuda, runtime):
-    with cuda.host_buffer(8) as host, cuda.stream():
-        assert host.is_open
-    assert not runtime.live
-    assert not host.is_open
-    with pytest.raises(EngineError, match='HostBuffer is closed'):
-        _ = host.handle
-    count = len(runtime.calls)
-    cuda.close()
-    assert len(runtime.calls) == count
-
-
-def test_cameras_that_come_and_go_leave_no_trace(cuda, runtime):
-    for _ in range(100):
-        cuda.host_buffer(8).close()
-    assert len(cuda._lent) == 1
+        assert len(runtime.calls) == before
     assert not runtime.live
 
 
@@ -108,21 +86,21 @@ def test_out_of_memory_in_the_middle_frees_the_rest(cuda, runtime, nth):
     runtime.fail('cudaMalloc', OUT_OF_MEMORY, nth)
 
     def take_three() -> None:
-        with cuda:
+        with ExitStack() as taken:
             for _ in range(3):
-                cuda.host_buffer(8)
-                cuda.device_buffer(8)
+                taken.enter_context(HostBuffer(cuda, 8))
+                taken.enter_context(DeviceBuffer(cuda, 8))
 
     with pytest.raises(CudaOutOfMemoryError, match=r'cudaMalloc failed.*cudaErrorMemoryAllocation'):
         take_three()
     assert runtime.names().count('cudaMalloc') == nth
     assert not runtime.live
     assert cuda_lost() is None
-    cuda.device_buffer(8)  # the process goes on
+    DeviceBuffer(cuda, 8)  # the process goes on
 
 
 def test_an_error_that_passes_is_taken_from_the_runtime(cuda, runtime):
-    stream = cuda.stream()
+    stream = Stream(cuda)
     runtime.fail('cudaStreamSynchronize', INVALID_VALUE)
     with pytest.raises(CudaError, match=r'cudaStreamSynchronize failed: got cudaErrorInvalidValue') as caught:
         stream.synchronize()
@@ -130,13 +108,12 @@ def test_an_error_that_passes_is_taken_from_the_runtime(cuda, runtime):
     assert runtime.names()[-1] == 'cudaGetLastError', 'or TensorRT would find it'
 
 
-def test_freeing_goes_on_after_an_error_and_raises_it_once(cuda, runtime):
-    everything(cuda)
+def test_an_error_of_freeing_is_raised_once(cuda, runtime):
+    memory = DeviceBuffer(cuda, 8)
     runtime.fail('cudaFree', INVALID_VALUE)
     with pytest.raises(CudaError, match='cudaFree failed'):
-        cuda.close()
-    assert set(runtime.live.values()) == {'cudaFree'}
-    cuda.close()
+        memory.close()
+    memory.close()
 
 
 def test_after_a_sticky_error_cuda_is_never_touched_again(cuda, runtime):
@@ -152,20 +129,18 @@ def test_after_a_sticky_error_cuda_is_never_touched_again(cuda, runtime):
     other = Cuda(RecordingRuntime())
     attempts: list[Callable[[], object]] = [
         cuda.facts,
-        cuda.device_name,
         cuda.free_bytes,
-        cuda.stream,
-        cuda.event,
-        lambda: cuda.host_buffer(8),
-        lambda: cuda.device_buffer(8),
-        lambda: cuda.graph(stream, lambda: None),
+        lambda: Stream(cuda),
+        lambda: Event(cuda),
+        lambda: HostBuffer(cuda, 8),
+        lambda: DeviceBuffer(cuda, 8),
+        lambda: Graph(cuda, stream, lambda: None),
         lambda: stream.copy_in(device, host),
         stream.synchronize,
         stream.is_done,
-        event.is_done,
         lambda: event.record(stream),
         lambda: graph.launch(stream),
-        lambda: other.host_buffer(8),
+        lambda: HostBuffer(other, 8),
         open_cuda,
     ]
     for attempt in attempts:
@@ -174,13 +149,12 @@ def test_after_a_sticky_error_cuda_is_never_touched_again(cuda, runtime):
         assert refused.value.sticky
     for resource in resources:
         resource.close()
-    cuda.close()
     assert len(runtime.calls) == count
     assert not other.runtime.calls
 
 
 def test_the_latch_holds_in_every_thread(cuda, runtime):
-    stream = cuda.stream()
+    stream = Stream(cuda)
     runtime.fail('cudaStreamQuery', ILLEGAL_ADDRESS)
     with pytest.raises(CudaError):
         stream.is_done()
@@ -199,10 +173,10 @@ def test_the_latch_holds_in_every_thread(cuda, runtime):
 
 
 def test_cuda_lost_while_recording_is_not_touched_to_end_it(cuda, runtime):
-    stream, host, device = cuda.stream(), cuda.host_buffer(4), cuda.device_buffer(4)
+    stream, host, device = Stream(cuda), HostBuffer(cuda, 4), DeviceBuffer(cuda, 4)
     runtime.fail('cudaMemcpyAsync', ILLEGAL_ADDRESS)
-    with pytest.raises(CudaError, match='cudaErrorIllegalAddress'), cuda:
-        cuda.graph(stream, lambda: stream.copy_in(device, host))
+    with pytest.raises(CudaError, match='cudaErrorIllegalAddress'):
+        Graph(cuda, stream, lambda: stream.copy_in(device, host))
     assert runtime.names()[-1] == 'cudaMemcpyAsync'
 
 

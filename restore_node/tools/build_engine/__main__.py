@@ -88,33 +88,30 @@ def _spec(model: Model, given: argparse.Namespace) -> EngineSpec:
 
 
 def _build_if_missing(given: argparse.Namespace, spec: EngineSpec, say: Say) -> int:
-    cache = EngineCache()
-    with Machine() as machine:
-        fields = fields_of(machine, spec)
-        with cache.lock(
-            key_of(fields), on_wait=lambda: say(phase='waiting for another build of it', percent=0)
-        ):
-            engine, how = None if given.force else find_exact(cache, machine, spec), 'already there, verified'
-            if engine is None:
-                plan = _build(machine, cache, spec, say)
-                found = _verify(machine, plan, spec, say)
-                about = {
-                    'precision': plan.precision,
-                    'verified': found._asdict(),
-                    'build_s': round(plan.build_s, 1),
-                    'versions': machine.versions(),
-                }
-                likeness = f'{found.psnr_db:g} dB to {found.reference}'
-                if found.psnr_db < found.threshold_db:
-                    cache.reject(fields, plan.data, about, likeness)
-                    say(error=str(_refusal(spec, found, likeness)))
-                    return EXIT_NOT_VERIFIED
-                engine = cache.store(fields, plan.data, about)
-                how = (
-                    f'built in {plan.build_s:.1f} s, {plan.precision} ({plan.typing}ly typed), '
-                    f'verified on {found.images} images: {likeness}'
-                )
-            say(engine=str(engine.path), manifest=engine.manifest, how=how)
+    cache, machine = EngineCache(), Machine()
+    fields = fields_of(machine, spec)
+    with cache.lock(key_of(fields), on_wait=lambda: say(phase='waiting for another build of it', percent=0)):
+        engine, how = None if given.force else find_exact(cache, machine, spec), 'already there, verified'
+        if engine is None:
+            plan = _build(machine, cache, spec, say)
+            found = _verify(machine, plan, spec, say)
+            about = {
+                'precision': plan.precision,
+                'verified': found._asdict(),
+                'build_s': round(plan.build_s, 1),
+                'versions': machine.versions(),
+            }
+            likeness = f'{found.psnr_db:g} dB to {found.reference}'
+            if found.psnr_db < found.threshold_db:
+                cache.reject(fields, plan.data, about, likeness)
+                say(error=str(_refusal(spec, found, likeness)))
+                return EXIT_NOT_VERIFIED
+            engine = cache.store(fields, plan.data, about)
+            how = (
+                f'built in {plan.build_s:.1f} s, {plan.precision} ({plan.typing}ly typed), '
+                f'verified on {found.images} images: {likeness}'
+            )
+        say(engine=str(engine.path), manifest=engine.manifest, how=how)
     return 0
 
 

@@ -52,8 +52,8 @@ def probe_ros() -> Seen:
 
 def probe_cuda() -> Seen:
     """The GPU, and the runtime that reaches it."""
-    with import_module('restore_node.engine.cuda').open_cuda() as cuda:
-        gpu, free_bytes, provider = cuda.facts(), cuda.free_bytes(), cuda.runtime.name
+    cuda = import_module('restore_node.engine.cuda').open_cuda()
+    gpu, free_bytes, provider = cuda.facts(), cuda.free_bytes(), cuda.runtime.name
     gib, shared = 1 << 30, ' shared with the CPU' if gpu.integrated else ''
     detail = (
         f'{gpu.name}, compute capability {gpu.capability}, {gpu.sm_count} SMs, '
@@ -71,9 +71,9 @@ def probe_tensorrt(model: str = '') -> Seen:
     if not model:
         return _version(import_module('tensorrt'))
     loaded = import_module('restore_node.model').load_model(model)
-    with import_module('restore_node.engine.machine').Machine() as machine:
-        version = machine.library.version
-        recipe = import_module('restore_node.engine.build').choose_recipe(machine.library, loaded, 'fp16')
+    library = import_module('restore_node.engine.machine').Machine().library
+    recipe = import_module('restore_node.engine.build').choose_recipe(library, loaded, 'fp16')
+    version = library.version
     has_int8 = 'int8' in loaded.card.graphs
     detail = f'{version}: {recipe.typing}ly typed engines from the {recipe.graph} graph'
     facts = {'version': version, **asdict(recipe), 'int8': has_int8}
