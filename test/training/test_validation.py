@@ -9,7 +9,7 @@ torch = pytest.importorskip('torch', reason='the training environment is not set
 from restore_node.common.errors import ConfigError
 from restore_node.common.metrics import psnr
 from training.config.run import parse_config
-from training.data.cutting import framed_cut
+from training.data.cutting import WholeCuts
 from training.data.feed import open_feed
 from training.data.validation import ValidationSet
 from training.evaluation.quality import Quality, measure, score
@@ -67,7 +67,7 @@ def test_a_set_may_have_a_degradation_of_its_own(run_values):
 
 
 def test_a_frame_is_the_middle_as_large_as_its_shape_allows():
-    cut = framed_cut(900, 1600, 360, 640, 32)
+    cut = WholeCuts(640, 360).draw(900, 1600, 32, None)
     assert (cut.rows, cut.columns) == (424, 704)
     assert (cut.height, cut.width) == (1060, 1760)
     image = np.zeros((900, 1600, 3), np.uint8)
@@ -75,7 +75,7 @@ def test_a_frame_is_the_middle_as_large_as_its_shape_allows():
     made = cut.of(image)
     assert made.shape == (424, 704, 3)
     assert made[211, 300, 0] < 50 < 150 < made[213, 300, 0]
-    small = framed_cut(100, 50, 360, 640, 8)
+    small = WholeCuts(640, 360).draw(100, 50, 8, None)
     assert (small.rows, small.columns, small.top) == (116, 66, -8)
 
 

@@ -5,7 +5,6 @@ CPU trains in minutes, on synthetic data; with `--full --data ROOT` as config/tr
 sets that lie in ROOT. The folder of --out gets the runs, and a table of each ablation, NAME.json and NAME.md.
 """
 
-import argparse
 import json
 import shlex
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ from rich.console import Console
 from restore_node.common.atomic import replace_text
 from restore_node.common.console import table_console
 from restore_node.common.errors import ConfigError
-from training.commands.cli import one_line_errors
+from training.commands.cli import command_parser, count, one_line_errors
 from training.data.example_photographs import provide_photographs
 from training.evaluation.quality import Quality
 from training.evaluation.report import markdown, show
@@ -158,12 +157,8 @@ def print_commands(ablations: Sequence[Ablation], planner: Planner, seeds: Seque
 @one_line_errors
 def main(arguments: list[str] | None = None) -> int:
     """Run the ablations. Returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog='python -m training.commands.ablations', description=__doc__.split('\n')[0]
-    )
-    parser.add_argument(
-        'overrides', nargs='*', metavar='key=value', help='of every run, such as data.roots=[/photographs]'
-    )
+    parser = command_parser(__file__, __doc__)
+    parser.add_argument('overrides', nargs='*', metavar='key=value', help='of every run, such as seed=2')
     names = ', '.join(ablation.name for ablation in small_ablations())
     parser.add_argument('--only', nargs='+', default=[], metavar='NAME', help=f'some of {names}')
     parser.add_argument('--full', action='store_true', help="at the paper's size; wants --data and a GPU")
@@ -171,7 +166,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('--commands', action='store_true', help='only write the configs and print commands')
     parser.add_argument('--seeds', type=int, nargs='+', metavar='N', help='default: 1 2 3; with --full 1')
     parser.add_argument(
-        '--jobs', type=int, default=default_jobs(), metavar='N', help='trainings side by side'
+        '--jobs', type=count, default=default_jobs(), metavar='N', help='trainings side by side'
     )
     parser.add_argument('--out', type=Path, help='default: out/ablations, with --full runs/ablations')
     options = parser.parse_intermixed_args(arguments)
@@ -186,7 +181,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.commands:
         print_commands(ablations, planner, seeds)
         return 0
-    ablate(ablations, planner, seeds, max(1, options.jobs), out, table_console())
+    ablate(ablations, planner, seeds, options.jobs, out, table_console())
     print(f'{out}: {", ".join(f"{one.name}.md, {one.name}.json" for one in ablations)}, runs/')
     return 0
 

@@ -22,7 +22,7 @@ from rich.table import Table
 
 from restore_node.common.atomic import replace_text
 from restore_node.common.console import table_console
-from training.commands.cli import one_line_errors
+from training.commands.cli import command_parser, count, one_line_errors
 from training.config.run import TrainConfig, parse_config
 from training.data.example_photographs import EXAMPLES, provide_photographs
 from training.data.feed import OpenSource
@@ -174,23 +174,19 @@ def show(found: dict[str, Any], console: Console) -> None:
 @one_line_errors
 def main(arguments: list[str] | None = None) -> int:
     """Measure as the command line says. Returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog='python -m training.commands.benchmark', description=__doc__.split('\n')[0]
-    )
+    parser = command_parser(__file__, __doc__)
     parser.add_argument('--network', default='lite', help='default: %(default)s')
     parser.add_argument('--batch', type=int, default=8, help='default: %(default)s')
     parser.add_argument('--crop', type=int, default=128, metavar='PX', help='default: %(default)s')
     parser.add_argument('--precision', choices=('32-true', 'bf16-mixed'), default='bf16-mixed')
     parser.add_argument('--compile', action='store_true', help='run the generator through torch.compile')
     parser.add_argument('--optimizer', choices=('adam', 'muon'), default='adam')
-    parser.add_argument('--steps', type=int, default=100, help='to measure (default: %(default)s)')
+    parser.add_argument('--steps', type=count, default=100, help='to measure (default: %(default)s)')
     parser.add_argument('--workers', type=int, default=0, help='processes that make data beside')
     parser.add_argument('--device', choices=('auto', 'cpu', 'cuda'), default='auto')
     parser.add_argument('--data', type=Path, default=EXAMPLES, help="default: scikit-image's photographs")
     parser.add_argument('--json', type=Path, help='file for all figures')
     given = parser.parse_args(arguments)
-    if given.steps < 1:
-        parser.error(f'--steps: got {given.steps}, want 1 or more')
     config = make_config(given)
     provide_photographs(config)
     found = benchmark(config)

@@ -5,13 +5,11 @@ is a property of the model, so it is measured, on the photographs that the confi
 threshold under which 95 % of clean frames go out untouched, and what that costs the others.
 """
 
-import argparse
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.table import Table
 
 from restore_node.backends.base import Backend
@@ -21,11 +19,12 @@ from restore_node.common.errors import ConfigError
 from restore_node.common.metrics import capped_psnr
 from restore_node.model import load_model
 from restore_node.runtime.restore import change_score
-from training.commands.cli import one_line_errors
+from training.commands.cli import command_parser, count, one_line_errors
 from training.config.run import TrainConfig, load_config
+from training.data.cutting import middle
 from training.data.feed import open_source
 from training.data.photographs import Photograph
-from training.data.spread import spread
+from training.data.spread import few
 from training.degradation.degrade import degrade, draw, truth
 from training.evaluation.restoring import restore_batch
 
@@ -62,8 +61,12 @@ def score_frames(
     """Degrade each photograph in every way, restore it, and score the change."""
     multiple = backend.size_multiple
     for index, photograph in enumerate(photographs):
-        photo = _frame(photograph.read(), multiple)
-        height, width = photo.shape[:2]
+        image = photograph.read()
+        height, width = (
+            min(side, most) // multiple * multiple
+            for side, most in zip(image.shape[:2], FRAME_PX, strict=True)
+        )
+        photo = middle(image, height, width)
         for kind in KINDS:
             rng = np.random.default_rng([config.seed, index])
             drawn = draw(config.degradation, kind, height, width, rng)
@@ -75,15 +78,6 @@ def score_frames(
                 capped_psnr(degraded, sharp),
                 capped_psnr(restored, sharp),
             )
-
-
-def _frame(image: NDArray[np.uint8], multiple: int) -> NDArray[np.uint8]:
-    """The middle of a photograph, at most `FRAME_PX`, in multiples of what the model takes."""
-    sides = [
-        min(side, most) // multiple * multiple for side, most in zip(image.shape[:2], FRAME_PX, strict=True)
-    ]
-    top, left = ((whole - side) // 2 for whole, side in zip(image.shape[:2], sides, strict=True))
-    return np.ascontiguousarray(image[top : top + sides[0], left : left + sides[1]])
 
 
 def table(scored: Sequence[Scored], threshold: float) -> Table:
@@ -112,17 +106,11 @@ def table(scored: Sequence[Scored], threshold: float) -> Table:
 @one_line_errors
 def main(arguments: list[str] | None = None) -> int:
     """Calibrate as the command line says. Returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog='python -m training.commands.calibrate_gate', description=__doc__.split('\n')[0]
-    )
-    parser.add_argument('config', help='whose held-out photographs and degradations are used')
-    parser.add_argument('overrides', nargs='*', metavar='key=value', help='such as data.roots=[/photographs]')
+    parser = command_parser(__file__, __doc__, config=True)
     parser.add_argument('--model', required=True, help='a shipped model, or the path of a .onnx file')
-    parser.add_argument('--frames', type=int, default=60, help='photographs to take, spread over the sets')
+    parser.add_argument('--frames', type=count, default=60, help='photographs to take, spread over the sets')
     parser.add_argument('--left-alone', type=float, default=0.95, help='share of clean frames, 0..1')
     options = parser.parse_intermixed_args(arguments)
-    if options.frames < 1:
-        parser.error('--frames: want 1 or more')
     if not 0.0 <= options.left_alone <= 1.0:
         parser.error(f'--left-alone: got {options.left_alone}, want 0 to 1')
     config = load_config(options.config, options.overrides)
@@ -131,8 +119,7 @@ def main(arguments: list[str] | None = None) -> int:
         named = ', '.join(source.name for source in config.data.sources)
         raise ConfigError('data.sources', seen=named, wanted='one of photographs, to degrade')
     held_out = [photograph for source in sources for photograph in open_source(source).held_out]
-    chosen = spread(min(options.frames, len(held_out)), len(held_out))
-    photographs = [held_out[position] for position in chosen]
+    photographs = few(held_out, options.frames)
     with OnnxRuntimeBackend(load_model(options.model), device='cpu') as backend:
         frames = score_frames(backend, photographs, config)
         with progress_bar() as bar:

@@ -5,7 +5,6 @@ the first fault; `--full` decodes everything. Images that are trained on and hel
 The exit code is 1 where something is wrong, 0 where nothing is.
 """
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from rich.table import Table
 
 from restore_node.common.console import progress_bar, table_console
 from restore_node.common.errors import RestoreError
-from training.commands.cli import one_line_errors
+from training.commands.cli import command_parser, one_line_errors
 from training.config.data import SourceConfig
 from training.config.run import TrainConfig, load_config
 from training.data.checking import (
@@ -75,13 +74,7 @@ def _folders(source: SourceConfig) -> list[Path]:
 @one_line_errors
 def main(arguments: list[str] | None = None) -> int:
     """Check as the command line says. Returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog='python -m training.commands.check_data', description=__doc__.split('\n')[0]
-    )
-    parser.add_argument('config', help='a YAML file such as config/train/restore_lite.yaml')
-    parser.add_argument(
-        'overrides', nargs='*', metavar='key=value', help='such as data.roots=[/my/photographs]'
-    )
+    parser = command_parser(__file__, __doc__, config=True)
     parser.add_argument('--full', action='store_true', help='decode every image')
     options = parser.parse_intermixed_args(arguments)
     config = load_config(options.config, options.overrides)

@@ -1,11 +1,45 @@
 """What the training commands share."""
 
+import argparse
 import functools
 import logging
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from restore_node.common.errors import RestoreError
+
+
+def command_parser(file: str, doc: str | None, *, config: bool = False) -> argparse.ArgumentParser:
+    """The parser of the command in a file, described by the first line of its docstring.
+
+    With `config` it takes a configuration file and overrides of its keys first.
+    """
+    about = (doc or '').partition('\n')[0]
+    parser = argparse.ArgumentParser(prog=f'python -m training.commands.{Path(file).stem}', description=about)
+    if config:
+        parser.add_argument('config', help='a YAML file such as config/train/restore_lite.yaml')
+        of_keys = 'of its keys, such as data.roots=[/photographs]'
+        parser.add_argument('overrides', nargs='*', metavar='key=value', help=of_keys)
+    return parser
+
+
+def count(text: str) -> int:
+    """A whole number of 1 or more, as an argument's type."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f'got {text}, want 1 or more')
+    return int(text)
+
+
+def positive(text: str) -> float:
+    """A number above 0, as an argument's type."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0.0 < value < 1e4:
+        raise argparse.ArgumentTypeError(f'got {text}, want a number above 0')
+    return value
 
 
 def one_line_errors(main: Callable[..., int]) -> Callable[..., int]:

@@ -5,7 +5,6 @@ the images are those held out, and what the model makes of each stands in betwee
 each other. `--beside` puts real pictures of a folder below: synthetic ones are right when you cannot tell.
 """
 
-import argparse
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,13 +14,13 @@ import numpy as np
 from restore_node.common.errors import InputError
 from restore_node.common.image_files import IMAGE_SUFFIXES, images_under, read_rgb
 from restore_node.common.metrics import psnr
-from training.commands.cli import one_line_errors
+from training.commands.cli import command_parser, count, one_line_errors
 from training.config.run import TrainConfig, load_config
-from training.data.cutting import SquareCuts
+from training.data.cutting import middle
 from training.data.feed import OpenSource, open_feed, open_source
+from training.data.patches import PatchMaker
 from training.data.samples import Pair
-from training.data.spread import spread
-from training.data.validation import first_pair
+from training.data.spread import few
 from training.evaluation.sheet import Strip, compare, draw_sheet, save_sheet
 from training.evaluation.systems import System, open_system
 
@@ -47,17 +46,16 @@ def training_pairs(config: TrainConfig, columns: int) -> dict[str, list[Pair]]:
 
 
 def _by_kind(opened: OpenSource, config: TrainConfig, columns: int) -> dict[str, list[Pair]]:
-    sharp, degradation = opened.config.sharp, opened.config.degradation or config.degradation
-    cuts = SquareCuts(config.data.patch_px, sharp.smallest_scale)
-    kinds = [kind for kind, weight in degradation.kinds.items() if weight > 0.0]
-    pairs: dict[str, list[Pair]] = {kind: [] for kind in kinds}
+    maker = PatchMaker.of(opened.config, config)
+    pairs: dict[str, list[Pair]] = {
+        kind: [] for kind, weight in maker.degradation.kinds.items() if weight > 0.0
+    }
     for column in range(columns):
         # One photograph a column: the eye compares kinds on the same picture.
         chosen = int(np.random.default_rng([config.seed, column]).integers(len(opened.train)))
         candidates = [*opened.train[chosen:], *opened.train[:chosen]]
-        for number, kind in enumerate(kinds):
-            seed = [config.seed, column, number]
-            pairs[kind].append(first_pair(candidates, kind, cuts, degradation, seed, sharp.real_motion))
+        for number, (kind, row) in enumerate(pairs.items()):
+            row.append(maker.first(candidates, kind, [config.seed, column, number]))
     return pairs
 
 
@@ -86,28 +84,17 @@ def real_strips(folder: Path, side: int, columns: int) -> list[Strip]:
     files = images_under(folder)
     if not files:
         raise InputError(f'{folder} has no images', wanted=' '.join(IMAGE_SUFFIXES))
-    strips = []
-    for index in spread(min(columns, len(files)), len(files)):
-        image = read_rgb(files[index])
-        top, left = (max(0, whole - side) // 2 for whole in image.shape[:2])
-        strips.append(Strip((image[top : top + side, left : left + side],), files[index].name))
-    return strips
+    return [Strip((middle(read_rgb(file), side, side),), file.name) for file in few(files, columns)]
 
 
 @one_line_errors
 def main(arguments: list[str] | None = None) -> int:
     """Make a sheet as the command line says. Returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog='python -m training.commands.contact_sheet', description=__doc__.split('\n')[0]
-    )
-    parser.add_argument('config', help='a YAML file such as config/train/synthetic.yaml')
-    parser.add_argument(
-        'overrides', nargs='*', metavar='key=value', help='such as data.roots=[/my/photographs]'
-    )
+    parser = command_parser(__file__, __doc__, config=True)
     parser.add_argument(
         '--out', type=Path, default=Path('contact_sheet.png'), help='the sheet (default: %(default)s)'
     )
-    parser.add_argument('--columns', type=int, default=4, help='pairs of each kind (default: %(default)s)')
+    parser.add_argument('--columns', type=count, default=4, help='pairs of each kind (default: %(default)s)')
     parser.add_argument(
         '--model',
         action='append',
@@ -118,8 +105,6 @@ def main(arguments: list[str] | None = None) -> int:
         '--beside', type=Path, metavar='DIR', help='a folder of real pictures to show below, as large'
     )
     options = parser.parse_intermixed_args(arguments)
-    if options.columns < 1:
-        parser.error('--columns: want 1 or more')
     config = load_config(options.config, options.overrides)
     if options.model:
         with ExitStack() as opened:

@@ -4,12 +4,11 @@ Trains as config/train/demo.yaml says on photographs that come with scikit-image
 restores photographs that were held out with the exported model. Ends with an error if they are no better.
 """
 
-import argparse
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from training.commands.cli import one_line_errors, set_up_log
+from training.commands.cli import command_parser, one_line_errors, set_up_log
 from training.commands.contact_sheet import restored_strips
 from training.commands.export import export
 from training.commands.train import train
@@ -69,9 +68,7 @@ def check_better(qualities: Mapping[str, Quality]) -> None:
 @one_line_errors
 def main(arguments: list[str] | None = None) -> int:
     """Run the demo. Returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog='python -m training.commands.demo', description=__doc__.split('\n')[0]
-    )
+    parser = command_parser(__file__, __doc__)
     parser.add_argument('overrides', nargs='*', metavar='key=value', help='such as schedule.max_minutes=10')
     parser.add_argument('--out', type=Path, default=Path('out', 'train-demo'), help='default: out/train-demo')
     options = parser.parse_intermixed_args(arguments)

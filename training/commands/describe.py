@@ -3,7 +3,6 @@
 Without a name, all of them; with one, its layers, such as `paper block=nah` or `discriminator`.
 """
 
-import argparse
 from typing import Any
 
 import yaml
@@ -12,7 +11,7 @@ from torch import nn
 
 from restore_node.common.console import table_console
 from restore_node.common.errors import ConfigError
-from training.commands.cli import one_line_errors
+from training.commands.cli import command_parser, one_line_errors
 from training.networks.costs import layers, macs_per_pixel, parameters
 from training.networks.discriminator import SIDE, Discriminator
 from training.networks.registry import NETWORKS, build
@@ -74,7 +73,7 @@ def _options(pairs: list[str]) -> dict[str, Any]:
 @one_line_errors
 def main(arguments: list[str] | None = None) -> int:
     """Print what networks cost. Returns the exit code."""
-    parser = argparse.ArgumentParser(prog='python -m training.commands.describe', description=__doc__)
+    parser = command_parser(__file__, __doc__)
     parser.add_argument('network', nargs='?', help=f'{", ".join(sorted(NETWORKS))} or {DISCRIMINATOR}')
     parser.add_argument('options', nargs='*', metavar='OPTION=VALUE', help='of the network')
     asked = parser.parse_args(arguments)

@@ -5,7 +5,6 @@ here by every kind and strength, and on clean ones. Strips of the best, the medi
 set go into a folder: those of real data are to be looked at, not to be committed.
 """
 
-import argparse
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
@@ -16,7 +15,7 @@ from pathlib import Path
 from restore_node.common.atomic import Unfinished, replacing
 from restore_node.common.console import progress_bar
 from restore_node.common.errors import ConfigError
-from training.commands.cli import one_line_errors
+from training.commands.cli import command_parser, count, one_line_errors
 from training.config.run import TrainConfig, load_config
 from training.data.photographs import find_photographs, hold_out
 from training.evaluation.sheet import save_sheet
@@ -85,9 +84,7 @@ def judge_all(
 @one_line_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """Judge as the command line says. Returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog='python -m training.commands.judge', description=__doc__.split('\n')[0]
-    )
+    parser = command_parser(__file__, __doc__)
     parser.add_argument(
         '--model',
         action='append',
@@ -106,8 +103,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar='CONFIG',
         help='degrade what this configuration holds out, such as config/train/restore_lite.yaml',
     )
-    parser.add_argument('--count', type=int, default=8, help='photographs of each kind and strength')
-    parser.add_argument('--limit', type=int, help='only so many pairs of each real set')
+    parser.add_argument('--count', type=count, default=8, help='photographs of each kind and strength')
+    parser.add_argument('--limit', type=count, help='only so many pairs of each real set')
     parser.add_argument(
         '--out', type=Path, default=Path('docs/models.md'), help='the page (default: %(default)s)'
     )
@@ -117,8 +114,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if not (given.data or given.photographs):
         parser.error('nothing to judge on: give --data or --photographs')
-    if given.count < 1 or (given.limit is not None and given.limit < 1):
-        parser.error('--count and --limit want 1 or more')
     names = given.model or sorted(path.stem for path in MODELS.glob('*.json'))
     command = shlex.join(
         ['python', '-m', 'training.commands.judge', *(sys.argv[1:] if arguments is None else arguments)]

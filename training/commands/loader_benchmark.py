@@ -5,9 +5,7 @@ and how many the loader makes with different numbers of workers. A ratio above 1
 waits, as long as workers have cores of their own.
 """
 
-import argparse
 import itertools
-import math
 import os
 import time
 from collections.abc import Sequence
@@ -20,7 +18,7 @@ from rich.table import Table
 
 from restore_node.common.console import table_console
 from restore_node.common.errors import ConfigError
-from training.commands.cli import one_line_errors
+from training.commands.cli import command_parser, one_line_errors, positive
 from training.config.run import TrainConfig, load_config
 from training.data.feed import Feed, open_feed
 from training.data.loader import batches
@@ -113,20 +111,14 @@ def _show(config: TrainConfig, model: float, loader: dict[int, float]) -> None:
 @one_line_errors
 def main(arguments: list[str] | None = None) -> int:
     """Measure as the command line says. Returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog='python -m training.commands.loader_benchmark', description=__doc__.split('\n')[0]
-    )
-    parser.add_argument('config', help='a YAML file such as config/train/synthetic.yaml')
-    parser.add_argument('overrides', nargs='*', metavar='key=value', help='such as schedule.batch=4')
+    parser = command_parser(__file__, __doc__, config=True)
     parser.add_argument(
         '--workers', default='', metavar='N,N', help='default: 0, 1, 2, 4 ... up to the cores'
     )
     parser.add_argument(
-        '--seconds', type=float, default=5.0, help='for each measurement (default: %(default)s)'
+        '--seconds', type=positive, default=5.0, help='for each measurement (default: %(default)s)'
     )
     options = parser.parse_intermixed_args(arguments)
-    if not 0.0 < options.seconds < math.inf:
-        parser.error(f'--seconds: got {options.seconds}, want a number above 0')
     workers = _workers(options.workers)
     config = load_config(options.config, options.overrides)
     _show(config, *benchmark(config, workers, options.seconds))

@@ -26,7 +26,7 @@ from restore_node.common.image_files import write_rgb
 from restore_node.messages.bag import BagWriter, Message, Topic, qos
 from restore_node.messages.cdr import CAMERA_INFO_TYPE, IMAGE_TYPE, new_image
 from restore_node.messages.frame import Header
-from training.commands.cli import one_line_errors
+from training.commands.cli import command_parser, one_line_errors, positive
 from training.drive import scenes
 from training.drive.weather import SEGMENTS, Degrader
 
@@ -203,24 +203,14 @@ def _size(text: str) -> scenes.Size:
     return size
 
 
-def _positive(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0.0 < value < 1e4:
-        raise argparse.ArgumentTypeError(f'got {text!r}, want a number above 0')
-    return value
-
-
 @one_line_errors
 def main(arguments: list[str] | None = None) -> int:
     """The command: see the module's docstring."""
-    parser = argparse.ArgumentParser(prog='make_drive', description='Make a degraded drive with its truth.')
+    parser = command_parser(__file__, __doc__)
     parser.add_argument('out', type=Path, help='folder to make; must not exist')
     parser.add_argument('--size', type=_size, default=(640, 360), help='of the frames (default 640x360)')
-    parser.add_argument('--rate', type=_positive, default=10.0, help='frames per second (default 10)')
-    parser.add_argument('--seconds', type=_positive, default=12.0, help='length of the drive (default 12)')
+    parser.add_argument('--rate', type=positive, default=10.0, help='frames per second (default 10)')
+    parser.add_argument('--seconds', type=positive, default=12.0, help='length of the drive (default 12)')
     parser.add_argument('--seed', type=int, default=7, help='of all that is random (default 7)')
     parser.add_argument('--video', type=Path, help='degrade this video instead of the photographs')
     given = parser.parse_args(arguments)

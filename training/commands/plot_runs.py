@@ -4,7 +4,6 @@ Runs are drawn one after the other, in the order given: the stages of one traini
 patches of its own, so what is comparable from one to the next is the gain over the degraded patches.
 """
 
-import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from matplotlib import pyplot
 
 from restore_node.common.atomic import replacing
 from restore_node.common.errors import InputError
-from training.commands.cli import one_line_errors
+from training.commands.cli import command_parser, one_line_errors
 from training.evaluation.quality import Quality
 from training.loop.records import read_qualities
 from training.runs.folder import RunFolder
@@ -62,9 +61,7 @@ def draw(runs: Sequence[Measured], path: Path) -> None:
 @one_line_errors
 def main(arguments: list[str] | None = None) -> int:
     """Plot as the command line says. Returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog='python -m training.commands.plot_runs', description=__doc__.split('\n')[0]
-    )
+    parser = command_parser(__file__, __doc__)
     parser.add_argument('runs', nargs='+', metavar='RUN', type=Path, help='folder of a run')
     parser.add_argument('--out', type=Path, default=Path('runs.png'), help='the plot (default: %(default)s)')
     options = parser.parse_args(arguments)

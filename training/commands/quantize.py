@@ -7,7 +7,6 @@ most sensitive first, until the graph is good enough; where it never is, nothing
 is 1.
 """
 
-import argparse
 import json
 import os
 import shutil
@@ -24,7 +23,7 @@ from restore_node.common.console import table_console
 from restore_node.common.errors import InputError
 from restore_node.common.metrics import PSNR_CAP_DB, psnr
 from restore_node.model import Model, load_model
-from training.commands.cli import one_line_errors
+from training.commands.cli import command_parser, one_line_errors
 from training.config.run import TrainConfig, load_config
 from training.data.example_photographs import EXAMPLES, provide_photographs
 from training.data.feed import open_feed
@@ -208,9 +207,7 @@ def table(quantised: Quantised) -> Table:
 @one_line_errors
 def main(arguments: list[str] | None = None) -> int:
     """Quantise one model. Returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog='python -m training.commands.quantize', description=__doc__.split('\n')[0]
-    )
+    parser = command_parser(__file__, __doc__)
     parser.add_argument('model', help='a shipped model, or the path of a .onnx file')
     parser.add_argument('config', nargs='?', help='whose samples and held-out images are used')
     parser.add_argument('overrides', nargs='*', metavar='key=value', help='such as data.roots=[/photographs]')

@@ -5,7 +5,6 @@ gets all that made the run (runs/folder.py) and `checkpoint.pt`, of which `train
 model.
 """
 
-import argparse
 import logging
 import sys
 from functools import partial
@@ -16,7 +15,7 @@ from lightning_fabric import Fabric
 from torch.multiprocessing import ProcessExitedException, ProcessRaisedException
 
 from restore_node.common.errors import ConfigError
-from training.commands.cli import one_line_errors, set_up_log
+from training.commands.cli import command_parser, one_line_errors, set_up_log
 from training.config.run import TrainConfig, load_config
 from training.data.contents import shared, some_of
 from training.data.feed import Feed, open_feed
@@ -162,11 +161,7 @@ def _lead(
 @one_line_errors
 def main(arguments: list[str] | None = None) -> int:
     """Train as the command line says. Returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog='python -m training.commands.train', description=__doc__.split('\n')[0]
-    )
-    parser.add_argument('config', help='a YAML file such as config/train/restore_lite.yaml')
-    parser.add_argument('overrides', nargs='*', metavar='key=value', help='such as schedule.batch=4')
+    parser = command_parser(__file__, __doc__, config=True)
     parser.add_argument('--folder', type=Path, help='for all that the run writes (default: runs/NAME)')
     parser.add_argument('--resume', action='store_true', help='go on where the run in its folder was stopped')
     parser.add_argument('--accept-images', action='store_true', help='resume although images have changed')

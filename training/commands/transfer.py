@@ -11,7 +11,6 @@ seed are the same. Two questions are asked:
 Runs, curves, transfer.json, summary.md and transfer.png are in the folder of --out.
 """
 
-import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from rich.console import Console
 
 from restore_node.common.atomic import replace_text, replacing
 from restore_node.common.console import table_console
-from training.commands.cli import one_line_errors
+from training.commands.cli import command_parser, count, one_line_errors
 from training.config.run import TrainConfig, load_config
 from training.data.example_photographs import provide_photographs
 from training.evaluation.quality import Quality
@@ -133,25 +132,15 @@ def transfer(overrides: Sequence[str], seeds: Sequence[int], jobs: int, out: Pat
 @one_line_errors
 def main(arguments: list[str] | None = None) -> int:
     """Run the experiment. Returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog='python -m training.commands.transfer', description=__doc__.split('\n')[0]
-    )
-    parser.add_argument(
-        'overrides', nargs='*', metavar='key=value', help='of both configs, such as data.roots=[/photographs]'
-    )
+    parser = command_parser(__file__, __doc__)
+    parser.add_argument('overrides', nargs='*', metavar='key=value', help='of both configurations')
     parser.add_argument('--out', type=Path, default=Path('out', 'transfer'), help='default: out/transfer')
     parser.add_argument('--seeds', type=int, nargs='+', default=[1, 2], metavar='N', help='default: 1 2')
     parser.add_argument(
-        '--jobs', type=int, default=default_jobs(), metavar='N', help='trainings side by side'
+        '--jobs', type=count, default=default_jobs(), metavar='N', help='trainings side by side'
     )
     options = parser.parse_intermixed_args(arguments)
-    transfer(
-        options.overrides,
-        options.seeds,
-        max(1, options.jobs),
-        options.out,
-        table_console(),
-    )
+    transfer(options.overrides, options.seeds, options.jobs, options.out, table_console())
     print(f'{options.out}: transfer.png, transfer.json, summary.md, runs/')
     return 0
 

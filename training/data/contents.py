@@ -24,13 +24,22 @@ class Extent(NamedTuple):
     offset: int = 0
     length: int | None = None
 
+    def read(self) -> bytes:
+        """The bytes; raises InputError where they cannot be read."""
+        try:
+            with self.path.open('rb') as file:
+                file.seek(self.offset)
+                return file.read(-1 if self.length is None else self.length)
+        except OSError as error:
+            raise InputError(f'cannot read {self.path}', seen=error) from error
+
 
 class Stored(Protocol):
-    """What can say where its bytes lie; `name` is its own within a set."""
+    """An image or pair that can say where its bytes lie."""
 
     @property
     def name(self) -> str:
-        """See `Photograph` and `NamedPair`."""
+        """Its own within a set, what globs choose by: a path with forward slashes."""
 
     @property
     def extents(self) -> Sequence[Extent]:

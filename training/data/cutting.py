@@ -32,42 +32,6 @@ class Cut:
         return np.ascontiguousarray(part)
 
 
-def draw_cut(height: int, width: int, size: int, smallest_scale: float, rng: np.random.Generator) -> Cut:
-    """A square anywhere in an image, reduced by a random factor, which also makes soft photographs sharp.
-
-    Args:
-        height: of the image.
-        width: of the image.
-        size: side of the patch.
-        smallest_scale: the scale is drawn from this to 1, as far as the image is large enough.
-        rng: decides.
-    """
-    least = min(1.0, max(smallest_scale, size / min(height, width)))
-    side = round(size / rng.uniform(least, 1.0))
-    top, left = (int(rng.integers(max(0, length - side) + 1)) for length in (height, width))
-    return Cut(top, left, side, side, size, size)
-
-
-def framed_cut(height: int, width: int, rows: int, columns: int, margin: int) -> Cut:
-    """The middle of an image as a frame with a margin around it, as much of the image as its shape allows.
-
-    Small images are not enlarged: they make smaller frames. The margin shows the image where there is more of
-    it, and mirrors it elsewhere.
-
-    Args:
-        height: of the image.
-        width: of the image.
-        rows: of the frame, at most; it has an even number of them.
-        columns: likewise.
-        margin: pixels on every side of the frame.
-    """
-    rows, columns = (min(most, side) // 2 * 2 for most, side in ((rows, height), (columns, width)))
-    scale = min(height / rows, width / columns)
-    part = round((rows + 2 * margin) * scale), round((columns + 2 * margin) * scale)
-    top, left = ((whole - side) // 2 for whole, side in zip((height, width), part, strict=True))
-    return Cut(top, left, *part, rows + 2 * margin, columns + 2 * margin)
-
-
 class Cuts(Protocol):
     """Where patches are cut."""
 
@@ -81,7 +45,11 @@ class Cuts(Protocol):
 
 @dataclass(frozen=True)
 class SquareCuts:
-    """Squares of `size` pixels anywhere in an image, at a scale from `smallest_scale` to 1."""
+    """Squares of `size` pixels anywhere in an image, reduced by a random factor.
+
+    That also makes soft photographs sharp. The scale is drawn from `smallest_scale` to 1, as far as the image
+    is large enough.
+    """
 
     size: int
     smallest_scale: float
@@ -89,12 +57,20 @@ class SquareCuts:
 
     def draw(self, height: int, width: int, margin: int, rng: np.random.Generator) -> Cut:
         """See `Cuts`."""
-        return draw_cut(height, width, self.size + 2 * margin, self.smallest_scale, rng)
+        size = self.size + 2 * margin
+        least = min(1.0, max(self.smallest_scale, size / min(height, width)))
+        side = round(size / rng.uniform(least, 1.0))
+        top, left = (int(rng.integers(max(0, length - side) + 1)) for length in (height, width))
+        return Cut(top, left, side, side, size, size)
 
 
 @dataclass(frozen=True)
 class WholeCuts:
-    """The middle of an image, reduced to a frame of at most this size."""
+    """The middle of an image as a frame of at most this size, as much of the image as its shape allows.
+
+    Small images are not enlarged: they make smaller frames, of even sides. The margin shows the image where
+    there is more of it, and mirrors it elsewhere.
+    """
 
     columns: int
     rows: int
@@ -102,4 +78,14 @@ class WholeCuts:
 
     def draw(self, height: int, width: int, margin: int, rng: np.random.Generator) -> Cut:
         """See `Cuts`."""
-        return framed_cut(height, width, self.rows, self.columns, margin)
+        rows, columns = min(self.rows, height) // 2 * 2, min(self.columns, width) // 2 * 2
+        scale = min(height / rows, width / columns)
+        part = round((rows + 2 * margin) * scale), round((columns + 2 * margin) * scale)
+        top, left = ((whole - side) // 2 for whole, side in zip((height, width), part, strict=True))
+        return Cut(top, left, *part, rows + 2 * margin, columns + 2 * margin)
+
+
+def middle(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """The middle of an image, at most so large: uint8 [H, W, 3], in and out, contiguous."""
+    top, left = max(0, image.shape[0] - height) // 2, max(0, image.shape[1] - width) // 2
+    return np.ascontiguousarray(image[top : top + height, left : left + width])

@@ -1,7 +1,7 @@
 """Batches from a source of samples, by any number of ranks and workers."""
 
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import cv2
 import numpy as np
@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from restore_node.common.errors import ConfigError, RestoreError
-from training.data.samples import Pair, Source
+from training.data.samples import Source
 
 Batch = tuple[Tensor, Tensor]
 """(degraded, sharp): uint8 [N, 3, H, W] RGB each, 0..255, channels last in memory."""
@@ -105,7 +105,11 @@ class _Batches(Dataset[Batch | RestoreError]):
 
     def __getitems__(self, indices: list[int]) -> Batch | RestoreError:
         try:
-            made = _stack([self._source.sample(index) for index in indices])
+            pairs = [self._source.sample(index) for index in indices]
+            degraded, sharp = (
+                torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2) for images in zip(*pairs, strict=True)
+            )
+            made = degraded, sharp
             return _shared(made, self._workers) if self._workers else made
         except RestoreError as error:
             return error
@@ -115,11 +119,6 @@ class _Batches(Dataset[Batch | RestoreError]):
                 seen=error,
                 fix='lower data.pool or data.workers, then --resume',
             )
-
-
-def _stack(pairs: Sequence[Pair]) -> Batch:
-    degraded, sharp = zip(*pairs, strict=True)
-    return _tensor(degraded), _tensor(sharp)
 
 
 def _shared(made: Batch, workers: int) -> Batch | RestoreError:
@@ -136,10 +135,6 @@ def _shared(made: Batch, workers: int) -> Batch | RestoreError:
             fix='start the container with --shm-size=2g, lower data.workers, or make data.workers=0',
         )
     return made
-
-
-def _tensor(images: tuple[np.ndarray, ...]) -> Tensor:
-    return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
 
 
 def _indices(batch: int, first_step: int, rank: int, world: int) -> Iterator[list[int]]:

@@ -25,15 +25,6 @@ def open_pairs(config: PairsConfig) -> tuple[list[NamedPair], list[NamedPair]]:
     return hold_out(pairs, config.held_out)
 
 
-def pairs_to_measure(config: PairsConfig) -> list[NamedPair]:
-    """Pairs that nothing is trained on: all of one's own folders, else the set's test pairs.
-
-    Raises:
-        ConfigError: a wrong folder, see `find_pairs`.
-    """
-    return list(find_pairs(config, 'test'))
-
-
 def pair_list(pairs: Sequence[NamedPair], config: PairsConfig) -> list[dict[str, object]]:
     """What a model card lists: name, images and terms of the set."""
     return [{'name': title_of(config), 'images': len(pairs), 'terms': config.terms}]

@@ -7,7 +7,7 @@ import numpy as np
 from restore_node.common.errors import InputError
 from training.config.data import DataConfig, SharpConfig
 from training.data.cutting import SquareCuts
-from training.data.patches import make_patch, plan_patch, read_frames
+from training.data.patches import PatchMaker, read_frames
 from training.data.photographs import Photograph, set_of
 from training.data.pool import PATCHES_PER_READ, PatchPool
 from training.data.samples import Pair, crop_pair
@@ -41,8 +41,9 @@ class PatchSource:
         batch: int,
         share: float = 1.0,
     ) -> None:
-        self._photographs, self._sharp, self._data, self._degradation = photographs, sharp, data, degradation
-        self._cuts = SquareCuts(data.patch_px, sharp.smallest_scale)
+        self._photographs, self._data, self._degradation = photographs, data, degradation
+        cuts = SquareCuts(data.patch_px, sharp.smallest_scale)
+        self._maker = PatchMaker(cuts, degradation, sharp.real_motion)
         weights = np.array([set_of(photograph, sharp.sets).weight for photograph in photographs])
         self._chances = weights / weights.sum()
         self._pool = PatchPool(self._make, share * data.pool, data.reuse, seed, batch)
@@ -59,15 +60,12 @@ class PatchSource:
         refused: BadMotionError | None = None
         for _ in range(_PLACES):
             photograph = self._photographs[rng.choice(len(self._chances), p=self._chances)]
-            plans = [
-                plan_patch(photograph, kind, self._degradation, self._sharp.real_motion, rng)
-                for kind in kinds
-            ]
+            plans = [self._maker.plan(photograph, kind, rng) for kind in kinds]
             frames = read_frames(photograph, plans)
             kinds = []
             for plan in plans:
                 try:
-                    patches.append(make_patch(frames, plan, self._cuts, self._degradation, rng))
+                    patches.append(self._maker.make(frames, plan, rng))
                 except BadMotionError as error:
                     kinds.append(plan.kind)
                     refused = error

@@ -1,4 +1,4 @@
-"""One degraded patch: planned, read and made."""
+"""Degraded patches: each is planned, read and made."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.cutting import Cuts
+from restore_node.common.errors import InputError
+from training.config.data import SourceConfig
+from training.config.run import TrainConfig
+from training.data.cutting import Cuts, SquareCuts
 from training.data.photographs import CameraFrame, Photograph
 from training.data.samples import Pair
 from training.degradation.blur.real_motion import BadMotionError, Clip, MotionDraw, draw_motion
@@ -29,28 +32,6 @@ class Plan:
         return self.motion.frames if self.motion else 1
 
 
-def plan_patch(
-    photograph: Photograph,
-    kind: str,
-    degradation: DegradationConfig,
-    real_motion: float,
-    rng: np.random.Generator,
-) -> Plan:
-    """Decide on a patch before anything is read.
-
-    Args:
-        photograph: what it is cut from; only a `CameraFrame` has others behind it.
-        kind: of degradation, a key of `KINDS`.
-        degradation: the ranges that strengths are drawn from.
-        real_motion: the share of blurred patches whose blur is the frames' own motion, 0..1.
-        rng: decides.
-    """
-    may_move = real_motion > 0.0 and 'blur' in KINDS[kind] and isinstance(photograph, CameraFrame)
-    if may_move and rng.random() < real_motion:
-        return Plan(kind, draw_motion(degradation.motion, rng))
-    return Plan(kind)
-
-
 def read_frames(photograph: Photograph, plans: Sequence[Plan]) -> list[NDArray[np.uint8]]:
     """As many frames as the plans take, uint8 [H, W, 3] RGB each; fewer where a sequence ends."""
     count = max(plan.frames for plan in plans)
@@ -60,53 +41,82 @@ def read_frames(photograph: Photograph, plans: Sequence[Plan]) -> list[NDArray[n
     return photograph.read_on(count)
 
 
-def make_patch(
-    frames: Sequence[NDArray[np.uint8]],
-    plan: Plan,
-    cuts: Cuts,
-    degradation: DegradationConfig,
-    rng: np.random.Generator,
-) -> Pair:
-    """A (degraded, sharp) pair: uint8 [rows, columns, 3] RGB each, 0..255, contiguous.
+@dataclass(frozen=True)
+class PatchMaker:
+    """Makes degraded patches of photographs.
 
-    Args:
-        frames: uint8 [H, W, 3] RGB, what `read_frames` gave; of several the middle one is the truth.
-        plan: what to make.
-        cuts: which part of the image it is cut from.
-        degradation: the ranges that strengths are drawn from.
-        rng: decides.
-
-    Raises:
-        BadMotionError: these frames make no exposure with a sharp truth.
+    Attributes:
+        cuts: which part of an image a patch is.
+        degradation: the ranges that kinds and strengths are drawn from.
+        real_motion: the share of blurred patches whose blur is the frames' own motion, 0..1.
     """
-    height, width = frames[0].shape[:2]
-    if plan.motion is not None:
-        return _moving(frames, plan.motion, plan.kind, cuts, degradation, rng)
-    sharp = cuts.draw(height, width, MARGIN_PX, rng).of(frames[len(frames) // 2])
-    rows, columns = (side - 2 * MARGIN_PX for side in sharp.shape[:2])
-    frame_height = rows if cuts.is_whole else None
-    drawn = draw(degradation, plan.kind, rows, columns, rng, frame_height=frame_height, margin_px=MARGIN_PX)
-    return degrade(sharp, drawn, MARGIN_PX), truth(sharp, drawn, MARGIN_PX)
 
+    cuts: Cuts
+    degradation: DegradationConfig
+    real_motion: float = 0.0
 
-def _moving(
-    frames: Sequence[NDArray[np.uint8]],
-    motion: MotionDraw,
-    kind: str,
-    cuts: Cuts,
-    degradation: DegradationConfig,
-    rng: np.random.Generator,
-) -> Pair:
-    if len(frames) < motion.frames or len({frame.shape for frame in frames}) > 1:
-        raise BadMotionError(f'{len(frames)} frames of a sequence, want {motion.frames} of one size')
-    margin = max(MARGIN_PX, motion.margin_px)
-    height, width = frames[0].shape[:2]
-    cut = cuts.draw(height, width, margin, rng)
-    # What is centred on the middle frame needs an odd number of them.
-    frames = frames[: len(frames) - 1 + len(frames) % 2]
-    exposure, sharp = Clip([cut.of(frame) for frame in frames], margin).expose(motion)
-    rest = next(name for name, effects in KINDS.items() if effects == KINDS[kind] - {'blur'})
-    rows, columns = sharp.shape[:2]
-    frame_height = rows if cuts.is_whole else None
-    drawn = draw(degradation, rest, rows, columns, rng, frame_height=frame_height)
-    return degrade(exposure, drawn), sharp
+    @classmethod
+    def of(cls, source: SourceConfig, config: TrainConfig) -> 'PatchMaker':
+        """That of the training patches of a source; `config` is the run's."""
+        cuts = SquareCuts(config.data.patch_px, source.sharp.smallest_scale)
+        return cls(cuts, source.degradation or config.degradation, source.sharp.real_motion)
+
+    def plan(self, photograph: Photograph, kind: str, rng: np.random.Generator) -> Plan:
+        """Decide on a patch of a kind before anything is read; only a `CameraFrame` has others behind it."""
+        may_move = self.real_motion > 0.0 and 'blur' in KINDS[kind] and isinstance(photograph, CameraFrame)
+        if may_move and rng.random() < self.real_motion:
+            return Plan(kind, draw_motion(self.degradation.motion, rng))
+        return Plan(kind)
+
+    def make(self, frames: Sequence[NDArray[np.uint8]], plan: Plan, rng: np.random.Generator) -> Pair:
+        """A (degraded, sharp) pair: uint8 [rows, columns, 3] RGB each, 0..255, contiguous.
+
+        Args:
+            frames: uint8 [H, W, 3] RGB, what `read_frames` gave; of several the middle one is the truth.
+            plan: what to make.
+            rng: decides.
+
+        Raises:
+            BadMotionError: these frames make no exposure with a sharp truth.
+        """
+        height, width = frames[0].shape[:2]
+        if plan.motion is None:
+            kind, margin = plan.kind, MARGIN_PX
+            seen = sharp = self.cuts.draw(height, width, margin, rng).of(frames[len(frames) // 2])
+        else:
+            if len(frames) < plan.motion.frames or len({frame.shape for frame in frames}) > 1:
+                raise BadMotionError(
+                    f'{len(frames)} frames of a sequence, want {plan.motion.frames} of one size'
+                )
+            around = max(MARGIN_PX, plan.motion.margin_px)
+            cut = self.cuts.draw(height, width, around, rng)
+            # What is centred on the middle frame needs an odd number of them.
+            odd = frames[: len(frames) - 1 + len(frames) % 2]
+            seen, sharp = Clip([cut.of(frame) for frame in odd], around).expose(plan.motion)
+            kind = next(name for name, effects in KINDS.items() if effects == KINDS[plan.kind] - {'blur'})
+            margin = 0
+        rows, columns = (side - 2 * margin for side in sharp.shape[:2])
+        frame_height = rows if self.cuts.is_whole else None
+        drawn = draw(self.degradation, kind, rows, columns, rng, frame_height=frame_height, margin_px=margin)
+        return degrade(seen, drawn, margin), truth(sharp, drawn, margin)
+
+    def first(self, candidates: Sequence[Photograph], kind: str, seed: Sequence[int]) -> Pair:
+        """A pair from the first photograph that makes one: where motion is bad, from the frame behind it.
+
+        Raises:
+            InputError: no candidate makes one, or one cannot be read.
+        """
+        refused: BadMotionError | None = None
+        for photograph in candidates:
+            rng = np.random.default_rng(seed)
+            plan = self.plan(photograph, kind, rng)
+            try:
+                return self.make(read_frames(photograph, [plan]), plan, rng)
+            except BadMotionError as error:
+                refused = error
+        raise InputError(
+            'held-out sequences without usable motion',
+            seen=refused,
+            wanted='sharp frames of one camera that follow each other',
+            fix='hold out others',
+        )

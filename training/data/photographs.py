@@ -1,6 +1,7 @@
 """Sharp photographs from any folders, tars, videos or bags, and which of them are held out."""
 
 import tarfile
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -10,7 +11,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from restore_node.common.errors import ConfigError, InputError
+from restore_node.common.errors import ConfigError
 from restore_node.common.image_files import (
     IMAGE_SUFFIXES,
     VIDEO_SUFFIXES,
@@ -18,7 +19,6 @@ from restore_node.common.image_files import (
     images_under,
     is_hidden,
     is_image,
-    read_rgb,
 )
 from training.config.data import DataSet
 from training.data.bag_frames import bag_frames, is_bag
@@ -28,15 +28,7 @@ from training.data.video_frames import video_frames
 OTHER = DataSet(name='other', files='*', terms='not stated')
 
 
-class Named(Protocol):
-    """What globs choose."""
-
-    @property
-    def name(self) -> str:
-        """Path inside its root, with forward slashes; frames are `FILE#000123`."""
-
-
-Chosen = TypeVar('Chosen', bound=Named)
+Chosen = TypeVar('Chosen', bound=Stored)
 
 
 class Photograph(Stored, Protocol):
@@ -55,45 +47,21 @@ class CameraFrame(Photograph, Protocol):
 
 
 @dataclass(frozen=True)
-class FilePhotograph:
-    """An image file `name` under the folder `root`."""
+class StoredPhotograph:
+    """An image in a file of its own or inside a tar; `name` is its path in its folder or tar."""
 
-    root: Path
     name: str
+    extent: Extent
 
     @property
     def extents(self) -> tuple[Extent, ...]:
         """See `Stored`."""
-        return (Extent(self.root / self.name),)
+        return (self.extent,)
 
     def read(self) -> NDArray[np.uint8]:
         """See `Photograph`."""
-        return read_rgb(self.root / self.name)
-
-
-@dataclass(frozen=True)
-class TarPhotograph:
-    """An image file `name` in the tar `root`, where its bytes begin at `offset`."""
-
-    root: Path
-    name: str
-    offset: int
-    length: int
-
-    @property
-    def extents(self) -> tuple[Extent, ...]:
-        """See `Stored`."""
-        return (Extent(self.root, self.offset, self.length),)
-
-    def read(self) -> NDArray[np.uint8]:
-        """See `Photograph`."""
-        try:
-            with self.root.open('rb') as tar:
-                tar.seek(self.offset)
-                data = tar.read(self.length)
-        except OSError as error:
-            raise InputError(f'cannot read {self.root}', seen=error) from error
-        return decode_rgb(data, f'{self.root}/{self.name}')
+        place = self.extent.path if self.extent.length is None else self.extent.path / self.name
+        return decode_rgb(self.extent.read(), str(place))
 
 
 def find_photographs(roots: Sequence[str], frame_stride: int = 1) -> list[Photograph]:
@@ -119,8 +87,11 @@ def find_photographs(roots: Sequence[str], frame_stride: int = 1) -> list[Photog
 
 def hold_out(images: Sequence[Chosen], globs: Sequence[str]) -> tuple[list[Chosen], list[Chosen]]:
     """What to train on, and what the globs hold out of it; raises ConfigError where one side is empty."""
-    kept = [image for image in images if not matches(image.name, globs)]
-    out = [image for image in images if matches(image.name, globs)]
+    kept: list[Chosen] = []
+    out: list[Chosen] = []
+    for image in images:
+        # `*` matches `/` too.
+        (out if any(fnmatchcase(image.name, glob) for glob in globs) else kept).append(image)
     if not out or not kept:
         raise ConfigError(
             'held_out',
@@ -137,23 +108,17 @@ def set_of(photograph: Photograph, sets: Sequence[DataSet]) -> DataSet:
 
 def data_list(photographs: Sequence[Photograph], sets: Sequence[DataSet]) -> list[dict[str, object]]:
     """What a model card lists: name, images and terms of every set that has photographs here."""
-    counts: dict[DataSet, int] = {}
-    for photograph in photographs:
-        origin = set_of(photograph, sets)
-        counts[origin] = counts.get(origin, 0) + 1
+    counts = Counter(set_of(photograph, sets) for photograph in photographs)
     return [{'name': origin.name, 'images': count, 'terms': origin.terms} for origin, count in counts.items()]
-
-
-def matches(name: str, globs: Sequence[str]) -> bool:
-    """Whether one of the globs matches; `*` matches `/` too."""
-    return any(fnmatchcase(name, glob) for glob in globs)
 
 
 def _under(root: Path, frame_stride: int) -> Sequence[Photograph]:
     if is_bag(root):
         return bag_frames(root, frame_stride)
     if root.is_dir():
-        return [FilePhotograph(root, path.relative_to(root).as_posix()) for path in images_under(root)]
+        return [
+            StoredPhotograph(path.relative_to(root).as_posix(), Extent(path)) for path in images_under(root)
+        ]
     if root.suffix.lower() in VIDEO_SUFFIXES:
         return video_frames(root, frame_stride)
     if root.is_file():
@@ -165,18 +130,16 @@ def _under(root: Path, frame_stride: int) -> Sequence[Photograph]:
     )
 
 
-def _is_hidden(name: str) -> bool:
-    """Whether a tar's member lies in a hidden folder; `./` before its name is none."""
-    return any(is_hidden(part) for part in Path(name).parts[:-1])
-
-
-def _in_tar(path: Path) -> list[TarPhotograph]:
+def _in_tar(path: Path) -> list[StoredPhotograph]:
     try:
         with tarfile.open(path, 'r:') as tar:
             return [
-                TarPhotograph(path, member.name, member.offset_data, member.size)
+                StoredPhotograph(member.name, Extent(path, member.offset_data, member.size))
                 for member in tar
-                if member.isfile() and is_image(Path(member.name)) and not _is_hidden(member.name)
+                if member.isfile()
+                and is_image(Path(member.name))
+                # `./` before a name is no hidden folder.
+                and not any(is_hidden(part) for part in Path(member.name).parts[:-1])
             ]
     except (OSError, tarfile.TarError) as error:
         raise ConfigError(

@@ -4,21 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from restore_node.common.errors import InputError
 from training.config.data import SourceConfig
 from training.config.run import TrainConfig
 from training.config.validation import CLEAN, ValidationSetConfig
-from training.data.cutting import Cuts, SquareCuts, WholeCuts
+from training.data.cutting import WholeCuts, middle
 from training.data.layouts.named_pairs import NamedPair
-from training.data.paired_set import pairs_to_measure
-from training.data.patches import make_patch, plan_patch, read_frames
+from training.data.layouts.registry import find_pairs
+from training.data.patches import PatchMaker
 from training.data.photographs import Photograph, find_photographs
 from training.data.samples import Pair, padded
-from training.data.spread import spread
-from training.degradation.blur.real_motion import BadMotionError
-from training.degradation.ranges import DegradationConfig
+from training.data.spread import few, spread
 
 FRAME_PX = (640, 360)
 """Width and height of photographs where a set does not state its size."""
@@ -57,19 +52,20 @@ def validation_sets(held_out: Mapping[str, Held], config: TrainConfig) -> list[V
 def _named(entry: ValidationSetConfig, held_out: Mapping[str, Held], config: TrainConfig) -> ValidationSet:
     source = config.data.source(entry.held_out_of) if entry.held_out_of else None
     if entry.kind is None:
-        found = pairs_to_measure(entry.pairs) if entry.pairs else held_out[entry.held_out_of or '']
-        pairs = _few(found, entry.count)
-        made = [_middle(pair.read(), *entry.size) if entry.size else pair.read() for pair in pairs]
-        return ValidationSet(entry.name, made, entry.weight)
+        found = find_pairs(entry.pairs, 'test') if entry.pairs else held_out[entry.held_out_of or '']
+        pairs = [pair.read() for pair in few(found, entry.count)]
+        return ValidationSet(
+            entry.name, [_middle(pair, *entry.size) for pair in pairs] if entry.size else pairs, entry.weight
+        )
     if source:
         images, real_motion = held_out[source.name], source.sharp.real_motion
     else:
         assert entry.photographs, 'the configuration says where images come from'
         images, real_motion = find_photographs(entry.photographs.roots, entry.photographs.frame_stride), 0.0
     degradation = entry.degradation or (source and source.degradation) or config.degradation
-    cuts = WholeCuts(*(entry.size or FRAME_PX))
+    maker = PatchMaker(WholeCuts(*(entry.size or FRAME_PX)), degradation, real_motion)
     positions = spread(min(entry.count, len(images)), len(images))
-    degraded = _degraded(images, positions, entry.kind, cuts, degradation, config.seed, real_motion)
+    degraded = _degraded(maker, images, positions, entry.kind, config.seed)
     return ValidationSet(entry.name, degraded, entry.weight, clean=entry.kind == CLEAN)
 
 
@@ -78,69 +74,19 @@ def _patches(source: SourceConfig, images: Held, config: TrainConfig) -> list[Va
     validation, data = config.validation, config.data
     prefix = f'{source.name}_' if len(data.sources) > 1 else ''
     if source.pairs:
-        chosen = _few(images, validation.patches)
-        return [
-            ValidationSet(f'{prefix}pairs', middles(chosen, data.crop_px)),
-        ]
-    cuts = SquareCuts(data.patch_px, source.sharp.smallest_scale)
-    degradation = source.degradation or config.degradation
-    positions = spread(validation.patches, len(images))
-    made = {
-        kind: _degraded(images, positions, kind, cuts, degradation, config.seed, source.sharp.real_motion)
-        for kind in validation.kinds
-    }
+        return [ValidationSet(f'{prefix}pairs', middles(few(images, validation.patches), data.crop_px))]
+    maker, positions = PatchMaker.of(source, config), spread(validation.patches, len(images))
+    made = {kind: _degraded(maker, images, positions, kind, config.seed) for kind in validation.kinds}
     return [ValidationSet(prefix + kind, pairs, clean=kind == CLEAN) for kind, pairs in made.items()]
 
 
 def _degraded(
-    photographs: Sequence[Photograph],
-    positions: Sequence[int],
-    kind: str,
-    cuts: Cuts,
-    degradation: DegradationConfig,
-    seed: int,
-    real_motion: float,
+    maker: PatchMaker, images: Sequence[Photograph], positions: Sequence[int], kind: str, seed: int
 ) -> list[Pair]:
     return [
-        first_pair(
-            [*photographs[position:], *photographs[:position]],
-            kind,
-            cuts,
-            degradation,
-            [seed, index],
-            real_motion,
-        )
+        maker.first([*images[position:], *images[:position]], kind, [seed, index])
         for index, position in enumerate(positions)
     ]
-
-
-def first_pair(
-    candidates: Sequence[Photograph],
-    kind: str,
-    cuts: Cuts,
-    degradation: DegradationConfig,
-    seed: Sequence[int],
-    real_motion: float,
-) -> Pair:
-    """A pair from the first photograph that makes one: where motion is bad, from the frame behind it."""
-    refused: BadMotionError | None = None
-    for photograph in candidates:
-        rng = np.random.default_rng(seed)
-        plan = plan_patch(photograph, kind, degradation, real_motion, rng)
-        try:
-            return make_patch(read_frames(photograph, [plan]), plan, cuts, degradation, rng)
-        except BadMotionError as error:
-            refused = error
-    raise InputError(
-        'held-out sequences without usable motion',
-        seen=refused,
-        wanted='sharp frames of one camera that follow each other',
-        fix='hold out others',
-    )
-
-
-def _few(images: Held, count: int) -> Held:
-    return [images[position] for position in spread(min(count, len(images)), len(images))]
 
 
 def middles(pairs: Sequence[NamedPair], size: int) -> list[Pair]:
@@ -152,9 +98,4 @@ def middles(pairs: Sequence[NamedPair], size: int) -> list[Pair]:
 
 
 def _middle(pair: Pair, width: int, height: int) -> Pair:
-    """The middle of a pair, at most so large."""
-    top, left = (
-        max(0, whole - side) // 2 for whole, side in zip(pair[0].shape, (height, width), strict=False)
-    )
-    part = slice(top, top + height), slice(left, left + width)
-    return np.ascontiguousarray(pair[0][part]), np.ascontiguousarray(pair[1][part])
+    return middle(pair[0], height, width), middle(pair[1], height, width)

@@ -56,12 +56,9 @@ class VideoFrame:
         Each is uint8 [H, W, 3] RGB, 0..255. Raises InputError when this frame cannot be read.
         """
         capture = _open(self.video)
-        try:
-            found = self._seek(capture) or self._count_up_to(capture)
-            first = capture.retrieve()[1] if found else None
-            pictures = [first, *(capture.read()[1] for _ in range(count - 1))]
-        finally:
-            capture.release()
+        found = self._seek(capture) or self._count_up_to(capture)
+        first = capture.retrieve()[1] if found else None
+        pictures = [first, *(capture.read()[1] for _ in range(count - 1))]
         if first is None:
             raise InputError(f'cannot read frame {self.number} of {self.video}', fix='check that it plays')
         return [cv2.cvtColor(picture, cv2.COLOR_BGR2RGB) for picture in pictures if picture is not None]
@@ -93,10 +90,7 @@ def video_frames(path: Path, stride: int) -> list[VideoFrame]:
         InputError: it cannot be read as a video, or has no frames.
     """
     capture = _open(path)
-    try:
-        times = remembered('videos', [path], 'times', lambda: _times(capture))
-    finally:
-        capture.release()
+    times = remembered('videos', [path], 'times', lambda: _times(capture))
     if not times:
         raise InputError(f'the video {path} has no frames', fix='check that it plays')
     rising = all(earlier < later for earlier, later in pairwise(times))

@@ -8,17 +8,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from restore_node.common.errors import ConfigError, InputError
+from restore_node.common.errors import InputError
 from restore_node.common.metrics import psnr
 from training.config.data import PairsConfig
 from training.data.contents import Extent
 from training.data.cutting import WholeCuts
 from training.data.layouts.named_pairs import NamedPair
 from training.data.layouts.registry import LAYOUTS, find_pairs, title_of
-from training.data.patches import MARGIN_PX, Plan, make_patch
+from training.data.patches import MARGIN_PX, PatchMaker, Plan
 from training.data.photographs import Photograph
 from training.data.samples import Pair
-from training.data.spread import spread
+from training.data.spread import few
 from training.degradation.blur.trajectory import draw_trajectory
 from training.degradation.degrade import within
 from training.degradation.linear_light import to_linear
@@ -105,14 +105,14 @@ def open_real(given: str, count: int | None) -> JudgedSet:
         config = PairsConfig('folders', root, sharp=sharp)
         name = title = Path(root).name
     pairs = find_pairs(config, 'test')
-    taken = pairs if count is None else _few(pairs, count)
+    taken = pairs if count is None else few(pairs, count)
     counted = f'{len(taken)} pairs' if len(taken) == len(pairs) else f'{len(taken)} of {len(pairs)} pairs'
     return JudgedSet(name, title, '', f'{counted}, whole images', taken, real=True)
 
 
 def clean_set(photographs: Sequence[Photograph], count: int) -> JudgedSet:
     """Sharp, dry photographs, which are their own truth."""
-    frames = [(photograph.name, _frame(photograph.read(), 0)) for photograph in _few(photographs, count)]
+    frames = [(photograph.name, _frame(photograph.read(), 0)) for photograph in few(photographs, count)]
     pairs = [MadePair(name, frame, frame) for name, frame in frames]
     return JudgedSet('clean', 'Clean frames', '', f'{len(pairs)} held-out photographs', pairs, clean=True)
 
@@ -121,6 +121,7 @@ def synthetic_sets(
     photographs: Sequence[Photograph], degradation: DegradationConfig, count: int, seed: int
 ) -> Iterator[JudgedSet]:
     """Held-out photographs of every kind and strength, at most `count` each, none of what does not occur."""
+    maker = PatchMaker(CUTS, degradation)
     for kind in JUDGED_KINDS:
         made: dict[str, list[MadePair]] = {strength: [] for strength in STRENGTHS}
         for attempt in range(_TRIES * count):
@@ -128,7 +129,7 @@ def synthetic_sets(
                 break
             photograph = photographs[(attempt * 7919) % len(photographs)]
             rng = np.random.default_rng([seed, JUDGED_KINDS.index(kind), attempt])
-            degraded, sharp = make_patch([photograph.read()], Plan(kind), CUTS, degradation, rng)
+            degraded, sharp = maker.make([photograph.read()], Plan(kind), rng)
             strength = _strength(psnr(degraded, sharp))
             if strength and len(made[strength]) < count:
                 made[strength].append(MadePair(f'{attempt:03d}', degraded, sharp))
@@ -142,7 +143,7 @@ def synthetic_sets(
 def known_blur_set(photographs: Sequence[Photograph], count: int, seed: int) -> JudgedSet:
     """Held-out photographs under a blur that is the same everywhere, which one of the systems knows."""
     pairs, kernels = [], {}
-    for index, photograph in enumerate(_few(photographs, count)):
+    for index, photograph in enumerate(few(photographs, count)):
         rng = np.random.default_rng([seed, index])
         sharp = _frame(photograph.read(), MARGIN_PX)
         kernel = _kernel(rng)
@@ -182,9 +183,3 @@ def _kernel(rng: np.random.Generator) -> Kernel:
 def _frame(image: NDArray[np.uint8], margin_px: int) -> NDArray[np.uint8]:
     height, width = image.shape[:2]
     return CUTS.draw(height, width, margin_px, np.random.default_rng(0)).of(image)
-
-
-def _few(pairs: Sequence, count: int) -> list:
-    if not pairs:
-        raise ConfigError('nothing to judge on', seen='no images', wanted='at least one')
-    return [pairs[position] for position in spread(min(count, len(pairs)), len(pairs))]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from restore_node.common.errors import ConfigError
 from restore_node.common.image_files import is_image
 from training.data.layouts.named_pairs import HalvesPair
-from training.data.spread import spread
+from training.data.spread import few
 
 _CHECKED = 8
 
@@ -48,7 +48,7 @@ def _check_alike(pairs: Sequence[HalvesPair], folder: Path) -> None:
 
 
 def _looks(pairs: Sequence[HalvesPair]) -> list[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
-    return [pairs[index].read() for index in spread(min(_CHECKED, len(pairs)), len(pairs))]
+    return [pair.read() for pair in few(pairs, _CHECKED)]
 
 
 def _likeness(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:

@@ -15,11 +15,7 @@ _SHOWN = 6
 
 
 class NamedPair(Stored, Protocol):
-    """A pair that is read when it is asked for."""
-
-    @property
-    def name(self) -> str:
-        """Path within the set, with forward slashes and without suffix: unique, and good for a file name."""
+    """A pair that is read when it is asked for; its name has no suffix, and is good for a file name."""
 
     def read(self) -> Pair:
         """(degraded, sharp): uint8 [H, W, 3] RGB each, of one size. Raises InputError if that cannot be."""
