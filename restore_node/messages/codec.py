@@ -257,14 +257,37 @@ def encode_compressed(rgb: np.ndarray, frame: Frame, form: str = 'jpeg', quality
         form: `jpeg` or `png`.
         quality: of jpeg, 1 to 100; png is always exact and written with little effort.
     """
-    encoding = output_encoding(frame)
-    is_grey = LAYOUTS[encoding].channels == 1
+    is_grey = LAYOUTS[output_encoding(frame)].channels == 1
     code = cv2.COLOR_RGB2GRAY if is_grey else cv2.COLOR_RGB2BGR
     pixels = np.empty(rgb.shape[:2] if is_grey else rgb.shape, np.uint8)
     convert_colours(rgb, code, pixels)
+    data = compressed.encode_pixels(pixels, form, quality)
+    return cdr.compressed_image(frame.header, _format_text(frame, form), data)
+
+
+def keep_compressed(message: bytes, frame: Frame, form: str = 'jpeg') -> bytes | None:
+    """Return what `encode_compressed` would, with the file that the frame came in, byte for byte.
+
+    Args:
+        message: the serialised `sensor_msgs/CompressedImage`.
+        frame: its image, unchanged, in the encoding in which it goes out.
+        form: `jpeg` or `png`.
+
+    Returns:
+        The message; None where the file is of another format, or not of three channels of 8 bits.
+    """
+    data = cdr.read_compressed_image(message).data.tobytes()
+    if LAYOUTS[frame.encoding].channels == 1 or not compressed.is_colour(data, form):
+        return None
+    return cdr.compressed_image(frame.header, _format_text(frame, form), data)
+
+
+def _format_text(frame: Frame, form: str) -> str:
+    encoding = output_encoding(frame)
+    if LAYOUTS[encoding].channels == 1:
+        return f'mono8; {form} compressed mono8'
     name = encoding.replace('16', '8') if encoding.startswith(('rgb', 'bgr')) else 'bgr8'
-    text = f'mono8; {form} compressed mono8' if is_grey else f'{name}; {form} compressed bgr8'
-    return cdr.compressed_image(frame.header, text, compressed.encode_pixels(pixels, form, quality))
+    return f'{name}; {form} compressed bgr8'
 
 
 def convert(frame: Frame, encoding: str, into: bytearray | None = None) -> bytearray:

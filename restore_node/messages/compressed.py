@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 _PNG = b'\x89PNG\r\n\x1a\n'
+_PNG_COLOUR = b'\x08\x02'  # bits of a channel, and the type of red, green and blue
 _JPEG = b'\xff\xd8'
 _JPEG_END = b'\xff\xd9'
 _TIFF = {b'II*\0': '<', b'MM\0*': '>'}
@@ -36,6 +37,7 @@ class _Jpeg(NamedTuple):
     """What stands before a jpeg's pixels, and where they begin."""
 
     size: Size
+    channels: int
     pixels_at: int
     is_progressive: bool
     has_restarts: bool
@@ -75,7 +77,7 @@ def read_sizes(data: bytes) -> tuple[Size, ...]:
 
 
 def _read_jpeg(data: bytes) -> _Jpeg | None:
-    at, size, is_progressive, has_restarts = len(_JPEG), None, False, False
+    at, size, channels, is_progressive, has_restarts = len(_JPEG), None, 0, False, False
     while data[at] == 0xFF:
         marker = data[at + 1]
         if marker == 0xFF:  # fill byte
@@ -85,13 +87,14 @@ def _read_jpeg(data: bytes) -> _Jpeg | None:
             at += 2
             continue
         if marker in _JPEG_FRAMES and size is None:
-            size, is_progressive = struct.unpack_from('>HH', data, at + 5), marker == _JPEG_PROGRESSIVE
+            height, width, channels = struct.unpack_from('>HHB', data, at + 5)
+            size, is_progressive = (height, width), marker == _JPEG_PROGRESSIVE
         has_restarts |= marker == _JPEG_RESTARTS
         at += 2 + struct.unpack_from('>H', data, at + 2)[0]
         if marker == _JPEG_SCAN:
             if size is None or data.count(bytes((0xFF, _JPEG_SCAN)), at) >= MAX_SCANS:
                 return None
-            return _Jpeg(size, at, is_progressive, has_restarts)
+            return _Jpeg(size, channels, at, is_progressive, has_restarts)
     return None
 
 
@@ -135,6 +138,14 @@ def _tiff_sizes(data: bytes) -> tuple[Size, ...]:
     if _TILE_WIDTH in said or _TILE_LENGTH in said:
         sizes.append((said.get(_TILE_LENGTH, 0), said.get(_TILE_WIDTH, 0)))
     return tuple(sizes)
+
+
+def is_colour(data: bytes, form: str) -> bool:
+    """Tell whether a file is a jpeg or png, whichever `form` names, of three channels of 8 bits."""
+    if form == 'png':
+        return data.startswith(_PNG) and data[24:26] == _PNG_COLOUR
+    jpeg = _read_jpeg(data) if read_sizes(data) and data.startswith(_JPEG) else None
+    return jpeg is not None and jpeg.channels == 3
 
 
 def decode_pixels(data: bytes) -> np.ndarray | None:

@@ -24,13 +24,21 @@ class CompressedOutput:
     ) -> None:
         self._publish, self._settings = publish, settings
 
-    def publish(self, image: bytes | bytearray) -> None:
-        """Compress and publish a serialised `sensor_msgs/Image`; one that is not read here is left out."""
+    def publish(self, image: bytes | bytearray, original: bytes | None) -> None:
+        """Compress and publish a serialised `sensor_msgs/Image`; one that is not read here is left out.
+
+        Args:
+            image: the image.
+            original: the serialised `sensor_msgs/CompressedImage` whose image it is, unchanged, if any.
+        """
         try:
             frame = codec.decode(image)
         except EncodingError:
             return  # forwarded byte for byte, for subscribers of the raw image alone
-        rgb = np.empty((frame.height, frame.width, 3), np.uint8)
-        codec.to_rgb(frame, rgb)
         chosen = self._settings().compressed
-        self._publish(codec.encode_compressed(rgb, frame, chosen.format, chosen.jpeg_quality))
+        kept = codec.keep_compressed(original, frame, chosen.format) if original else None
+        if kept is None:
+            rgb = np.empty((frame.height, frame.width, 3), np.uint8)
+            codec.to_rgb(frame, rgb)
+            kept = codec.encode_compressed(rgb, frame, chosen.format, chosen.jpeg_quality)
+        self._publish(kept)

@@ -56,12 +56,19 @@ class Output:
         """Whether anyone subscribes to the restored image, raw or compressed."""
         return self.image.get_subscription_count() > 0 or self._compressed.get_subscription_count() > 0
 
-    def publish(self, image: bytes | bytearray, header: Header, height: int, width: int) -> None:
+    def publish(
+        self,
+        image: bytes | bytearray,
+        header: Header,
+        height: int,
+        width: int,
+        original: bytes | None = None,
+    ) -> None:
         """Publish a serialised image, which may change afterwards, and the camera_info that belongs to it."""
         if self.image.get_subscription_count():
             self.image.publish(bytes(image))  # rclpy takes nothing else; of bytes this is no copy
         if self._compressed.get_subscription_count():
-            self._compressed_output.publish(image)
+            self._compressed_output.publish(image, original)
         if self.relay:
             self.relay.accompany(header, height, width)
 

@@ -29,8 +29,18 @@ class Output(Protocol):
     def is_watched(self) -> bool:
         """Tell whether anyone subscribes."""
 
-    def publish(self, image: bytes | bytearray, header: Header, height: int, width: int) -> None:
-        """Publish a serialised image, and the camera_info that belongs to it."""
+    def publish(
+        self,
+        image: bytes | bytearray,
+        header: Header,
+        height: int,
+        width: int,
+        original: bytes | None = None,
+    ) -> None:
+        """Publish a serialised image, and the camera_info that belongs to it.
+
+        `original` is the compressed message whose image it is, unchanged; None where there is none.
+        """
 
 
 @dataclass(eq=False)

@@ -240,7 +240,8 @@ class CameraStream:
             if job.is_settled:
                 return
             if image is not None:
-                self._output.publish(image, frame.header, frame.height, frame.width)
+                original = job.message if self._is_compressed and outcome is Outcome.PASSED_THROUGH else None
+                self._output.publish(image, frame.header, frame.height, frame.width, original)
             job.is_settled = True
             self._counters.finish(job.pending, outcome, reason)
 

@@ -47,6 +47,30 @@ def test_compressed_images_go_to_who_subscribes_them_and_raw_ones_to_nobody(benc
     assert not bench.set_parameter('compressed.format', 'gif').successful
 
 
+def test_a_jpeg_that_passes_through_keeps_its_bytes(bench, make_model):
+    bench.start_node(model=str(make_model()), image_transport='compressed', bypass=True, max_age=0.0)
+    camera = bench.camera('/image_raw/compressed', CompressedImage)
+    got = bench.detector('/image_restored/compressed', CompressedImage)
+    file = cv2.imencode('.jpg', picture(), [cv2.IMWRITE_JPEG_QUALITY, 41])[1].tobytes()
+    sent = CompressedImage(format='jpeg', data=file)
+    sent.header.frame_id = 'front'
+
+    def send_and_get() -> CompressedImage:
+        got.clear()
+        camera.publish(sent)
+        wait_for(lambda: got, 'the compressed image')
+        assert got[0].header == sent.header
+        assert got[0].format.startswith('bgr8')
+        return got[0]
+
+    assert bytes(send_and_get().data) == file
+    assert bench.set_parameter('compressed.format', 'png').successful
+    assert bytes(send_and_get().data).startswith(b'\x89PNG')
+    assert bench.set_parameter('compressed.format', 'jpeg').successful
+    assert bench.set_parameter('bypass', False).successful
+    assert bytes(send_and_get().data) != file
+
+
 def test_each_form_is_made_only_for_who_subscribes_it(bench, monkeypatch):
     node = LifecycleNode('outputs', context=bench.node.context)
     topics = camera_topics(node.resolve_topic_name, 'raw')
@@ -57,7 +81,7 @@ def test_each_form_is_made_only_for_who_subscribes_it(bench, monkeypatch):
         made[form] += 1
 
     monkeypatch.setattr(output.image, 'publish', lambda _: count('raw'))
-    monkeypatch.setattr(output._compressed_output, 'publish', lambda _: count('compressed'))
+    monkeypatch.setattr(output._compressed_output, 'publish', lambda *_: count('compressed'))
     try:
         expected = {'raw': 0, 'compressed': 0}
         assert not output.is_watched()

@@ -311,6 +311,44 @@ def test_restored_images_are_compressed_under_their_header(form: str, encoding: 
     assert np.abs(found - wanted).mean() == 0 if form == 'png' else np.abs(found - wanted).mean() < 8
 
 
+@pytest.mark.parametrize('output', ['', 'rgb8', 'bgra8'])
+@pytest.mark.parametrize(('form', 'extension'), [('jpeg', '.jpg'), ('png', '.png')])
+def test_a_file_that_goes_out_as_it_came_is_kept(form: str, extension: str, output: str) -> None:
+    message = compressed_message(packed(extension), 'as the camera calls it')
+    frame = codec.decode_compressed(message)
+    raw = codec.decode(codec.convert(frame, output or codec.output_encoding(frame)))
+    kept = codec.keep_compressed(message, raw, form)
+    rgb = np.empty(PICTURE.shape, np.uint8)
+    codec.to_rgb(raw, rgb)
+    encoded_anew = cdr.read_compressed_image(codec.encode_compressed(rgb, raw, form))
+    assert kept == compressed_message(packed(extension), encoded_anew.format, frame.header)
+
+
+@pytest.mark.parametrize(
+    ('data', 'form'),
+    [
+        (packed('.jpg'), 'png'),
+        (packed('.png'), 'jpeg'),
+        (packed('.webp'), 'jpeg'),
+        (packed('.jpg', PICTURE[..., 0]), 'jpeg'),
+        (packed('.png', PICTURE[..., 0]), 'png'),
+        (packed('.png', PICTURE.astype(np.uint16)), 'png'),
+        (packed('.png', np.dstack([PICTURE, PICTURE[..., 0]])), 'png'),
+    ],
+    ids=['jpeg', 'png', 'webp', 'grey jpeg', 'grey png', '16-bit png', 'png with alpha'],
+)
+def test_another_file_than_is_wanted_is_made_anew(data: bytes, form: str) -> None:
+    message = compressed_message(data)
+    frame = codec.decode_compressed(message)
+    assert codec.keep_compressed(message, frame, form) is None
+
+
+def test_a_colour_file_is_not_kept_of_an_image_that_goes_out_grey() -> None:
+    message = compressed_message(packed('.jpg'))
+    grey = codec.decode(codec.convert(codec.decode_compressed(message), 'mono8'))
+    assert codec.keep_compressed(message, grey) is None
+
+
 def test_quality_decides_the_size_of_a_jpeg() -> None:
     frame = codec.decode(image_message(PICTURE, 'bgr8'))
     sizes = [len(codec.encode_compressed(PICTURE, frame, 'jpeg', quality)) for quality in (10, 50, 95)]
