@@ -22,10 +22,13 @@ def subscription_qos() -> QoSProfile:
 
 
 def publisher_qos(is_latched: bool = False) -> QoSProfile:
-    """Reliable, keep the last 1: never a backlog. Volatile, or kept for subscribers that come late."""
+    """Reliable, the last 5 kept until they have arrived; latched, the last 1 for who comes late.
+
+    A big image takes longer than one period to arrive: with 1 kept, the next one takes its place on the way.
+    """
     return QoSProfile(
         history=HistoryPolicy.KEEP_LAST,
-        depth=1,
+        depth=1 if is_latched else 5,
         reliability=ReliabilityPolicy.RELIABLE,
         durability=DurabilityPolicy.TRANSIENT_LOCAL if is_latched else DurabilityPolicy.VOLATILE,
     )
