@@ -226,8 +226,10 @@ class Health:
     def _why(self, seen: Observation, shares: str) -> str:
         """Explain the reason that is named first."""
         reason = shares.partition(' % ')[2].partition(',')[0]
-        if reason == 'stale' and seen.age_s is not None:
-            hint = ': use_sim_time?' if seen.clock_ns is None and abs(seen.age_s) > 3600 else ''
+        if reason == 'stale':
+            if seen.age_s is None or round(seen.age_s, 1) <= 0:
+                return ''  # the newest frame is not: what made the others stale is over
+            hint = ': use_sim_time?' if seen.clock_ns is None and seen.age_s > 3600 else ''
             return f', {_offset(seen.age_s)}{hint}'
         if reason == 'deadline' and not seen.detail:
             age_s = max(seen.age_s or 0.0, 0.0)

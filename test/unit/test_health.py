@@ -138,6 +138,15 @@ def test_some_losses_are_a_warning_that_passes(camera: Camera) -> None:
     camera.run(10, RESTORED, STALE, age_s=0.6)
     assert camera.level() is Level.WARN
     assert camera.line() == 'frames are lost: 50 % stale, stamps are 0.6 s behind this clock'
+
+
+@pytest.mark.parametrize('age_s', [0.01, -37.0, None])
+def test_a_clock_that_was_set_right_is_not_blamed_for_what_was_stale(
+    camera: Camera, age_s: float | None
+) -> None:
+    camera.run(2, STALE, age_s=YEAR_S)
+    camera.run(1, RESTORED, age_s=age_s)
+    assert 'frames are lost: 50 % stale' in [finding.line for finding in camera.findings]
     assert not camera.run(10, RESTORED)
 
 
