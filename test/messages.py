@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from rosbags.typesys import Stores, get_typestore
 
+from restore_node.messages.encodings import LAYOUTS
 from restore_node.messages.frame import Header
 
 HEADER = Header(1_700_000_000, 123_456_789, 'camera_optical_frame')
@@ -79,3 +81,21 @@ def camera_info_message(
         region,
         little_endian=little_endian,
     )
+
+
+def every_raw_message() -> list[bytes]:
+    """A small image in each encoding that is read."""
+    messages = []
+    for encoding, layout in LAYOUTS.items():
+        shape = (6 * layout.rows[0] // layout.rows[1], 8, layout.channels)
+        pixels = np.zeros(shape, np.uint8 if layout.item == 1 else np.uint16)
+        messages.append(image_message(pixels, encoding, padding=0 if layout.rows != (1, 1) else 3, height=6))
+    return messages
+
+
+def every_compressed_message() -> list[bytes]:
+    """A small image in each format that is read."""
+    picture = cv2.resize(np.random.default_rng(3).integers(0, 256, (4, 6, 3), np.uint8), (45, 31))
+    files = [cv2.imencode(suffix, picture)[1].tobytes() for suffix in ('.jpg', '.png', '.webp', '.tiff')]
+    files.append(cv2.imencode('.jpg', picture, (cv2.IMWRITE_JPEG_PROGRESSIVE, 1))[1].tobytes())
+    return [compressed_message(data) for data in [*files, files[0][:-2]]]
