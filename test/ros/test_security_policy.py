@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from xml.etree import ElementTree
 
 import pytest
+from keystore import allowed
 from node_harness import wait_for
 
 pytestmark = pytest.mark.ros
 
 POLICY = Path(__file__).parents[2] / 'config' / 'sros2' / 'restore_node.policy.xml'
 NEW_IN_JAZZY = {'/restore_node/get_type_description'}
-
-
-def allowed(kind: str, direction: str) -> set[str]:
-    """Full names of the topics or services that the policy allows."""
-    (group,) = ElementTree.parse(POLICY).findall(f'.//{kind}s[@{direction}="ALLOW"]')
-    return {(entry.text or '').replace('~', '/restore_node') for entry in group.findall(kind)}
 
 
 def test_the_policy_allows_what_the_node_has_and_nothing_else(bench):
@@ -34,9 +28,9 @@ def test_the_policy_allows_what_the_node_has_and_nothing_else(bench):
 
     missing = set() if os.environ['ROS_DISTRO'] == 'jazzy' else NEW_IN_JAZZY
     # Discovery brings one after the other, the services last.
-    services = allowed('service', 'reply') - missing
+    services = allowed(POLICY, 'service', 'reply') - missing
     wait_for(lambda: names('service') >= services, 'the services of the policy')
     assert names('service') == services
-    assert names('publisher') == allowed('topic', 'publish')
-    assert names('subscriber') == allowed('topic', 'subscribe')
+    assert names('publisher') == allowed(POLICY, 'topic', 'publish')
+    assert names('subscriber') == allowed(POLICY, 'topic', 'subscribe')
     assert names('client') == set()
