@@ -13,7 +13,7 @@ from restore_node.model import Model
 
 
 class Backend(ABC):
-    """Runs one model. Opened once, then used by one thread at a time, then closed.
+    """Runs one model, on a device and with so many threads. Opened, used by one thread at a time, closed.
 
     Usage::
 
@@ -24,8 +24,8 @@ class Backend(ABC):
 
     name: ClassVar[str]
 
-    def __init__(self, model: Model) -> None:
-        self.model = model
+    def __init__(self, model: Model, device: str = 'auto', threads: int = 0) -> None:
+        self.model, self._wanted, self._threads = model, device, threads
         self._staging: np.ndarray | None = None
 
     @property

@@ -74,26 +74,24 @@ class Figures:
     psnr_db: float
 
 
-@dataclass(frozen=True)
-class Choice:
-    """What was measured of each way that works; `figures` has the best guess first."""
+#: What was measured of each way that works, the best guess first.
+Choice = Mapping[Way, Figures]
 
-    figures: Mapping[Way, Figures]
 
-    def best(self, among: Callable[[Way], bool] = lambda way: True) -> Way | None:
-        """The fastest way that is exact enough; None where there is none.
+def best_of(choice: Choice, among: Callable[[Way], bool] = lambda way: True) -> Way | None:
+    """The fastest way that is exact enough; None where there is none.
 
-        Args:
-            among: which ways are asked about.
-        """
-        alike = {
-            way: found
-            for way, found in self.figures.items()
-            if among(way) and found.psnr_db >= LEAST_ALIKE_DB
-        }
-        # What is less exact has to be worth it.
-        costs = {way: found.ms * (1 if way.precision == 'fp32' else WORTH) for way, found in alike.items()}
-        return min(costs, key=lambda way: costs[way]) if costs else None
+    Args:
+        choice: what was measured.
+        among: which ways are asked about.
+    """
+    # What is less exact has to be worth it.
+    costs = {
+        way: found.ms * (1 if way.precision == 'fp32' else WORTH)
+        for way, found in choice.items()
+        if among(way) and found.psnr_db >= LEAST_ALIKE_DB
+    }
+    return min(costs, key=lambda way: costs[way], default=None)
 
 
 def ways_of(model: Model, threads: int = 0) -> list[Way]:
@@ -119,64 +117,57 @@ def choose(model: Model, threads: int = 0, folder: Path | None = None) -> Choice
     """
     ways = ways_of(model, threads)
     if ways == [EXACT]:  # nothing to choose from
-        return Choice({EXACT: Figures(0.0, EQUAL_DB)})
+        return {EXACT: Figures(0.0, EQUAL_DB)}
     fields = _fields(model, threads, ways)
     with _place(folder, key_of(fields)[:KEY_DIGITS]) as path:
-        known = _remembered(path, ways) if path else None
-        if known is None:
-            known = Choice(_measure(model, threads, ways))
-            _LOG.info('measured on %s: %s', this_processor().name, _line(known))
-            if path and known.figures:
-                _remember(path, fields, known)
-    return known
+        choice = _remembered(path, ways) if path else None
+        if choice is None:
+            choice = _measure(model, threads, ways)
+            found = (f'{way} {its.ms:.1f} ms, {its.psnr_db:.0f} dB' for way, its in choice.items())
+            _LOG.info('measured on %s: %s: %s', this_processor().name, '; '.join(found), best_of(choice))
+            if path and choice:
+                _remember(path, fields, choice)
+    return choice
 
 
 def _measure(model: Model, threads: int, ways: Iterable[Way]) -> dict[Way, Figures]:
     """Let each way that works restore the same image in turn, so that what else goes on hits all alike."""
-    from restore_node.common.reference_images import (
-        make_reference_images,  # OpenCV, without which doctor still runs
-    )
+    # With OpenCV, without which doctor still runs.
+    from restore_node.common.metrics import psnr
+    from restore_node.common.reference_images import make_reference_images
 
     multiple = model.card.size_multiple
     height, width = (-(-side // multiple) * multiple for side in IMAGE_PX)
     image = make_reference_images(np.random.default_rng(0), 1, height, width)
-    times: dict[Way, list[float]] = {}
+    times: dict[Way, list[float]] = {way: [] for way in ways}
     results: dict[Way, np.ndarray] = {}
+    opened: dict[Way, Backend] = {}
     with ExitStack() as stack:
-        opened: dict[Way, Backend] = {}
-        for way in ways:
-            try:
-                opened[way] = stack.enter_context(way.create(model, threads))
-                opened[way].staging(*image.shape[:3])[:] = image
-            except RestoreError as error:
-                opened.pop(way, None)
-                _LOG.warning('%s does not run: %s', way, error)
         for index in range(WARM_UP + ROUNDS):
-            for way, backend in list(opened.items()):
+            for way in list(times):
                 try:
+                    if way not in opened:
+                        opened[way] = stack.enter_context(way.create(model, threads))
+                        opened[way].staging(*image.shape[:3])[:] = image
                     start = time.perf_counter()
-                    restored = backend.restore(backend.staging(*image.shape[:3]))
+                    restored = opened[way].restore(opened[way].staging(*image.shape[:3]))
                     took_ms = 1e3 * (time.perf_counter() - start)
                 except RestoreError as error:
-                    del opened[way]
+                    del times[way]
                     _LOG.warning('%s does not run: %s', way, error)
                     continue
                 if index < WARM_UP:
-                    results[way] = restored.copy()
+                    results[way] = restored[0].copy()
                 else:
-                    times.setdefault(way, []).append(took_ms)
-    exact = [results[way][0] for way in opened if way.precision == 'fp32'][-1:]
+                    times[way].append(took_ms)
+    exact = [results[way] for way in times if way.precision == 'fp32'][-1:]
     return {
-        way: Figures(round(statistics.median(times[way]), 3), _alike_db(results[way][0], reference))
+        way: Figures(
+            round(statistics.median(took), 3), round(min(EQUAL_DB, psnr(results[way], reference)), 2)
+        )
         for reference in exact
-        for way in opened
+        for way, took in times.items()
     }
-
-
-def _alike_db(restored: np.ndarray, exact: np.ndarray) -> float:
-    from restore_node.common.metrics import psnr
-
-    return round(min(EQUAL_DB, psnr(restored, exact)), 2)
 
 
 def _fields(model: Model, threads: int, ways: list[Way]) -> dict[str, Any]:
@@ -217,7 +208,7 @@ def _remembered(path: Path, ways: list[Way]) -> Choice | None:
     """Read what was measured; None where nothing was, or nothing that can be read."""
     try:
         figures = json.loads(read_private(path))['figures']
-        return Choice({way: Figures(**figures[str(way)]) for way in ways if str(way) in figures})
+        return {way: Figures(**figures[str(way)]) for way in ways if str(way) in figures}
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -226,15 +217,10 @@ def _remember(path: Path, fields: dict[str, Any], choice: Choice) -> None:
     content = {
         'format': FORMAT,
         'fields': fields,
-        'figures': {str(way): asdict(found) for way, found in choice.figures.items()},
+        'figures': {str(way): asdict(found) for way, found in choice.items()},
         'created': datetime.now(timezone.utc).isoformat(timespec='seconds'),
     }
     try:
         write_private(path, json.dumps(content, indent=2).encode())
     except OSError as error:
         _LOG.warning('what was measured is not remembered: %s', error)
-
-
-def _line(choice: Choice) -> str:
-    parts = (f'{way} {found.ms:.1f} ms, {found.psnr_db:.0f} dB' for way, found in choice.figures.items())
-    return f'{"; ".join(parts)}: {choice.best()}'

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from restore_node.backends.base import Backend, Candidate
-from restore_node.backends.choice import choose
+from restore_node.backends.choice import best_of, choose
 from restore_node.backends.registry import BACKENDS, create_backend
 from restore_node.common.errors import BackendError, UnavailableError
 from restore_node.model import Model, load_model
@@ -91,21 +91,22 @@ def _fastest_precision(model: Model, device: str, options: FallbackOptions) -> s
         UnavailableError: something further down, which the options allow, is faster than all of it.
     """
     choice = choose(model, options.threads)
-    mine = choice.best(lambda way: (way.backend, way.device) == ('openvino', device))
+    mine = best_of(choice, lambda way: (way.backend, way.device) == ('openvino', device))
     if mine is None:
         return AUTO  # and opening it says why it does not run
     from_here = _ALL[_ALL.index(('openvino', device)) :]
-    best = choice.best(
+    best = best_of(
+        choice,
         lambda way: (
             (way.backend, way.device) in from_here
             and options.backend in (AUTO, way.backend)
             and options.device in (AUTO, way.device)
-        )
+        ),
     )
     if best is None or best[:2] == mine[:2]:
         return mine.precision
     raise UnavailableError(
         f'{mine} is slower here than {best}',
-        seen=f'{choice.figures[mine].ms:.1f} ms',
-        wanted=f'less than {choice.figures[best].ms:.1f} ms',
+        seen=f'{choice[mine].ms:.1f} ms',
+        wanted=f'less than {choice[best].ms:.1f} ms',
     )

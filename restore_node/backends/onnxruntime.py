@@ -37,11 +37,10 @@ class OnnxRuntimeBackend(Backend):
         precision: str = 'fp32',
         in_float: bool = False,
     ) -> None:
-        super().__init__(model)
+        super().__init__(model, device, threads)
         if device not in DEVICES:
             raise BackendError('unknown device', seen=repr(device), wanted=f'one of {", ".join(DEVICES)}')
-        self._wanted, self._threads, self._precision = DEVICES[device], threads, precision
-        self._in_float = in_float
+        self._providers, self._precision, self._in_float = DEVICES[device], precision, in_float
         self._session: Any = None
 
     @property
@@ -87,12 +86,12 @@ class OnnxRuntimeBackend(Backend):
                 fix='pip install onnxruntime (or onnxruntime-gpu)',
             ) from error
         known = onnxruntime.get_available_providers()
-        providers = [name for name in self._wanted if name in known]
+        providers = [name for name in self._providers if name in known]
         if not providers:
             raise UnavailableError(
                 'this ONNX Runtime has no such provider',
                 seen=', '.join(known),
-                wanted=self._wanted[0],
+                wanted=self._providers[0],
                 fix='install onnxruntime-gpu with the matching CUDA, or use device auto or cpu',
             )
         options = onnxruntime.SessionOptions()
@@ -115,11 +114,11 @@ class OnnxRuntimeBackend(Backend):
 
     def _check_session(self) -> None:
         # ONNX Runtime leaves out a CUDA provider whose libraries are missing, with no more than a warning.
-        if self.device not in self._wanted:
+        if self.device not in self._providers:
             raise BackendError(
                 'the provider did not load',
                 seen=self.device,
-                wanted=self._wanted[0],
+                wanted=self._providers[0],
                 fix='check the CUDA libraries',
             )
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()

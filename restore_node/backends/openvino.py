@@ -66,14 +66,14 @@ class OpenVinoBackend(Backend):
         precision: str = AUTO,
         cache: Path | None = None,
     ) -> None:
-        super().__init__(model)
+        super().__init__(model, device, threads)
         for what, value, known in (('device', device, DEVICES), ('precision', precision, _HINTS)):
             if value not in (AUTO, *known):
                 wanted = ', '.join((AUTO, *known))
                 raise BackendError(
                     f'OpenVINO has no such {what}', seen=repr(value), wanted=f'one of {wanted}'
                 )
-        self._wanted, self._threads, self._precision, self._cache = device, threads, precision, cache
+        self._precision, self._cache = precision, cache
         self._core: Any = None
         self._graph: Any = None
         self._config: dict[str, Any] = {}

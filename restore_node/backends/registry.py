@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
@@ -10,40 +9,15 @@ from restore_node.backends.base import Backend
 from restore_node.common.errors import BackendError
 from restore_node.model import Model
 
-
-def _onnxruntime(model: Model, device: str, threads: int, **options: Any) -> Backend:
-    module = import_module('restore_node.backends.onnxruntime')
-    backend: Backend = module.OnnxRuntimeBackend(model, device, threads, **options)
-    return backend
-
-
-def _openvino(model: Model, device: str, threads: int, **options: Any) -> Backend:
-    module = import_module('restore_node.backends.openvino')
-    backend: Backend = module.OpenVinoBackend(model, device, threads, **options)
-    return backend
-
-
-def _tensorrt(model: Model, device: str, threads: int, **options: Any) -> Backend:
-    module = import_module('restore_node.backends.tensorrt')
-    backend: Backend = module.TensorRTBackend(model, device, **options)
-    return backend
-
-
-def _passthrough(model: Model, device: str, threads: int) -> Backend:
-    module = import_module('restore_node.backends.passthrough')
-    backend: Backend = module.PassthroughBackend(model)
-    return backend
-
-
-_REGISTRY: dict[str, Callable[..., Backend]] = {
-    'tensorrt': _tensorrt,
-    'openvino': _openvino,
-    'onnxruntime': _onnxruntime,
-    'passthrough': _passthrough,
+#: The classes by name; each lies in the file of its name, which is imported when it is asked for.
+_CLASSES = {
+    'tensorrt': 'TensorRTBackend',
+    'openvino': 'OpenVinoBackend',
+    'onnxruntime': 'OnnxRuntimeBackend',
+    'passthrough': 'PassthroughBackend',
 }
-
 #: Names that `create_backend` knows.
-BACKENDS = tuple(_REGISTRY)
+BACKENDS = tuple(_CLASSES)
 
 
 def create_backend(
@@ -61,6 +35,8 @@ def create_backend(
     Raises:
         BackendError: unknown name or device.
     """
-    if name not in _REGISTRY:
+    if name not in _CLASSES:
         raise BackendError('unknown backend', seen=repr(name), wanted=f'one of {", ".join(BACKENDS)}')
-    return _REGISTRY[name](model, device, threads, **options)
+    kind = getattr(import_module(f'restore_node.backends.{name}'), _CLASSES[name])
+    backend: Backend = kind(model, device, threads, **options)
+    return backend

@@ -39,6 +39,7 @@ class TensorRTBackend(Backend):
     Args:
         model: a loaded model.
         device: `auto` or `cuda`.
+        threads: as for every backend; this one takes none of the CPU's.
         precision: `fp32`, `fp16` or `int8`.
         cameras: how many frames may come as one batch.
         zero_copy: on a GPU that shares the CPU's memory, let it use the staging buffers in place.
@@ -57,6 +58,7 @@ class TensorRTBackend(Backend):
         self,
         model: Model,
         device: str = 'auto',
+        threads: int = 0,
         *,
         precision: str = 'fp16',
         cameras: int = 1,
@@ -66,7 +68,7 @@ class TensorRTBackend(Backend):
         min_psnr_db: float = 0.0,
         cache: Path | None = None,
     ) -> None:
-        super().__init__(model)
+        super().__init__(model, device, threads)
         if device not in ('auto', 'cuda'):
             raise BackendError('TensorRT runs on no such device', seen=repr(device), wanted='auto or cuda')
         self._precision, self._cameras, self._zero_copy = precision, cameras, zero_copy

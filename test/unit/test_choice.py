@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from restore_node.backends import choice as choice_file
-from restore_node.backends.choice import EXACT, Choice, Figures, Way, choose, ways_of
+from restore_node.backends.choice import EXACT, Figures, Way, best_of, choose, ways_of
 from restore_node.common.reference_images import make_reference_images
 from restore_node.model import load_model
 
@@ -46,17 +46,17 @@ def measured(monkeypatch) -> list[tuple[str, int]]:
     ids=['fastest', 'not alike', 'bf16', 'hardly faster', 'slower', 'nothing works'],
 )
 def test_the_fastest_that_is_exact_enough(figures, best):
-    assert Choice(figures).best() == best
+    assert best_of(figures) == best
 
 
 def test_it_may_be_asked_about_some_ways_only():
-    assert Choice(MEASURED).best(lambda way: way.precision == 'fp32') == FP32
+    assert best_of(MEASURED, lambda way: way.precision == 'fp32') == FP32
 
 
 def test_it_is_measured_once(make_model, measured, tmp_path):
     model, folder = load_model(str(make_model())), tmp_path / 'cache' / 'choices'
     first = choose(model, 2, folder)
-    assert first == choose(model, 2, folder) == Choice(MEASURED)
+    assert first == choose(model, 2, folder) == MEASURED
     assert len(measured) == 1
     (file,) = folder.glob('*.json')
     content = json.loads(file.read_text())
@@ -78,9 +78,9 @@ def test_what_cannot_be_read_is_measured_again(make_model, measured, tmp_path, c
     choose(model, 0, folder)
     (file,) = folder.glob('*.json')
     file.write_text(content)
-    assert choose(model, 0, folder) == Choice(MEASURED)
+    assert choose(model, 0, folder) == MEASURED
     assert len(measured) == 2
-    assert choose(model, 0, folder) == Choice(MEASURED)
+    assert choose(model, 0, folder) == MEASURED
     assert len(measured) == 2
 
 
@@ -91,7 +91,7 @@ def test_a_folder_of_others_is_not_believed(make_model, measured, tmp_path, capl
     model = load_model(str(make_model()))
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
-            assert choose(model, 0, folder).best() == INT8
+            assert best_of(choose(model, 0, folder)) == INT8
     assert len(measured) == 2
     assert 'measured at every start' in caplog.text
     assert list(folder.iterdir()) == []
@@ -99,7 +99,7 @@ def test_a_folder_of_others_is_not_believed(make_model, measured, tmp_path, capl
 
 def test_nothing_is_measured_where_there_is_no_choice(make_model, monkeypatch, tmp_path):
     monkeypatch.setattr(choice_file, 'ways_of', lambda model, threads: [EXACT])
-    assert choose(load_model(str(make_model())), 0, tmp_path / 'cache').best() == EXACT
+    assert best_of(choose(load_model(str(make_model())), 0, tmp_path / 'cache')) == EXACT
     assert not (tmp_path / 'cache').exists()
 
 
@@ -112,9 +112,9 @@ def test_for_real(make_model, monkeypatch, tmp_path):
     pytest.importorskip('openvino', reason='openvino is not installed')
     monkeypatch.setenv('RESTORE_NODE_CACHE', str(tmp_path / 'cache'))
     found = choose(load_model(str(make_model())), 1)
-    assert set(found.figures) >= {FP32, EXACT}
-    assert all(figures.ms > 0 for figures in found.figures.values())
-    assert found.figures[EXACT].psnr_db == found.figures[FP32].psnr_db == 100.0
+    assert set(found) >= {FP32, EXACT}
+    assert all(figures.ms > 0 for figures in found.values())
+    assert found[EXACT].psnr_db == found[FP32].psnr_db == 100.0
     assert list((tmp_path / 'cache' / 'choices').glob('*.json'))
 
 
@@ -123,7 +123,7 @@ def test_a_way_that_fails_is_left_out(make_model, monkeypatch, tmp_path):
     monkeypatch.setenv('RESTORE_NODE_CACHE', str(tmp_path / 'cache'))
     monkeypatch.setattr(choice_file, 'ways_of', lambda model, threads: [FP32, EXACT])
     found = choose(load_model(str(make_model(only=(16, 16)))), 1)
-    assert found.best() is None
+    assert best_of(found) is None
     assert list((tmp_path / 'cache' / 'choices').glob('*.json')) == []
 
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from restore_node.backends import fallback
-from restore_node.backends.choice import EXACT, Choice, Figures, Way
+from restore_node.backends.choice import EXACT, Figures, Way
 from restore_node.backends.fallback import FallbackOptions, fallback_chain
 from restore_node.common.errors import BackendError, UnavailableError
 
@@ -96,7 +96,7 @@ INT8, FP32, GPU = (
 def test_openvino_is_taken_where_nothing_further_down_is_faster(
     make_model, monkeypatch, ms, options, device, taken
 ):
-    choice = Choice({way: Figures(value, 60.0) for way, value in ms.items()})
+    choice = {way: Figures(value, 60.0) for way, value in ms.items()}
     monkeypatch.setattr(fallback, 'choose', lambda model, threads: choice)
     try:
         found = fallback._fastest_precision(None, device, FallbackOptions(**options))
