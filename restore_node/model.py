@@ -8,7 +8,7 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_origin, get_type_hints
 
 from restore_node.common.errors import ModelError
 
@@ -18,19 +18,6 @@ TASKS = ('deblur', 'derain', 'restore')
 PRECISIONS = ('fp32', 'fp16', 'int8')
 #: Names of the graph's only input and only output.
 INPUT_NAME, OUTPUT_NAME = 'degraded', 'restored'
-
-_CARD_TYPES: dict[str, type[Any]] = {
-    'format': int,
-    'name': str,
-    'task': str,
-    'size_multiple': int,
-    'parameters': int,
-    'macs_per_pixel': int,
-    'graphs': dict,
-    'training': dict,
-    'terms': str,
-    'quality': list,
-}
 
 
 @dataclass(frozen=True)
@@ -61,9 +48,12 @@ class ModelCard:
         """
         if not isinstance(values, dict):
             raise ModelError(f'model card {source}', seen=type(values).__name__, wanted='a JSON object')
-        faults = [f'{key} is missing' for key in _CARD_TYPES if key not in values]
-        faults += [f'{key} is unknown' for key in values if key not in _CARD_TYPES]
-        faults += [fault for key in _CARD_TYPES if key in values for fault in _faults_of(key, values[key])]
+        types = {key: get_origin(kind) or kind for key, kind in get_type_hints(cls).items()}
+        faults = [f'{key} is missing' for key in types if key not in values]
+        faults += [f'{key} is unknown' for key in values if key not in types]
+        for key, kind in types.items():
+            if key in values:
+                faults += _faults_of(key, values[key], kind)
         if faults:
             raise ModelError(
                 f'model card {source}',
@@ -73,9 +63,8 @@ class ModelCard:
         return cls(**values)
 
 
-def _faults_of(key: str, value: Any) -> list[str]:
-    """What is wrong with one value of a card."""
-    kind = _CARD_TYPES[key]
+def _faults_of(key: str, value: Any, kind: type[Any]) -> list[str]:
+    """What is wrong with one value of a card, which should be of a kind."""
     if not isinstance(value, kind) or isinstance(value, bool):
         return [f'{key} is {value!r}, not {kind.__name__}']
     if key == 'format' and value != FORMAT:
@@ -177,11 +166,9 @@ def _are_images(tensors: list[Tensor], name: str) -> bool:
 
 def model_folders() -> list[Path]:
     """Where a model given by its bare name is looked for: ROS overlays, this Python, this checkout."""
-    overlays = [
-        Path(prefix) for prefix in os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep) if prefix
-    ]
-    folders = [prefix / 'share' / 'restore_node' / 'models' for prefix in [*overlays, Path(sys.prefix)]]
-    return [*folders, Path(__file__).resolve().parents[1] / 'models']
+    overlays = map(Path, filter(None, os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep)))
+    installed = [prefix / 'share/restore_node/models' for prefix in (*overlays, Path(sys.prefix))]
+    return [*installed, Path(__file__).resolve().parents[1] / 'models']
 
 
 def find_model(name: str) -> Path:
@@ -197,11 +184,10 @@ def find_model(name: str) -> Path:
     if not name:
         raise ModelError('no model is named', seen=repr(name), wanted='a name or the path of a .onnx file')
     if given.name == name and given.suffix not in ('.onnx', '.json'):
-        folders = model_folders()
-        for folder in folders:
-            if (folder / f'{name}.json').is_file():
-                return folder / f'{name}.json'
-        known = sorted({card.stem for folder in folders if folder.is_dir() for card in folder.glob('*.json')})
+        cards = [card for folder in model_folders() for card in folder.glob('*.json')]
+        if found := next((card for card in cards if card.stem == name), None):
+            return found
+        known = sorted({card.stem for card in cards})
         raise ModelError(
             f'model {name!r} is not installed',
             wanted=f'one of {", ".join(known) or "none installed"}',

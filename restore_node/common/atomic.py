@@ -9,7 +9,6 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 
 from restore_node.common.errors import InputError, RestoreError
 
@@ -33,14 +32,12 @@ class Unfinished:
             raise error(f'{self._final} exists already', fix='remove it or choose another name')
         try:
             self._final.parent.mkdir(parents=True, exist_ok=True)
-            nursery = Path(
-                tempfile.mkdtemp(prefix=f'.{self._final.name}.', suffix='.part', dir=self._final.parent)
-            )
+            nursery = tempfile.mkdtemp('.part', f'.{self._final.name}.', self._final.parent)
         except OSError as err:
             raise self._unwritable(err) from err
         # Also at the interpreter's exit: a signal may come before anyone holds this object.
         self._remove = weakref.finalize(self, shutil.rmtree, nursery, ignore_errors=True)
-        self.path = nursery / self._final.name
+        self.path = Path(nursery, self._final.name)
 
     def keep(self) -> None:
         """Give the result its final name, once all of it has reached the disk."""
@@ -61,9 +58,7 @@ class Unfinished:
     def __enter__(self) -> Path:
         return self.path
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
             self.keep()
         else:

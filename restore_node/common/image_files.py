@@ -60,19 +60,36 @@ def decode_rgb(data: bytes, name: str) -> np.ndarray:
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
+def read_file(path: Path) -> bytes:
+    """Return what is in a file. Raises InputError if it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f'cannot read {path}', seen=error.strerror, fix='check the path') from error
+
+
 def read_rgb(path: Path) -> np.ndarray:
     """Read an image file: uint8 [H, W, 3] RGB, 0..255. Raises InputError if it cannot be read."""
+    return decode_rgb(read_file(path), str(path))
+
+
+def write_image(path: Path, pixels: np.ndarray) -> None:
+    """Write uint8 or uint16 [H, W] or [H, W, C] in OpenCV's order, in the format that the path's suffix says.
+
+    Raises:
+        InputError: the format is unknown or cannot hold these pixels, or the disk refuses.
+    """
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f'cannot read {path}', seen=error) from error
-    return decode_rgb(data, str(path))
+        done = cv2.imwrite(str(path), pixels)
+    except cv2.error as error:
+        raise InputError(f'cannot write {path.name}', seen=error, wanted=' '.join(IMAGE_SUFFIXES)) from error
+    if not done:
+        raise InputError(f'cannot write {path}', fix='check permissions and free space')
 
 
 def write_rgb(path: Path, image: np.ndarray) -> None:
-    """Write uint8 [H, W, 3] RGB, 0..255, as the path's suffix says. Raises InputError if it cannot."""
-    if not cv2.imwrite(str(path), cv2.cvtColor(image, cv2.COLOR_RGB2BGR)):
-        raise InputError(f'cannot write {path}', fix='check permissions and free space')
+    """Write uint8 [H, W, 3] RGB, 0..255; errors as `write_image`."""
+    write_image(path, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
 
 
 def encode_png(image: np.ndarray) -> bytes:

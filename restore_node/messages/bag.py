@@ -10,7 +10,6 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Literal
 
 from rosbags.interfaces import (
@@ -158,15 +157,11 @@ class BagReader:
         wanted = [found for found in self._recorded if not names or found.topic in names]
         if not wanted:
             return
-        iterator = iter(self._reader.messages(wanted, start=start_ns))
-        while True:
-            try:
-                connection, time_ns, data = next(iterator)
-            except StopIteration:
-                return
-            except Exception as err:
-                raise self._unreadable(err) from err
-            yield Message(connection.topic, connection.msgtype, time_ns, bytes(data))
+        try:
+            for connection, time_ns, data in self._reader.messages(wanted, start=start_ns):
+                yield Message(connection.topic, connection.msgtype, time_ns, bytes(data))
+        except Exception as err:
+            raise self._unreadable(err) from err
 
     def close(self) -> None:
         """Close the bag; closing twice is harmless."""
@@ -176,9 +171,7 @@ class BagReader:
     def __enter__(self) -> BagReader:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _unreadable(self, err: Exception) -> BagError:
@@ -266,9 +259,7 @@ class BagWriter:
     def __enter__(self) -> BagWriter:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
             self.close()
         else:

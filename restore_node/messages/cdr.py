@@ -20,7 +20,6 @@ COMPRESSED_IMAGE_TYPE = 'sensor_msgs/msg/CompressedImage'
 CAMERA_INFO_TYPE = 'sensor_msgs/msg/CameraInfo'
 
 _ENCAPSULATION = 4
-_STAMP = struct.Struct('<iI')
 _LITTLE_ENDIAN = b'\x00\x01\x00\x00'
 
 
@@ -133,7 +132,7 @@ def read_image(message: bytes | bytearray | memoryview) -> ImageMessage:
 def read_compressed_image(message: bytes | bytearray | memoryview) -> CompressedImageMessage:
     """Read a serialised `sensor_msgs/CompressedImage`; raises `MalformedError` like `read_image`."""
     reader = _Reader(message)
-    return CompressedImageMessage(header=reader.header(), format=reader.text('format'), data=reader.data())
+    return CompressedImageMessage(reader.header(), reader.text('format'), reader.data())
 
 
 def read_camera_info_head(message: bytes | bytearray | memoryview) -> CameraInfoHead:
@@ -160,9 +159,8 @@ def read_stamp_ns(message: bytes | bytearray | memoryview) -> int | None:
 
 def restamp(message: bytes, header: Header) -> bytes:
     """Return the same serialised message, which begins with a header, with the stamp of `header`."""
-    order = '<' if message[:2] == b'\x00\x01' else '>'
-    stamp = struct.pack(order + 'iI', header.sec, header.nanosec)
-    return message[:_ENCAPSULATION] + stamp + message[_ENCAPSULATION + _STAMP.size :]
+    stamp = struct.pack(('<' if message[1] else '>') + 'iI', header.sec, header.nanosec)
+    return message[:_ENCAPSULATION] + stamp + message[_ENCAPSULATION + len(stamp) :]
 
 
 def _text(value: str) -> bytes:
@@ -170,8 +168,8 @@ def _text(value: str) -> bytes:
     return struct.pack('<I', len(raw)) + raw
 
 
-def _aligned(body: bytes, size: int = 4) -> bytes:
-    return body + b'\0' * (-len(body) % size)
+def _aligned(body: bytes) -> bytes:
+    return body + b'\0' * (-len(body) % 4)
 
 
 def quoted(text: str) -> str:
@@ -212,4 +210,4 @@ def compressed_image(header: Header, form: str, data: bytes) -> bytes:
 
 
 def _stamped(header: Header) -> bytes:
-    return _aligned(_STAMP.pack(header.sec, header.nanosec) + _text(header.frame_id))
+    return _aligned(struct.pack('<iI', header.sec, header.nanosec) + _text(header.frame_id))

@@ -156,12 +156,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         prog='graph_check', description='Say what TensorRT would refuse in a model.'
     )
     parser.add_argument('model', help='name or .onnx path of a model')
-    given = parser.parse_args(arguments)
-    run_command(lambda: _command(given.model))
+    run_command(_command, parser, arguments)
 
 
-def _command(name: str) -> int:
-    model = load_model(name)
+def _command(given: argparse.Namespace) -> int:
+    model = load_model(given.model)
     found = 0
     for precision in model.card.graphs:
         path = model.graph(precision)

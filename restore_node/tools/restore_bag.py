@@ -23,7 +23,7 @@ from restore_node.messages import codec
 from restore_node.messages.bag import BagReader, BagWriter, Message, Topic
 from restore_node.messages.cdr import COMPRESSED_IMAGE_TYPE, IMAGE_TYPE
 from restore_node.runtime.restore import restore_frame
-from restore_node.tools.shared.cli import add_model_arguments, open_backend, run_command, runs_on
+from restore_node.tools.shared.cli import add_backend_arguments, open_backend, run_command, runs_on
 
 RESTORED_NAME = 'image_restored'
 COMPRESSED_SUFFIX = '/compressed'
@@ -126,13 +126,10 @@ def restore_bag(
     """
     outcomes = {name: TopicOutcome() for name in outputs}
     left = {(topic.name, topic.type): topic.count for topic in source.topics}
-    total = sum(topic.count for topic in source.topics if topic.name in outputs)
     with BagWriter(out) as bag, progress_bar() as bar:
-        for topic in source.topics:
+        for topic in (*source.topics, *(() if in_place else outputs.values())):
             bag.add_topic(topic)
-        if not in_place:
-            for topic in outputs.values():
-                bag.add_topic(topic)
+        total = sum(topic.count for topic in source.topics if topic.name in outputs)
         task = bar.add_task('restoring', total=total)
         for message in source.messages():
             left[message.topic, message.type] -= 1
@@ -144,23 +141,18 @@ def restore_bag(
                 bag.write(message)
             if restored is not None:
                 bag.write(restored)
-        _check_complete(source, left)
+        missing = [
+            f'{topic.count - left[topic.name, topic.type]} of {topic.count} messages of {topic.name}'
+            for topic in source.topics
+            if left[topic.name, topic.type] > 0
+        ]
+        if missing:
+            raise IncompleteBagError(
+                f'{source.path} holds less than its metadata promises',
+                seen=', '.join(missing),
+                fix=f'count anew with `ros2 bag reindex {source.path}`, then restore it; nothing was written',
+            )
     return outcomes
-
-
-def _check_complete(source: BagReader, left: dict[tuple[str, str], int]) -> None:
-    """Raise IncompleteBagError, naming topics, where messages are left that should have come."""
-    missing = [
-        f'{topic.count - left[topic.name, topic.type]} of {topic.count} messages of {topic.name}'
-        for topic in source.topics
-        if left[topic.name, topic.type] > 0
-    ]
-    if missing:
-        raise IncompleteBagError(
-            f'{source.path} holds less than its metadata promises',
-            seen=', '.join(missing),
-            fix=f'count anew with `ros2 bag reindex {source.path}`, then restore it; nothing was written',
-        )
 
 
 def _restore(message: Message, output: Topic, backend: Backend, outcome: TopicOutcome) -> Message | None:
@@ -198,9 +190,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     names.add_argument(
         '--replace', action='store_true', help='restored images take the place of the originals'
     )
-    add_model_arguments(parser)
-    given = parser.parse_args(arguments)
-    run_command(lambda: _command(given))
+    add_backend_arguments(parser)
+    run_command(_command, parser, arguments)
 
 
 def _command(given: argparse.Namespace) -> int:
@@ -224,10 +215,8 @@ def _command(given: argparse.Namespace) -> int:
     print(f'{given.out}: {restored} images restored in {seconds:.1f} s by {model}')
     for name, outcome in outcomes.items():
         if outcome.unread:
-            print(
-                f'{name}: {outcome.unread} malformed or unread images copied through;'
-                f' the first: {outcome.first_fault}'
-            )
+            copied = f'{outcome.unread} malformed or unread images copied through'
+            print(f'{name}: {copied}; the first: {outcome.first_fault}')
     fruitless = [name for name, outcome in outcomes.items() if not outcome.restored]
     if fruitless:
         print(f'error: no image of {", ".join(fruitless)} was restored', file=sys.stderr)

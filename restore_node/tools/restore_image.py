@@ -19,16 +19,28 @@ from restore_node.backends.base import Backend
 from restore_node.common.atomic import Unfinished
 from restore_node.common.console import progress_bar
 from restore_node.common.errors import EncodingError, InputError
-from restore_node.common.image_files import IMAGE_SUFFIXES, VIDEO_SUFFIXES, images_under
+from restore_node.common.image_files import (
+    IMAGE_SUFFIXES,
+    VIDEO_SUFFIXES,
+    images_under,
+    read_file,
+    write_image,
+)
 from restore_node.messages import codec, compressed
 from restore_node.messages.frame import Frame, Header
 from restore_node.runtime.restore import restore_frame
-from restore_node.tools.shared.cli import add_model_arguments, open_backend, run_command, runs_on
+from restore_node.tools.shared.cli import add_backend_arguments, open_backend, run_command, runs_on
 
 JPEG_SIGNATURE = b'\xff\xd8'
 DEFAULT_FPS = 30.0
-ENCODINGS = {1: 'mono8', 3: 'bgr8', 4: 'bgra8'}
-ENCODINGS_16 = {1: 'mono16', 3: 'bgr16'}
+#: By the type of the pixels' values and the number of channels.
+ENCODINGS = {
+    ('uint8', 1): 'mono8',
+    ('uint8', 3): 'bgr8',
+    ('uint8', 4): 'bgra8',
+    ('uint16', 1): 'mono16',
+    ('uint16', 3): 'bgr16',
+}
 
 
 def read_image(path: Path) -> Frame:
@@ -37,9 +49,8 @@ def read_image(path: Path) -> Frame:
     Raises:
         InputError: it cannot be read as an image.
     """
-    data = _read_bytes(path)
-    for claimed in compressed.read_sizes(data):
-        _check_size(path, *claimed)
+    data = read_file(path)
+    _check_sizes(path, compressed.read_sizes(data))
     if compressed.ends_early(data):
         raise InputError(
             f'cannot read {path} as an image',
@@ -55,7 +66,7 @@ def read_image(path: Path) -> Frame:
             f'cannot read {path} as an image', seen=f'{len(data)} bytes', fix='check that it opens'
         )
     channels = 1 if pixels.ndim == 2 else pixels.shape[2]
-    encoding = {'uint8': ENCODINGS, 'uint16': ENCODINGS_16}.get(str(pixels.dtype), {}).get(channels)
+    encoding = ENCODINGS.get((str(pixels.dtype), channels))
     if encoding is None:
         raise InputError(
             f'cannot restore {path}',
@@ -63,20 +74,14 @@ def read_image(path: Path) -> Frame:
             wanted='gray or colour of 8 or 16 bits, alpha with 8 bits only',
             fix='convert it first',
         )
-    _check_size(path, *pixels.shape[:2])
+    _check_sizes(path, [pixels.shape[:2]])
     return Frame(pixels, encoding, Header(0, 0, ''))
 
 
-def _read_bytes(path: Path) -> bytes:
+def _check_sizes(path: Path, sizes: Sequence[tuple[int, int]]) -> None:
     try:
-        return path.read_bytes()
-    except OSError as err:
-        raise InputError(f'cannot read {path}', seen=err.strerror, fix='check the path') from err
-
-
-def _check_size(path: Path, height: int, width: int) -> None:
-    try:
-        codec.check_size(height, width)
+        for height, width in sizes:
+            codec.check_size(height, width)
     except EncodingError as err:
         raise InputError(f'cannot restore {path}', seen=err) from err
 
@@ -87,29 +92,13 @@ def restore_pixels(frame: Frame, backend: Backend) -> np.ndarray:
     return np.ascontiguousarray(restored)
 
 
-def write_image(path: Path, pixels: np.ndarray) -> None:
-    """Write an image file in the format its name says.
-
-    Raises:
-        InputError: the format is unknown or cannot hold these pixels, or the disk refuses.
-    """
-    try:
-        done = cv2.imwrite(str(path), pixels)
-    except cv2.error as err:
-        raise InputError(f'cannot write {path.name}', seen=err, wanted=' '.join(IMAGE_SUFFIXES)) from err
-    if not done:
-        raise InputError(f'cannot write {path}', fix='check permissions and free space')
-
-
 def restore_file(source: Path, out: Path, backend: Backend) -> int:
     """Restore one image into a file, or into a folder under its own name; return 1.
 
     Raises:
-        InputError: see `read_image` and `write_image`; or the output exists.
+        InputError: it cannot be read or written as an image, or the output exists.
     """
-    if out.is_dir() or not out.suffix:
-        out = out / source.name
-    _check_suffix(out, IMAGE_SUFFIXES)
+    out = _named(out, source.name, IMAGE_SUFFIXES)
     frame = read_image(source)
     with Unfinished(out) as path:
         write_image(path, restore_pixels(frame, backend))
@@ -151,40 +140,38 @@ def restore_video(source: Path, out: Path, backend: Backend) -> int:
     Raises:
         InputError: it cannot be read as a video, or written; or the output exists.
     """
-    if out.is_dir() or not out.suffix:
-        out = out / f'{source.stem}.mp4'
-    _check_suffix(out, ('.mp4',))
+    out = _named(out, f'{source.stem}.mp4', ('.mp4',))
     video = cv2.VideoCapture(str(source))
-    try:
-        done, picture = video.read()
-        if not done:
-            raise InputError(f'cannot read {source} as a video', fix='check that it plays')
-        fps = video.get(cv2.CAP_PROP_FPS) or DEFAULT_FPS
-        expected = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
-        with Unfinished(out) as path, progress_bar() as bar:
-            writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*'mp4v'), fps, picture.shape[1::-1])
-            if not writer.isOpened():
-                raise InputError(f'cannot write {out}', fix='check permissions and free space')
-            task = bar.add_task('restoring', total=expected if expected > 0 else None)
-            frames = 0
-            try:
-                while done:
-                    writer.write(restore_pixels(Frame(picture, 'bgr8', Header(0, 0, '')), backend))
-                    frames += 1
-                    bar.advance(task)
-                    done, picture = video.read()
-            finally:
-                writer.release()
-    finally:
-        video.release()
+    done, picture = video.read()
+    if not done:
+        raise InputError(f'cannot read {source} as a video', fix='check that it plays')
+    fps, frames = video.get(cv2.CAP_PROP_FPS) or DEFAULT_FPS, 0
+    expected = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
+    with Unfinished(out) as path, progress_bar() as bar:
+        task = bar.add_task('restoring', total=expected if expected > 0 else None)
+        code = cv2.VideoWriter.fourcc(*'mp4v')
+        writer = cv2.VideoWriter(str(path), code, fps, picture.shape[1::-1])
+        if not writer.isOpened():
+            raise InputError(f'cannot write {out}', fix='check permissions and free space')
+        try:
+            while done:
+                writer.write(restore_pixels(Frame(picture, 'bgr8', Header(0, 0, '')), backend))
+                frames += 1
+                bar.advance(task)
+                done, picture = video.read()
+        finally:
+            writer.release()
     return frames
 
 
-def _check_suffix(out: Path, suffixes: Sequence[str]) -> None:
+def _named(out: Path, name: str, suffixes: Sequence[str]) -> Path:
+    """The file to write: `out`, or `name` in it where it is a folder."""
+    out = out / name if out.is_dir() or not out.suffix else out
     if out.suffix.lower() not in suffixes:
         raise InputError(
             f'cannot write {out.name}', seen=out.suffix or 'no suffix', wanted=' '.join(suffixes)
         )
+    return out
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -194,21 +181,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument('source', metavar='IN', type=Path, help='image, folder or video')
     parser.add_argument('out', metavar='OUT', type=Path, help='what to make; must not exist')
-    add_model_arguments(parser)
-    given = parser.parse_args(arguments)
-    run_command(lambda: _command(given))
+    add_backend_arguments(parser)
+    run_command(_command, parser, arguments)
 
 
 def _command(given: argparse.Namespace) -> None:
     source: Path = given.source
     if not source.exists():
         raise InputError(f'nothing at {source}', fix='check the path')
-    if source.is_dir():
-        restore = restore_folder
-    elif source.suffix.lower() in VIDEO_SUFFIXES:
-        restore = restore_video
-    else:
-        restore = restore_file
+    is_video = source.suffix.lower() in VIDEO_SUFFIXES
+    restore = restore_folder if source.is_dir() else restore_video if is_video else restore_file
     started = time.monotonic()
     with open_backend(given) as backend:
         count = restore(source, given.out, backend)

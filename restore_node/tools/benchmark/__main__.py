@@ -27,7 +27,7 @@ from restore_node.common.host import describe_host, host_line, this_processor, v
 from restore_node.model import load_model
 from restore_node.tools.benchmark import compare
 from restore_node.tools.benchmark.run import CHANNELS, FLOOR, TOTAL, Size, cases_as_dicts, run_cases
-from restore_node.tools.shared.cli import DEFAULT_MODEL, parse_size, run_command
+from restore_node.tools.shared.cli import add_model_argument, parse_size, run_command
 
 EXIT_NO_MODEL_RAN = 1
 SIZES = ('640x360', '1280x720')
@@ -52,9 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         description='Measure what a frame costs here.',
         epilog='benchmark compare A.json B.json says what changed between two results.',
     )
-    parser.add_argument(
-        '--model', default=DEFAULT_MODEL, help=f'name or .onnx path of a model (default {DEFAULT_MODEL})'
-    )
+    add_model_argument(parser)
     parser.add_argument(
         '--size', nargs='+', default=SIZES, metavar='WxH', help=f'of the cameras (default {" ".join(SIZES)})'
     )
@@ -63,8 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument('--threads', type=int, default=0, help='CPU threads (default 0: one per core)')
     parser.add_argument('--encoding', default='bgr8', choices=tuple(CHANNELS), help='default bgr8')
     parser.add_argument('--json', type=Path, metavar='FILE', help='write all figures there')
-    given = parser.parse_args(words)
-    run_command(lambda: _benchmark(given))
+    run_command(_benchmark, parser, words)
 
 
 def _benchmark(given: argparse.Namespace) -> int:

@@ -130,11 +130,11 @@ def main(arguments: Sequence[str]) -> None:
         prog='benchmark compare', description='Say what changed between two versions.'
     )
     parser.add_argument('files', nargs='+', type=Path, metavar='FILE', help='A.json B.json, by turns')
-    given = parser.parse_args(arguments)
-    run_command(lambda: _compare(given.files))
+    run_command(_compare, parser, arguments)
 
 
-def _compare(files: Sequence[Path]) -> int:
+def _compare(given: argparse.Namespace) -> int:
+    files: Sequence[Path] = given.files
     if len(files) % 2:
         raise InputError('files to compare', seen=len(files), wanted='an even number, A and B by turns')
     reports = [_read(file) for file in files]

@@ -29,11 +29,6 @@ EXIT_NOT_VERIFIED = 1
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command."""
-    given = _parser().parse_args(arguments)
-    run_command(lambda: _command(given))
-
-
-def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog='build_engine', description='Build and verify a TensorRT engine for this machine.'
     )
@@ -59,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument('--progress', choices=('bar', 'json'), default='bar', help='default bar')
     parser.add_argument('--force', action='store_true', help='build even if it is there already')
-    return parser
+    run_command(_command, parser, arguments)
 
 
 def _command(given: argparse.Namespace) -> int:

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from restore_node.tools.doctor.examination import Examination
 from restore_node.tools.doctor.findings import ABSENT, BROKEN, OK, Finding
-from restore_node.tools.shared.cli import DEFAULT_MODEL, parse_size, run_command
+from restore_node.tools.shared.cli import add_model_argument, parse_size, run_command
 
 EXIT_NO_GPU_PATH = 1
 _STYLES = {OK: 'green', ABSENT: 'yellow', BROKEN: 'bold red'}
@@ -28,15 +28,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog='doctor', description='Say what works on this machine, what does not, and how to mend it.'
     )
-    parser.add_argument(
-        '--model', default=DEFAULT_MODEL, help=f'name or .onnx path of a model (default {DEFAULT_MODEL})'
-    )
+    add_model_argument(parser)
     parser.add_argument(
         '--size', default='640x360', metavar='WxH', help="the camera's size (default 640x360)"
     )
     parser.add_argument('--json', action='store_true', help='print JSON, for machines')
-    given = parser.parse_args(arguments)
-    run_command(lambda: _examine(given))
+    run_command(_examine, parser, arguments)
 
 
 def _examine(given: argparse.Namespace) -> int:

@@ -9,9 +9,8 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import cv2
 from rich.console import Console
@@ -119,12 +118,8 @@ def show(report: dict[str, Any], page_file: Path) -> None:
         console.print(line, highlight=False, soft_wrap=True)
 
 
-def run(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit code.
-
-    Raises:
-        RestoreError: what the user can mend.
-    """
+def main() -> None:
+    """Run the command."""
     parser = argparse.ArgumentParser(
         prog='replay_test', description='Play a bag through the node and report.'
     )
@@ -133,18 +128,16 @@ def run(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument('--model', default='', help="name or .onnx file of the model (the node's default)")
     parser.add_argument('--rate', type=float, default=1.0, help='bag seconds per wall second (%(default)s)')
     parser.add_argument('--topic', default='', help='image topic (the only one of the bag)')
-    given = parser.parse_args(arguments)
+    run_command(_command, parser)
+
+
+def _command(given: argparse.Namespace) -> int:
     if not 0.01 <= given.rate <= 100:
         raise ConfigError('impossible rate', seen=given.rate, wanted='0.01 to 100')
     cv2.setNumThreads(1)
     report = replay_and_report(open_drive(given.bag, given.topic), given.output, given.model, given.rate)
     show(report, given.output / 'report.html')
     return 1 if report['problems'] else 0
-
-
-def main() -> NoReturn:
-    """Entry point of the executable."""
-    run_command(run)
 
 
 if __name__ == '__main__':

@@ -7,7 +7,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
@@ -20,15 +20,20 @@ EXIT_BAD_INPUT = 2
 DEFAULT_MODEL = 'restore-lite'
 
 
-def run_command(command: Callable[[], int | None]) -> NoReturn:
-    """Run a command and leave the process with its exit code.
+def run_command(
+    command: Callable[[argparse.Namespace], int | None],
+    parser: argparse.ArgumentParser,
+    arguments: Sequence[str] | None = None,
+) -> NoReturn:
+    """Run a command with what the parser makes of its arguments, and leave the process with its exit code.
 
     That is 0 or what the command returns; 2, after one `error:` line on stderr, for what the user can mend;
     130 or 143 when interrupted or terminated, after what was unfinished has been removed.
     """
+    given = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
-        sys.exit(command() or 0)
+        sys.exit(command(given) or 0)
     except RestoreError as err:
         print(f'error: {err}', file=sys.stderr)
         sys.exit(EXIT_BAD_INPUT)
@@ -48,19 +53,22 @@ def parse_size(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+def add_model_argument(parser: argparse.ArgumentParser) -> None:
+    """Add `--model` to a command."""
+    text = f'name or .onnx path of a model (default {DEFAULT_MODEL})'
+    parser.add_argument('--model', default=DEFAULT_MODEL, help=text)
+
+
+def add_backend_arguments(parser: argparse.ArgumentParser) -> None:
     """Add `--model` and `--device` to a command."""
-    parser.add_argument(
-        '--model', default=DEFAULT_MODEL, help=f'name or .onnx path of a model (default {DEFAULT_MODEL})'
-    )
-    parser.add_argument(
-        '--device', default='auto', choices=('auto', 'cpu', 'cuda'), help='where it runs (default auto)'
-    )
+    add_model_argument(parser)
+    choices = ('auto', 'cpu', 'cuda')
+    parser.add_argument('--device', default='auto', choices=choices, help='where it runs (default auto)')
 
 
 @contextmanager
 def open_backend(given: argparse.Namespace) -> Iterator[Backend]:
-    """Open the backend that the arguments of `add_model_arguments` ask for.
+    """Open the backend that the arguments of `add_backend_arguments` ask for.
 
     Raises:
         ModelError: the model is missing, corrupt or disagrees with its card.
