@@ -17,7 +17,6 @@ from training.degradation.blur.real_motion import (
     MotionDraw,
     MotionRanges,
     draw_motion,
-    expose,
 )
 from training.degradation.blur.sharpness import softness
 from training.degradation.blur.trajectory import Trajectory
@@ -61,7 +60,7 @@ def test_the_exposure_is_that_of_the_moving_camera(exposure, frames):
     shown, at = moving_camera(5.0, 3.0, frames)
     drawn = MotionDraw(exposure)
     assert drawn.frames == frames
-    blurred, sharp = expose(shown, drawn, MARGIN)
+    blurred, sharp = Clip(shown, MARGIN).expose(drawn)
     middle = frames // 2
     wanted = to_display(exact(at, middle - exposure / 2.0, middle + exposure / 2.0))
     assert np.array_equal(sharp, inner(shown[middle]))
@@ -71,7 +70,7 @@ def test_the_exposure_is_that_of_the_moving_camera(exposure, frames):
 
 def test_the_truth_is_the_middle_frame_and_a_still_camera_changes_nothing():
     frame = grid()
-    blurred, sharp = expose([frame] * 3, MotionDraw(1.0))
+    blurred, sharp = Clip([frame] * 3).expose(MotionDraw(1.0))
     assert np.array_equal(sharp, frame)
     assert np.array_equal(blurred, frame)
 
@@ -96,7 +95,7 @@ def test_a_square_that_moves_straight_is_blurred_by_a_box():
         frame = wall.copy()
         frame[30:66, left : left + 40] = 255
         frames.append(frame)
-    blurred, _ = expose(frames, MotionDraw(1.0))
+    blurred, _ = Clip(frames).expose(MotionDraw(1.0))
     # The square covers column x while its left edge, uniform in 74..82, is in x - 40 .. x.
     columns = np.arange(64, 132) + 0.5
     covered = np.clip(np.minimum(82, columns) - np.maximum(74, columns - 40), 0, 8) / 8
@@ -120,7 +119,7 @@ def test_what_a_moving_thing_hides_comes_from_the_frame_that_shows_it():
 
     frames = [to_display(at(time)) for time in range(3)]
     wanted = to_display(exact(at, 0.0, 2.0))
-    blurred, _ = expose(frames, MotionDraw(2.0))
+    blurred, _ = Clip(frames).expose(MotionDraw(2.0))
     faded = to_display(integrate(to_linear(frame) for frame in frames))
     assert psnr(blurred, wanted) > 40.0 > psnr(faded, wanted) + 5.0
 
@@ -142,7 +141,7 @@ def test_a_shaken_camera_is_blurred_as_a_photograph_is():
     frame = grid()
     time = np.linspace(-0.5, 0.5, 13)
     path = Trajectory(np.outer(time, (12.0, 4.0)), 0.02 * time, np.ones(13))
-    blurred, _ = expose([frame] * 3, MotionDraw(1.0, shake=path), MARGIN)
+    blurred, _ = Clip([frame] * 3, MARGIN).expose(MotionDraw(1.0, shake=path))
     around = frame[MARGIN:-MARGIN, MARGIN:-MARGIN]
     wanted = to_display(blur(to_linear(frame), path))
     assert psnr(inner(wanted), around) < 30.0
@@ -188,7 +187,7 @@ def test_frames_whose_flow_is_bad_are_refused(kind):
         'far': np.roll(frame, 100, axis=1),
     }
     with pytest.raises(BadMotionError):
-        expose([frame, frame, others[kind]], MotionDraw(1.0))
+        Clip([frame, frame, others[kind]]).expose(MotionDraw(1.0))
 
 
 def test_a_soft_middle_frame_is_no_truth():
@@ -201,7 +200,7 @@ def test_a_soft_middle_frame_is_no_truth():
 
 def test_long_motion_is_shortened_to_what_is_wanted():
     shown, at = moving_camera(14.0, 0.0)
-    blurred, _ = expose(shown, MotionDraw(2.0, most_px=14.0), MARGIN)
+    blurred, _ = Clip(shown, MARGIN).expose(MotionDraw(2.0, most_px=14.0))
     wanted = to_display(exact(at, 0.5, 1.5))
     assert psnr(blurred, inner(wanted)) > 36.0
 
@@ -236,7 +235,7 @@ def test_the_same_clip_and_draw_give_the_same_exposure():
     first = clip.expose(drawn)[0]
     clip.expose(MotionDraw(3.0))
     assert np.array_equal(clip.expose(drawn)[0], first)
-    assert np.array_equal(expose(shown, drawn, MARGIN)[0], first)
+    assert np.array_equal(Clip(shown, MARGIN).expose(drawn)[0], first)
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,7 @@ from training.degradation.bounds import choose, log_uniform
 from training.degradation.lens.wet_lens import WetLens, add_lens, draw_lens, render_lens
 from training.degradation.linear_light import to_linear
 from training.degradation.rain.falling import Rain, add_rain, draw_rain
-from training.degradation.ranges import (
-    KINDS,
-    DegradationConfig,
-)
+from training.degradation.ranges import KINDS, DegradationConfig
 from training.degradation.sensor import Sensor, draw_sensor, expose
 
 
@@ -59,7 +56,7 @@ def draw(
         config: what they are drawn from.
         kind: a key of `KINDS`.
         height: of the degraded image, in pixels.
-        width: of the degraded image, in pixels.
+        width: likewise.
         rng: decides.
         frame_height: rows of the frame that the image is, or is a part of; drawn where it is None.
         margin_px: of the sharp image around that, see `degrade`.

@@ -4,12 +4,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from training.degradation.blur.ranges import BlurRanges, MotionRanges
-from training.degradation.bounds import (
-    Positive,
-    Ranges,
-    Within,
-    check_weights,
-)
+from training.degradation.bounds import Positive, Ranges, Within, check_weights
 from training.degradation.lens.ranges import LensRanges
 from training.degradation.rain.ranges import RainRanges, TaperedRanges
 from training.degradation.sensor import SensorRanges

@@ -30,19 +30,9 @@ from training.degradation.tone_curve import ToneCurve
 
 @dataclass(frozen=True, kw_only=True)
 class Sensor:
-    """The camera behind the lens, for one frame.
+    """The camera behind the lens, for one frame: see `SensorRanges`; `seed` is the noise pattern.
 
-    Attributes:
-        read_noise: standard deviation of the noise in the dark, in light (1 is white).
-        shot_noise: variance that light adds, per unit of light.
-        seed: the noise pattern.
-        gains: of the white balance, red and blue relative to green, which is 1; they multiply noise, too.
-        gamma: of the camera's own tone curve.
-        grain_px: blur of the noise pattern (standard deviation), as demosaicing leaves it; 0 is none.
-        sharpening: amount of the unsharp mask, which leaves halos; 0 is none.
-        sharpening_px: its radius (standard deviation).
-        shrink: how many times smaller the frame was before it was enlarged again; 1 is none.
-        jpeg_quality: 1..100, or None for no compression.
+    It does not sharpen by 0, resize by 1, or compress to a quality of None.
     """
 
     read_noise: float
@@ -59,19 +49,19 @@ class Sensor:
 
 @dataclass(frozen=True)
 class SensorRanges(Ranges):
-    """Noise, and the camera's processing; see `Sensor`.
+    """Noise, and the camera's processing.
 
     Noise is drawn log-uniformly where its lowest is above 0. Sharpening and resizing are drawn for degraded
     frames only: a sharp frame must come out of a restoration as it went in.
 
     Attributes:
-        read_noise: standard deviation of the noise in the dark, in light.
+        read_noise: standard deviation of the noise in the dark, in light (1 is white).
         shot_noise: variance that light adds, per unit of light.
-        gains: of the white balance.
-        gamma: of the tone curve.
-        grain_px: blur of the noise pattern (standard deviation).
+        gains: of the white balance, red and blue relative to green, which is 1; they multiply noise, too.
+        gamma: of the camera's own tone curve.
+        grain_px: blur of the noise pattern (standard deviation), as demosaicing leaves it.
         sharpening_share: share of the degraded frames that the camera sharpens.
-        sharpening: amount of the unsharp mask.
+        sharpening: amount of the unsharp mask, which leaves halos.
         sharpening_px: its radius (standard deviation).
         shrink_share: share of the degraded frames that were smaller and are enlarged.
         shrink: how many times smaller.

@@ -8,6 +8,7 @@ moment moves between them.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,9 +16,9 @@ import skimage.data
 from numpy.typing import NDArray
 
 from restore_node.common.errors import InputError
-from training.degradation.blur.trajectory import Trajectory
+from training.degradation.blur.trajectory import Trajectory, times_of
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating[Any]]
 Size = tuple[int, int]
 """Width and height in pixels."""
 
@@ -78,10 +79,10 @@ class VirtualCamera:
     def trajectory(self, time_s: float, room: Floats, reach_px: float) -> Trajectory:
         """Path over the exposure around a moment; `reach_px` is the distance of the farthest pixel."""
         growth = FORWARD_ZOOM * EXPOSURE_S
-        travel = _times(65)
+        travel = EXPOSURE_S * np.linspace(-0.5, 0.5, 65)
         steps = np.abs(np.diff(self._shift(time_s + travel, room), axis=0)).max(axis=0, initial=0.0) * 64.0
         fastest = float(np.hypot(*steps)) + reach_px * (growth + EXPOSURE_S * self._roll_speed())
-        time = _times(2 * int(np.ceil(fastest / 2.0)) + 3)
+        time = EXPOSURE_S * times_of(fastest)
         middle = np.array([time_s])
         # The picture moves against the camera.
         return Trajectory(
@@ -116,11 +117,6 @@ class VirtualCamera:
             for (hertz, amplitude), phase in zip(VIBRATIONS, phases, strict=True)
         ]
         return np.sum(waves, axis=0) / total
-
-
-def _times(count: int) -> Floats:
-    """Moments of an exposure relative to its middle, float64 [count], seconds."""
-    return np.asarray(np.linspace(-0.5, 0.5, count) * EXPOSURE_S, np.float64)
 
 
 PHOTOGRAPHS: dict[str, Callable[[], NDArray[np.uint8]]] = {

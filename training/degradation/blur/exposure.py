@@ -1,6 +1,6 @@
 """One exposure: sub-frames along a path, integrated in linear light (paper eq. 2-4)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import cv2
 import numpy as np
@@ -33,16 +33,11 @@ def integrate(sub_frames: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
 
 
 def blur(light: NDArray[np.float32], trajectory: Trajectory) -> NDArray[np.float32]:
-    """The exposure of a still scene while the camera moves along a path.
+    """The exposure of a still scene while the camera moves along a path: float32 [H, W, 3], linear light.
 
-    Args:
-        light: float32 [H, W, 3], linear light, 0..1. What moves in over the border is its reflection.
-        trajectory: the path.
-
-    Returns:
-        float32 [H, W, 3], linear light.
+    What moves in over the border is the scene's reflection.
     """
-    return integrate(_sub_frames(light, trajectory))
+    return integrate(warp(light, pose) for pose in homographies(trajectory, *light.shape[:2]))
 
 
 def warp(
@@ -64,8 +59,3 @@ def warp(
     size = width - 2 * margin_px, height - 2 * margin_px
     within = pose[:2] - np.array([[0.0, 0.0, margin_px]])
     return cv2.warpAffine(light, within, size, flags=cv2.INTER_LINEAR, borderMode=border)
-
-
-def _sub_frames(light: NDArray[np.float32], trajectory: Trajectory) -> Iterator[NDArray[np.float32]]:
-    for pose in homographies(trajectory, *light.shape[:2]):
-        yield warp(light, pose)

@@ -54,22 +54,10 @@ def draw_object(
     radius_px: float,
     extent_px: float,
     softness_px: float,
-    curvature: float = 0.3,
-    roll_rad: float = 0.02,
-    zoom: float = 0.02,
 ) -> MovingObject:
-    """A thing anywhere on the image, cut from another place of it.
+    """A thing anywhere on an image of so many pixels, cut from another place of it.
 
-    Args:
-        rng: place, outline, texture and direction of the movement.
-        height: of the image, in pixels.
-        width: of the image, in pixels.
-        radius_px: mean radius.
-        extent_px: length of its path, in pixels.
-        softness_px: width of its edge.
-        curvature: of its path, see `draw_trajectory`.
-        roll_rad: rotation about its own centre over the exposure, in radians.
-        zoom: relative change of its scale over the exposure.
+    Its mean radius, the length of its path and the width of its edge are given, in pixels.
     """
     x, y = rng.uniform(0.0, width), rng.uniform(0.0, height)
     # Cut from inside the image, where there is room, and of several places from the farthest.
@@ -86,12 +74,7 @@ def draw_object(
         softness_px=softness_px,
         texture_px=(round(from_x - x), round(from_y - y)),
         trajectory=draw_trajectory(
-            rng,
-            extent_px=extent_px,
-            curvature=curvature,
-            roll_rad=roll_rad,
-            zoom=zoom,
-            reach_px=2.0 * radius_px,
+            rng, extent_px=extent_px, curvature=0.3, roll_rad=0.02, zoom=0.02, reach_px=2.0 * radius_px
         ),
     )
 
@@ -127,7 +110,8 @@ def with_objects(light: NDArray[np.float32], things: Sequence[MovingObject]) -> 
     """The sharp scene with the things before it, in mid-exposure: float32 [H, W, 3], linear light."""
     composed = light
     for thing in things:
-        composed = _over(composed, cut_out(light, thing))
+        layer = cut_out(light, thing)
+        composed = composed * (1.0 - layer[..., 3:]) + layer[..., :3]
     return composed
 
 
@@ -165,7 +149,7 @@ class MovingLayer:
             cv2.add(behind, cv2.merge(light), dst=behind)
 
 
-def _crossed(share: NDArray[np.float32], poses: NDArray[np.float64]) -> tuple[int, int, int, int]:
+def _crossed(share: NDArray[np.float32], poses: NDArray[np.floating]) -> tuple[int, int, int, int]:
     """Left, top, right and bottom of the part of the image that a moving layer touches."""
     height, width = share.shape
     columns, rows = np.flatnonzero(share.any(axis=0)), np.flatnonzero(share.any(axis=1))
@@ -176,7 +160,3 @@ def _crossed(share: NDArray[np.float32], poses: NDArray[np.float64]) -> tuple[in
     places = np.concatenate([(pose @ corners)[:2] for pose in poses], axis=1)
     low, high = np.floor(places.min(axis=1)).astype(int) - 1, np.ceil(places.max(axis=1)).astype(int) + 2
     return max(0, low[0]), max(0, low[1]), min(width, high[0]), min(height, high[1])
-
-
-def _over(behind: NDArray[np.float32], layer: NDArray[np.float32]) -> NDArray[np.float32]:
-    return behind * (1.0 - layer[..., 3:]) + layer[..., :3]

@@ -98,18 +98,10 @@ def draw_motion(ranges: MotionRanges, rng: np.random.Generator) -> MotionDraw:
     )
 
 
-def expose(
-    frames: Sequence[NDArray[np.uint8]], drawn: MotionDraw, margin_px: int = 0
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """One long exposure over consecutive frames (paper eq. 2-4), and its truth.
-
-    See `Clip`, which takes several exposures of the same frames for little more than the price of one.
-    """
-    return Clip(frames, margin_px).expose(drawn)
-
-
 class Clip:
-    """Consecutive frames of a camera, and what moves between them.
+    """Consecutive frames of a camera and what moves between them, for long exposures (paper eq. 2-4).
+
+    Several exposures of the same frames take little more time than one.
 
     Args:
         frames: an odd number of consecutive frames, three or more, uint8 [H, W, 3] RGB, 0..255, of one shape

@@ -47,14 +47,9 @@ class Blur:
 def draw_blur(
     ranges: BlurRanges, height: int, width: int, rng: np.random.Generator, *, scale: float = 1.0
 ) -> Blur:
-    """Motion blur for an image of the given size.
+    """Motion blur for an image of so many pixels.
 
-    Args:
-        ranges: what it is drawn from.
-        height: of the image, in pixels.
-        width: of the image, in pixels.
-        rng: decides.
-        scale: rows of the frame that the image is a part of, over those of the ranges' reference.
+    `scale` is the height of the frame that the image is a part of, over the one that the ranges are for.
     """
     readout = uniform(rng, ranges.readout) if happens(rng, ranges.rolling_share) else 0.0
     # The ranges are those of one exposure; a rolling shutter sees more of the path in all.
@@ -137,15 +132,9 @@ def _places(blur: Blur, height: int, width: int, count: int, margin_px: int) -> 
     if blur.readout > 0.0:
         late = blur.readout * ((np.arange(height)[rows] + 0.5) / height - 0.5)
     moments = np.linspace(-0.5, 0.5, count)[:, None] + late
-    path, before = blur.trajectory, np.linspace(-0.5, 0.5, len(blur.trajectory))
-
-    def at(values: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.interp(times / (1.0 + blur.readout), before, values)
-
-    x_px, y_px, roll = (
-        at(values, moments) - at(values, late) for values in (*path.shift_px.T, path.roll_rad)
-    )
-    zoom = at(path.zoom, moments) / at(path.zoom, late)
+    then, sharp = (blur.trajectory.at(times / (1.0 + blur.readout)) for times in (moments, late))
+    x_px, y_px = np.moveaxis(then.shift_px - sharp.shift_px, -1, 0)
+    roll, zoom = then.roll_rad - sharp.roll_rad, then.zoom / sharp.zoom
     # The way back, from the sub-frame to the photograph, of every row: float32 [count, rows, 1].
     cos, sin, right, below = (
         values.astype(np.float32)[..., None]
@@ -176,7 +165,8 @@ def _draw_objects(
 ) -> tuple[MovingObject, ...]:
     if not happens(rng, ranges.share):
         return ()
-    middle = _middle(camera, 1.0 / (1.0 + readout))
+    # One exposure of a rolling shutter's, which is open longer in all.
+    middle = camera.at(np.linspace(-0.5, 0.5, len(camera)) * (1.0 / (1.0 + readout)))
     things = []
     for _ in range(whole(rng, ranges.count)):
         thing = draw_object(
@@ -193,12 +183,3 @@ def _draw_objects(
             thing = replace(thing, trajectory=resample(nearer, 2 * int(length_px / 2.0) + 3))
         things.append(thing)
     return tuple(things)
-
-
-def _middle(path: Trajectory, share: float) -> Trajectory:
-    """The middle of a path, this share of its time."""
-    before, within = np.linspace(-0.5, 0.5, len(path)), np.linspace(-0.5, 0.5, len(path)) * share
-    x, y, roll, zoom = (
-        np.interp(within, before, values) for values in (*path.shift_px.T, path.roll_rad, path.zoom)
-    )
-    return Trajectory(np.stack((x, y), axis=1), roll, zoom)

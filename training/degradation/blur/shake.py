@@ -9,7 +9,7 @@ the anxiety, scales all of it.
 import numpy as np
 from numpy.typing import NDArray
 
-from training.degradation.blur.trajectory import Trajectory
+from training.degradation.blur.trajectory import Trajectory, times_of
 
 _NODES = 65
 # For an anxiety of 1, at each node, against a velocity of 1.
@@ -25,26 +25,22 @@ def draw_shake(
     zoom: float = 0.0,
     reach_px: float = 400.0,
 ) -> Trajectory:
-    """A random path of a shaken camera during one exposure.
+    """A random path of a shaken camera during one exposure, at rest (identity) in its middle.
 
     Args:
         rng: where the path comes from.
         extent_px: length of the path along its bends, in pixels, run through at constant speed.
         anxiety: 0 is a straight path, 1 a scribble.
         roll_rad: difference between the largest and the smallest rotation, in radians.
-        zoom: relative change of scale over the whole exposure, steady, such as 0.01.
-        reach_px: distance of the farthest pixel from the image centre; with roll and zoom it decides how many
-            sub-frames keep every step below one pixel.
-
-    Returns:
-        A path that is at rest (identity) in the middle of the exposure.
+        zoom: see `draw_trajectory`.
+        reach_px: likewise.
     """
     walk = _walk(rng, anxiety) * (extent_px / (_NODES - 1))
     roll = _sway(rng) * roll_rad
     growth = zoom * rng.choice((-1.0, 1.0))
 
     speed = extent_px + reach_px * (np.abs(np.diff(roll)).max() * (_NODES - 1) + abs(growth))
-    time = np.linspace(-0.5, 0.5, 2 * int(np.ceil(speed / 2.0)) + 3)
+    time = times_of(speed)
     nodes = np.linspace(-0.5, 0.5, _NODES)
     return Trajectory(
         shift_px=np.stack([np.interp(time, nodes, axis) for axis in walk.T], axis=1),

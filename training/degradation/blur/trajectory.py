@@ -1,9 +1,12 @@
 """The path of a camera, or of a thing, while the shutter is open."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+Floats = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,12 +19,25 @@ class Trajectory:
         zoom: float64 [M], scale about the image centre, 1 at the middle.
     """
 
-    shift_px: NDArray[np.float64]
-    roll_rad: NDArray[np.float64]
-    zoom: NDArray[np.float64]
+    shift_px: Floats
+    roll_rad: Floats
+    zoom: Floats
 
     def __len__(self) -> int:
         return len(self.roll_rad)
+
+    def at(self, times: Floats) -> 'Trajectory':
+        """Its poses at times of any shape, [...], from -0.5, where it begins, to 0.5, where it ends."""
+        own = np.linspace(-0.5, 0.5, len(self))
+        x, y, roll, zoom = (
+            np.interp(times, own, values) for values in (*self.shift_px.T, self.roll_rad, self.zoom)
+        )
+        return Trajectory(np.stack((x, y), axis=-1), roll, zoom)
+
+
+def times_of(length_px: float) -> Floats:
+    """An odd number of times from -0.5 to 0.5, so many that no step of a path so long is above a pixel."""
+    return np.linspace(-0.5, 0.5, 2 * int(np.ceil(length_px / 2.0)) + 3)
 
 
 def draw_trajectory(
@@ -33,7 +49,7 @@ def draw_trajectory(
     zoom: float = 0.0,
     reach_px: float = 400.0,
 ) -> Trajectory:
-    """A random path of the camera during one exposure.
+    """A random path of the camera during one exposure, at rest (identity) in its middle.
 
     Args:
         rng: where direction, bend and the signs of roll and zoom come from.
@@ -43,9 +59,6 @@ def draw_trajectory(
         zoom: relative change of scale over the whole exposure (a vehicle driving forward), such as 0.01.
         reach_px: distance of the farthest pixel from the image centre; with roll and zoom it decides how many
             sub-frames keep every step below one pixel.
-
-    Returns:
-        A path that is at rest (identity) in the middle of the exposure.
     """
     direction = rng.uniform(0.0, 2.0 * np.pi)
     bend, hurry, wobble = curvature * rng.uniform(-1.0, 1.0, size=3)
@@ -55,9 +68,7 @@ def draw_trajectory(
     speed = extent_px * (1.0 + abs(hurry) + abs(bend) + 2.0 * abs(wobble)) + reach_px * (
         abs(turn) + abs(growth)
     )
-    count = 2 * int(np.ceil(speed / 2.0)) + 3
-    time = np.linspace(-0.5, 0.5, count)
-
+    time = times_of(speed)
     along = time + hurry * time * np.abs(time)
     across = bend * (time**2) + wobble * (4.0 * time**3 - time)
     cos, sin = np.cos(direction), np.sin(direction)
@@ -67,17 +78,12 @@ def draw_trajectory(
 
 def resample(trajectory: Trajectory, count: int) -> Trajectory:
     """The same path in another number of sub-frames; odd numbers keep its middle."""
-    before, after = np.linspace(-0.5, 0.5, len(trajectory)), np.linspace(-0.5, 0.5, count)
-    x, y, roll, zoom = (
-        np.interp(after, before, values)
-        for values in (*trajectory.shift_px.T, trajectory.roll_rad, trajectory.zoom)
-    )
-    return Trajectory(shift_px=np.stack((x, y), axis=1), roll_rad=roll, zoom=zoom)
+    return trajectory.at(np.linspace(-0.5, 0.5, count))
 
 
 def homographies(
     trajectory: Trajectory, height: int, width: int, *, centre: tuple[float, float] | None = None
-) -> NDArray[np.float64]:
+) -> Floats:
     """Sub-frame poses, float64 [M, 3, 3]: each maps a pixel (x, y, 1) of the sharp image to the sub-frame.
 
     Roll and zoom are about `centre` (x, y), by default that of the image.

@@ -28,21 +28,13 @@ _COLUMNS = 256
 
 @dataclass(frozen=True)
 class Drop:
-    """One drop.
+    """One drop: see `DropFamilyRanges` for what is not said here.
 
     Attributes:
         x, y: centre, in pixels.
-        radius_px: mean radius.
-        stretch: height over width, 1 is round; drops on glass hang down a little.
         ripple_2, ripple_3: relative amplitudes of the outline's 2nd and 3rd harmonic.
         phase_2, phase_3: their phases, in radians.
-        shrink: how many times smaller the scene inside is; 4 shows four times the drop's own size.
-        softness: width of the soft edge relative to the radius; at 2 it reaches the drop's middle.
-        opacity: share of the light that went through the drop, 0..1.
-        shade: darkening towards the rim, 0..1.
         sky: light of the sky that is seen in the drop, linear; 0 where it sees only the scene.
-        horizon: where that sky begins, in radii below the drop's middle.
-        rim: darkness of a thin line along the edge, 0..1.
         highlight: light of a small bright spot, linear.
     """
 

@@ -17,12 +17,7 @@ _FINE = 4  # Bits of a pixel's fraction in which OpenCV draws.
 
 @dataclass(frozen=True)
 class Trickle:
-    """A rivulet down the glass.
-
-    Attributes:
-        points: x and y along it, in pixels, from the top down.
-        width_px: its width.
-    """
+    """A rivulet down the glass, through `points` (x and y, in pixels) from the top down."""
 
     points: tuple[tuple[float, float], ...]
     width_px: float
@@ -30,10 +25,9 @@ class Trickle:
 
 @dataclass(frozen=True)
 class Smear:
-    """Arcs around a wiper's pivot.
+    """Arcs around a wiper's pivot at `x` and `y`, in pixels, outside of the picture.
 
     Attributes:
-        x, y: the pivot, in pixels, outside of the picture.
         spacing_px: distance of the arcs from each other.
         strength: thickness of the thickest, 0..1.
         seed: where the arcs are.

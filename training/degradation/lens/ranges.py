@@ -31,11 +31,11 @@ class DropFamilyRanges(Ranges):
         fullest: area of all drops together, soft edges included, relative to the frame's; they do not become
             more than that.
         radius_px: mean radius; small ones more often than large.
-        softness: width of the edge relative to the radius; at 2 a drop is soft to its middle.
+        softness: width of the soft edge relative to the radius; at 2 it reaches the drop's middle.
         opacity: share of the light that went through the drop, 0..1.
-        shrink: how many times smaller the scene inside is.
+        shrink: how many times smaller the scene inside is; 4 shows four times the drop's own size.
         shade: darkening towards the rim, 0..1.
-        stretch: height over width.
+        stretch: height over width, 1 is round; drops on glass hang down a little.
         sky_share: share of the wet frames whose drops show the sky, 0..1.
         horizon: where the sky begins, in radii below a drop's middle.
         rim: darkness of a thin line along the edge, 0..1.
@@ -95,18 +95,12 @@ class BeadRanges(DropFamilyRanges):
 
 @dataclass(frozen=True)
 class FilmRanges(Ranges):
-    """Trickles and wiper smear: see `Film`.
+    """Trickles and wiper smear: see `Film`, `Trickle` and `Smear` for what is not said here.
 
     Attributes:
         share: share of the wet frames with a film, 0..1.
         trickles: how many on a frame, whole numbers.
-        width_px: width of a trickle.
         smear_share: share of the films with a wiper's smear, 0..1.
-        spacing_px: distance of its arcs.
-        strength: its thickness, 0..1.
-        bend_px: displacement of the scene per unit of slope.
-        blur_px: blur of the scene behind the film (standard deviation).
-        scatter: light that is added where it is thickest, linear.
     """
 
     share: Share = 0.25

@@ -73,14 +73,9 @@ def add_lens(light: Floats, rendered: RenderedLens) -> Floats:
 def draw_lens(
     ranges: LensRanges, height: int, width: int, rng: np.random.Generator, *, scale: float = 1.0
 ) -> WetLens:
-    """Water on the lens before an image.
+    """Water on the lens before an image of so many pixels.
 
-    Args:
-        ranges: what it is drawn from.
-        height: of the image, in pixels.
-        width: of the image, in pixels.
-        rng: decides.
-        scale: height of the frame that the image is a part of, relative to the one that the ranges are for.
+    `scale` is the height of the frame that the image is a part of, over the one that the ranges are for.
     """
     sky = uniform(rng, ranges.sky)
     chosen = [choose(rng, ranges.families)]
@@ -89,9 +84,7 @@ def draw_lens(
     families = tuple(
         draw_drops(getattr(ranges, family), height, width, rng, sky=sky, scale=scale) for family in chosen
     )
-    film = None
-    if happens(rng, ranges.film.share):
-        film = _draw_film(ranges.film, height, width, rng, scale)
+    film = _draw_film(ranges.film, height, width, rng, scale) if happens(rng, ranges.film.share) else None
     haze = None
     if happens(rng, ranges.haze_share):
         share = uniform(rng, ranges.haze)

@@ -34,13 +34,7 @@ class Rain:
 
 
 def draw_rain(ranges: RainRanges, rng: np.random.Generator, *, scale: float = 1.0) -> Rain:
-    """Rain of one or two families.
-
-    Args:
-        ranges: what it is drawn from.
-        rng: decides.
-        scale: height of the frame relative to the one that the ranges are for.
-    """
+    """Rain of one or two families; `scale` is the frame's height over the one that the ranges are for."""
     angle = uniform(rng, ranges.angle_deg)
     streaks = draw_family(choose(rng, ranges.families), ranges, angle, scale, rng)
     if happens(rng, ranges.second_share):

@@ -1,5 +1,7 @@
 """The families of rain streaks, each drawn from its ranges for a frame of a given scale."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from training.degradation.bounds import log_uniform, uniform, whole
@@ -8,6 +10,9 @@ from training.degradation.rain.ranges import DraggedNoiseRanges, RainRanges, Str
 from training.degradation.rain.streaks import StreakLayer
 
 Streaks = StreakLayer | DraggedNoise
+
+Shape = tuple[float, float, float, float]
+"""Of a layer: angle off the rain's in degrees, length and width in pixels, brightness."""
 
 
 def draw_family(
@@ -23,78 +28,46 @@ def draw_family(
         rng: decides.
     """
     if family == 'dragged_noise':
-        return _draw_dragged_noise(ranges.dragged_noise, angle_deg, scale, rng)
-    if family == 'lines':
-        return _draw_depths(ranges.lines, angle_deg, scale, rng)
-    return _draw_directions(
-        ranges.tapered if family == 'tapered' else ranges.photographic, angle_deg, scale, rng
-    )
+        return tuple(_sheets(ranges.dragged_noise, angle_deg, scale, rng))
+    own: StreakRanges = getattr(ranges, family)
+    layers = whole(rng, own.layers)
+    coverage = log_uniform(rng, own.coverage) / layers
+    shapes = (_depths if family == 'lines' else _directions)(own, layers, scale, rng)
+    return tuple(_layer(own, coverage, angle_deg, shape, rng) for shape in shapes)
 
 
-def _draw_depths(
-    ranges: StreakRanges, angle_deg: float, scale: float, rng: np.random.Generator
-) -> tuple[StreakLayer, ...]:
+def _depths(ranges: StreakRanges, layers: int, scale: float, rng: np.random.Generator) -> Iterator[Shape]:
     """Layers from far to near: the nearer the longer, the wider and the fewer."""
-    layers = whole(rng, ranges.layers)
-    coverage = log_uniform(rng, ranges.coverage) / layers
-    length = log_uniform(rng, ranges.length_px) * scale
-    width = log_uniform(rng, ranges.width_px) * scale
+    length_px = log_uniform(rng, ranges.length_px) * scale
+    width_px = log_uniform(rng, ranges.width_px) * scale
     brightness = log_uniform(rng, ranges.brightness)
-    drawn = []
     for index in range(layers):
         nearness = (index + 0.5) / layers
-        drawn.append(
-            _layer(
-                ranges,
-                coverage=coverage,
-                angle_deg=angle_deg + rng.uniform(-0.5, 0.5) * uniform(rng, ranges.fan_deg),
-                length_px=length * (0.4 + 1.2 * nearness),
-                width_px=width * (0.5 + nearness),
-                brightness=brightness * rng.uniform(0.7, 1.0),
-                rng=rng,
-            )
-        )
-    return tuple(drawn)
+        off_deg = rng.uniform(-0.5, 0.5) * uniform(rng, ranges.fan_deg)
+        longer, wider = length_px * (0.4 + 1.2 * nearness), width_px * (0.5 + nearness)
+        yield off_deg, longer, wider, brightness * rng.uniform(0.7, 1.0)
 
 
-def _draw_directions(
-    ranges: StreakRanges, angle_deg: float, scale: float, rng: np.random.Generator
-) -> tuple[StreakLayer, ...]:
+def _directions(ranges: StreakRanges, layers: int, scale: float, rng: np.random.Generator) -> Iterator[Shape]:
     """Layers of any length and width, whose directions fan out."""
-    layers = whole(rng, ranges.layers)
-    coverage = log_uniform(rng, ranges.coverage) / layers
     brightness = log_uniform(rng, ranges.brightness)
     # Most rain has one direction: the square leaves wide fans to few frames.
-    fan = ranges.fan_deg[0] + (ranges.fan_deg[1] - ranges.fan_deg[0]) * rng.random() ** 2
-    return tuple(
-        _layer(
-            ranges,
-            coverage=coverage,
-            angle_deg=angle_deg + fan * rng.uniform(-0.5, 0.5),
-            length_px=log_uniform(rng, ranges.length_px) * scale,
-            width_px=log_uniform(rng, ranges.width_px) * scale,
-            brightness=brightness * rng.uniform(0.7, 1.0),
-            rng=rng,
-        )
-        for _ in range(layers)
-    )
+    fan_deg = ranges.fan_deg[0] + (ranges.fan_deg[1] - ranges.fan_deg[0]) * rng.random() ** 2
+    for _ in range(layers):
+        off_deg = fan_deg * rng.uniform(-0.5, 0.5)
+        length_px, width_px = (log_uniform(rng, own) * scale for own in (ranges.length_px, ranges.width_px))
+        yield off_deg, length_px, width_px, brightness * rng.uniform(0.7, 1.0)
 
 
 def _layer(
-    ranges: StreakRanges,
-    *,
-    coverage: float,
-    angle_deg: float,
-    length_px: float,
-    width_px: float,
-    brightness: float,
-    rng: np.random.Generator,
+    ranges: StreakRanges, coverage: float, angle_deg: float, shape: Shape, rng: np.random.Generator
 ) -> StreakLayer:
+    off_deg, length_px, width_px, brightness = shape
     # A streak as wide as it is long is a spot.
     length_px = max(length_px, 5.0 * width_px)
     return StreakLayer(
         count=1e5 * coverage / (length_px * width_px),
-        angle_deg=angle_deg,
+        angle_deg=angle_deg + off_deg,
         spread_deg=rng.uniform(0.3, 2.5),
         length_px=length_px,
         width_px=width_px,
@@ -105,12 +78,12 @@ def _layer(
     )
 
 
-def _draw_dragged_noise(
+def _sheets(
     ranges: DraggedNoiseRanges, angle_deg: float, scale: float, rng: np.random.Generator
-) -> tuple[DraggedNoise, ...]:
+) -> Iterator[DraggedNoise]:
     brightness = log_uniform(rng, ranges.brightness)
-    return tuple(
-        DraggedNoise(
+    for _ in range(whole(rng, ranges.sheets)):
+        yield DraggedNoise(
             grain_px=max(1.0, log_uniform(rng, ranges.grain_px) * scale),
             fill=log_uniform(rng, ranges.fill),
             angle_deg=angle_deg + rng.uniform(-1.5, 1.5),
@@ -118,5 +91,3 @@ def _draw_dragged_noise(
             contrast=uniform(rng, ranges.contrast),
             brightness=brightness * rng.uniform(0.6, 1.0),
         )
-        for _ in range(whole(rng, ranges.sheets))
-    )

@@ -78,13 +78,7 @@ class PhotographicRanges(StreakRanges):
 class DraggedNoiseRanges(Ranges):
     """Noise that is dragged along a line: see `DraggedNoise`.
 
-    Attributes:
-        grain_px: size of the grains.
-        fill: share of the grains that stay above the threshold.
-        length_px: how far each is dragged.
-        contrast: from all of the sheet to its brightest streaks only.
-        brightness: of the brightest streaks before black, as a pixel value, 0..1.
-        sheets: sheets of noise in one frame, each of its own grain, whole numbers.
+    `sheets` is how many of them, each of its own grain, one frame has; the others are ranges of its numbers.
     """
 
     grain_px: Positive = (1.0, 4.0)

@@ -20,18 +20,15 @@ _THINNEST_PX = 1.0
 
 @dataclass(frozen=True)
 class StreakLayer:
-    """Streaks at one distance from the camera.
+    """Streaks at one distance from the camera: see `StreakRanges`.
 
     Attributes:
         count: streaks per 100 000 pixels (a frame of 640x360 has 2.3 times that).
         angle_deg: lean of the fall from the vertical, in degrees.
         spread_deg: how single streaks differ from it (standard deviation).
         length_px: mean length; single ones have half to one and a half of it.
-        width_px: mean width at half of the height; single ones have 0.7 to 1.3 of it.
-        brightness: of the brightest streak's middle, 0..1.
-        taper: share of a streak's length over which it fades and narrows towards its ends, 0..1.
-        ripple: how much darker its darkest places are along the length, 0..1.
-        ripples: number of dark places along it.
+        width_px: mean width; single ones have 0.7 to 1.3 of it.
+        brightness, taper, ripple, ripples: as of the ranges; those that taper also narrow to their ends.
     """
 
     count: float
