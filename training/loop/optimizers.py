@@ -114,8 +114,9 @@ def set_rate(optimizers: Iterable[Optimizer], rate: float) -> None:
 
 
 def _hidden_kernels(network: nn.Module) -> list[nn.Parameter]:
-    """Kernels of all convolutions but the last, which makes pixels."""
-    return [module.weight for module in network.modules() if isinstance(module, nn.Conv2d)][:-1]
+    """Kernels of all convolutions but the last, which makes pixels, and those whose channels do not mix."""
+    convolutions = [module for module in network.modules() if isinstance(module, nn.Conv2d)][:-1]
+    return [module.weight for module in convolutions if module.groups == 1]
 
 
 def _matrix(kernel: Tensor) -> Tensor:

@@ -14,6 +14,8 @@ from restore_node.common.errors import ConfigError
 from training.networks.deep_lite import DeepLite
 from training.networks.generator import Generator
 from training.networks.lite import Lite
+from training.networks.nafnet import NAFNet
+from training.networks.restormer import Restormer
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
     'paper': Generator,
@@ -21,6 +23,8 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
     'lite': lambda: Lite(widths=(32, 64, 96), blocks=1, dilations=(1, 2, 1)),
     'lite-deep': lambda: DeepLite(widths=(16, 64, 96, 160), down=(0, 0, 1, 3), up=(0, 1, 1)),
     'lite-base': lambda: Lite(widths=(64, 128, 192), blocks=2, dilations=(1, 2, 1, 2)),
+    'nafnet': NAFNet,
+    'restormer': Restormer,
 }
 """What makes a network of each name; its keywords are the options that a config can set."""
 
