@@ -113,7 +113,10 @@ def build_plan(
     trt = library.module
     started = time.monotonic()
     builder = library.call('TensorRT has no builder', trt.Builder, library.logger)
-    network = library.call('TensorRT made no network', builder.create_network, _network_flags(trt, recipe))
+    flags = trt.NetworkDefinitionCreationFlag
+    is_flagged = recipe.typing == STRONG and hasattr(flags, 'STRONGLY_TYPED')
+    typing = 1 << int(flags.STRONGLY_TYPED) if is_flagged else 0
+    network = library.call('TensorRT made no network', builder.create_network, typing)
     # What the builder uses must live until the build is done: the parser, which owns the weights, the monitor
     # and the timings are kept by these names.
     parser = library.call('TensorRT made no ONNX parser', trt.OnnxParser, network, library.logger)
@@ -141,31 +144,17 @@ def build_plan(
     return SerializedEngine(memoryview(data), precision, recipe.typing, built_s, timing_cache)
 
 
-def _network_flags(trt: Any, recipe: Recipe) -> int:
-    flags = trt.NetworkDefinitionCreationFlag
-    if recipe.typing == STRONG and hasattr(flags, 'STRONGLY_TYPED'):
-        return 1 << int(flags.STRONGLY_TYPED)
-    return 0
-
-
 def _parse(library: TensorRT, parser: Any, graph: bytes) -> None:
+    what = 'TensorRT refuses the graph'
     with library.failures('TensorRT failed to read the graph'):
         parsed = parser.parse(graph)
-        faults = [_fault_line(parser.get_error(index)) for index in range(parser.num_errors)]
-    if not parsed or faults:
-        raise (
-            library.failure('TensorRT refuses the graph')
-            if not faults
-            else EngineError(
-                'TensorRT refuses the graph',
-                seen='; '.join(faults),
-                fix='export it again with python -m training.commands.export',
-            )
-        )
-
-
-def _fault_line(error: Any) -> str:
-    return f'{error.node_operator()} {error.node_name()!r} (node {error.node()}): {error.desc()}'
+        errors = [parser.get_error(index) for index in range(parser.num_errors)]
+        faults = [f'{e.node_operator()} {e.node_name()!r} (node {e.node()}): {e.desc()}' for e in errors]
+    if faults:
+        fix = 'export it again with python -m training.commands.export'
+        raise EngineError(what, seen='; '.join(faults), fix=fix)
+    if not parsed:
+        raise library.failure(what)
 
 
 def _check_network(network: Any) -> None:

@@ -12,7 +12,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -25,8 +25,8 @@ from restore_node.engine.private_files import (
     locked,
     make_private_folder,
     read_private,
-    unwritable,
     write_private,
+    writing,
 )
 
 FORMAT = 1
@@ -117,10 +117,8 @@ class EngineCache:
         Raises:
             EngineError: what is damaged cannot be moved away.
         """
-        try:
+        with suppress(OSError, ValueError):
             return self._load(key)
-        except (OSError, ValueError):
-            pass
         # Whoever holds the lock may be between the plan and the manifest of a new one.
         with locked(self._lock_of(key)) as held:
             try:
@@ -175,13 +173,10 @@ class EngineCache:
             EngineError: the disk refuses.
         """
         with locked(self._lock_of(engine.key)) as held:
-            if not held:
-                return False
-            try:
+            present = None
+            with suppress(OSError, ValueError):  # it is gone, or damaged, which `find` sees to
                 present = _parsed(self._files(self._engines, engine.key)[1])
-            except (OSError, ValueError):  # it is gone, or damaged, which `find` sees to
-                return False
-            is_it = present == engine.manifest
+            is_it = held and present == engine.manifest
             if is_it:
                 self._put_away(engine.key, reason)
             return is_it
@@ -196,28 +191,22 @@ class EngineCache:
     def write_timing(self, gpu: str, tensorrt: str, data: Buffer) -> None:
         """Keep TensorRT's timing cache; raises EngineError when the disk refuses."""
         path = self._timing_of(gpu, tensorrt)
-        with locked(path.with_suffix('.lock'), on_wait=lambda: None):
-            try:
-                write_private(path, data)
-            except OSError as error:
-                raise unwritable(path, error) from error
+        with locked(path.with_suffix('.lock'), on_wait=lambda: None), writing(path):
+            write_private(path, data)
 
     def _put_away(self, key: str, reason: str) -> None:
         plan, manifest = self._files(self._engines, key)
         away, away_manifest = self._files(self._quarantine, key)
-        try:
+        known: dict[str, Any] = {'format': FORMAT, 'key': key}
+        with suppress(OSError, ValueError):
             known = _parsed(manifest)
-        except (OSError, ValueError):
-            known = {'format': FORMAT, 'key': key}
-        try:
+        with writing(self._quarantine):
             # The manifest first: from then on there is no such engine.
             manifest.unlink(missing_ok=True)
             sync(self._engines)
             if plan.exists() or plan.is_symlink():
                 plan.replace(away)
             write_private(away_manifest, _readable({**known, 'quarantined': _quarantined(reason)}))
-        except OSError as error:
-            raise unwritable(self._quarantine, error) from error
 
     def _load(self, key: str) -> Engine | None:
         path, manifest_path = self._files(self._engines, key)
@@ -255,14 +244,13 @@ class EngineCache:
             'created': _now(),
         }
         text = _readable(manifest)
-        try:
+        with writing(path), ExitStack() as undoing:
+            undoing.callback(path.unlink, missing_ok=True)
             manifest_path.unlink(missing_ok=True)
             sync(folder)
             write_private(path, plan)
             write_private(manifest_path, text)
-        except OSError as error:
-            path.unlink(missing_ok=True)
-            raise unwritable(path, error) from error
+            undoing.pop_all()
         return Engine(key, path, manifest, bytes(plan))
 
     def _files(self, folder: Path, key: str) -> tuple[Path, Path]:

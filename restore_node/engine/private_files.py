@@ -22,13 +22,11 @@ def make_private_folder(folder: Path) -> None:
         EngineError: it cannot be made, is no folder or a link to one, belongs to someone else, or others may
             enter it.
     """
-    try:
+    with writing(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with suppress(FileExistsError):
             folder.mkdir(mode=0o700)
         found = folder.lstat()
-    except OSError as error:
-        raise unwritable(folder, error) from error
     fault = 'no folder' if not stat.S_ISDIR(found.st_mode) else _fault_of(found)
     if fault:
         raise EngineError(
@@ -87,12 +85,13 @@ def locked(path: Path, on_wait: Callable[[], None] | None = None) -> Iterator[bo
     Raises:
         EngineError: the file system refuses.
     """
-    try:
+    with writing(path):
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-    except OSError as error:
-        raise unwritable(path, error) from error
     try:
-        held = _try_lock(handle)
+        held = False
+        with suppress(BlockingIOError):
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            held = True
         if not held and on_wait:
             on_wait()
             fcntl.flock(handle, fcntl.LOCK_EX)
@@ -102,19 +101,14 @@ def locked(path: Path, on_wait: Callable[[], None] | None = None) -> Iterator[bo
         os.close(handle)
 
 
-def unwritable(path: Path, error: OSError) -> EngineError:
-    """Return the error of a file or folder that cannot be written."""
-    return EngineError(
-        f'cannot write {path}', seen=error, fix='check free space and permissions, or set RESTORE_NODE_CACHE'
-    )
-
-
-def _try_lock(handle: int) -> bool:
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what the file system has against writing a file or folder into an EngineError."""
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        yield
+    except OSError as error:
+        fix = 'check free space and permissions, or set RESTORE_NODE_CACHE'
+        raise EngineError(f'cannot write {path}', seen=error, fix=fix) from error
 
 
 def _fault_of(found: os.stat_result) -> str:

@@ -249,19 +249,17 @@ class ShapeContext:
 
     def _warm_up(self, cuda: Cuda) -> None:
         # TensorRT sets itself up at the first run, which cannot be captured.
-        self._run_once()
+        self.submit()
+        self.collect()
         try:
             self._graph = self._resources.enter_context(Graph(cuda, self._stream, self._enqueue))
-            self._run_once()
+            self.submit()
+            self.collect()
         except EngineError as error:
             if cuda_lost():
                 raise
             self._graph = None
             LOG.warning('no CUDA graph for a batch of shape %s, going on without: %s', self._shape, error)
-
-    def _run_once(self) -> None:
-        self.submit()
-        self.collect()
 
     def _enqueue(self) -> None:
         if self._device_in:

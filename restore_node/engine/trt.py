@@ -11,6 +11,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -87,9 +88,11 @@ class BuildProgress:
         return min(1.0, (phase.done + part) / phase.steps)
 
 
+@dataclass
 class _Phase:
-    def __init__(self, parent: str | None, steps: int) -> None:
-        self.parent, self.steps, self.done = parent, steps, 0
+    parent: str | None
+    steps: int
+    done: int = 0
 
 
 class TensorRTMissingError(EngineError, UnavailableError):
@@ -145,7 +148,19 @@ class TensorRT:
 
     def progress_monitor(self, progress: BuildProgress) -> Any:
         """Return an IProgressMonitor that tells `progress`."""
-        return _make_monitor(self.module, progress)
+
+        class Monitor(self.module.IProgressMonitor):  # type: ignore[misc, name-defined]
+            def phase_start(self, phase_name: str, parent_phase: str | None, num_steps: int) -> None:
+                progress.start(phase_name, parent_phase, num_steps)
+
+            def step_complete(self, phase_name: str, step: int) -> bool:
+                progress.step(phase_name, step)
+                return True  # False would cancel the build
+
+            def phase_finish(self, phase_name: str) -> None:
+                progress.finish(phase_name)
+
+        return Monitor()
 
 
 def load_tensorrt(cuda: Cuda) -> TensorRT:
@@ -194,21 +209,3 @@ def _make_logger(trt: Any) -> Any:
             LOG.log(level, '%s', msg)
 
     return Relay()
-
-
-def _make_monitor(trt: Any, progress: BuildProgress) -> Any:
-    class Monitor(trt.IProgressMonitor):  # type: ignore[misc, name-defined]
-        def __init__(self) -> None:
-            trt.IProgressMonitor.__init__(self)
-
-        def phase_start(self, phase_name: str, parent_phase: str | None, num_steps: int) -> None:
-            progress.start(phase_name, parent_phase, num_steps)
-
-        def step_complete(self, phase_name: str, step: int) -> bool:
-            progress.step(phase_name, step)
-            return True  # False would cancel the build
-
-        def phase_finish(self, phase_name: str) -> None:
-            progress.finish(phase_name)
-
-    return Monitor()
