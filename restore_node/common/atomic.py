@@ -30,11 +30,9 @@ class Unfinished:
         self._final, self._error = Path(final).absolute(), error
         if self._final.exists():
             raise error(f'{self._final} exists already', fix='remove it or choose another name')
-        try:
+        with writing(self._final, error):
             self._final.parent.mkdir(parents=True, exist_ok=True)
             nursery = tempfile.mkdtemp('.part', f'.{self._final.name}.', self._final.parent)
-        except OSError as err:
-            raise self._unwritable(err) from err
         # Also at the interpreter's exit: a signal may come before anyone holds this object.
         self._remove = weakref.finalize(self, shutil.rmtree, nursery, ignore_errors=True)
         self.path = Path(nursery, self._final.name)
@@ -42,12 +40,11 @@ class Unfinished:
     def keep(self) -> None:
         """Give the result its final name, once all of it has reached the disk."""
         try:
-            for path in (self.path, *self.path.rglob('*')):
-                sync(path)
-            self.path.rename(self._final)
-            sync(self._final.parent)
-        except OSError as err:
-            raise self._unwritable(err) from err
+            with writing(self._final, self._error):
+                for path in (self.path, *self.path.rglob('*')):
+                    sync(path)
+                self.path.rename(self._final)
+                sync(self._final.parent)
         finally:
             self.discard()
 
@@ -64,8 +61,16 @@ class Unfinished:
         else:
             self.discard()
 
-    def _unwritable(self, err: OSError) -> RestoreError:
-        return self._error(f'cannot write {self._final}', seen=err, fix='check permissions and free space')
+
+@contextmanager
+def writing(
+    what: object, error: type[RestoreError] = InputError, fix: str = 'check permissions and free space'
+) -> Iterator[None]:
+    """Turn what the file system has against writing something into an error of ours."""
+    try:
+        yield
+    except OSError as err:
+        raise error(f'cannot write {what}', seen=err, fix=fix) from err
 
 
 def sync(path: Path) -> None:

@@ -7,11 +7,18 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
-from restore_node.common.atomic import replacing, sync
+from restore_node.common import atomic
 from restore_node.common.errors import EngineError
 
+#: What the file system has against writing in the cache folder.
+writing = partial(
+    atomic.writing,
+    error=EngineError,
+    fix='check free space and permissions, or set RESTORE_NODE_CACHE',
+)
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -61,13 +68,13 @@ def write_private(path: Path, data: bytes | bytearray | memoryview) -> None:
     Raises:
         OSError: the disk refuses; nothing is left behind.
     """
-    with replacing(path) as unfinished:
+    with atomic.replacing(path) as unfinished:
         unfinished.unlink(missing_ok=True)
         with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), 'wb') as file:  # noqa: PTH123
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-    sync(path.parent)
+    atomic.sync(path.parent)
 
 
 @contextmanager
@@ -99,16 +106,6 @@ def locked(path: Path, on_wait: Callable[[], None] | None = None) -> Iterator[bo
         yield held
     finally:
         os.close(handle)
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turn what the file system has against writing a file or folder into an EngineError."""
-    try:
-        yield
-    except OSError as error:
-        fix = 'check free space and permissions, or set RESTORE_NODE_CACHE'
-        raise EngineError(f'cannot write {path}', seen=error, fix=fix) from error
 
 
 def _fault_of(found: os.stat_result) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal
 
@@ -24,7 +25,7 @@ from rosbags.interfaces import (
 from rosbags.rosbag2 import Reader, StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
-from restore_node.common.atomic import Unfinished
+from restore_node.common.atomic import Unfinished, writing
 from restore_node.common.errors import BagError
 from restore_node.messages.bag_topics import IMAGE_TYPES, Message, Topic, topics_of, type_hash_of
 
@@ -211,10 +212,11 @@ class BagWriter:
             self._unfinished.path, version=METADATA_VERSION, storage_plugin=StoragePlugin.MCAP
         )
         try:
-            self._writer.open()
-        except OSError as err:
+            with self._writing():
+                self._writer.open()
+        except BagError:
             self._unfinished.discard()
-            raise self._unwritable(err) from err
+            raise
 
     def add_topic(self, topic: Topic) -> None:
         """Declare a topic before its first message; one of a BagReader keeps its definition, hash and QoS."""
@@ -237,18 +239,17 @@ class BagWriter:
             BagError: the disk refuses.
         """
         connection = self._connections[message.topic, message.type]
-        try:
+        with self._writing():
             self._writer.write(connection, message.time_ns, message.data)
-        except OSError as err:
-            raise self._unwritable(err) from err
 
     def close(self) -> None:
         """Finish the bag and give it its name, once all of it has reached the disk."""
         try:
-            self._writer.close()
-        except OSError as err:
+            with self._writing():
+                self._writer.close()
+        except BagError:
             self.discard()
-            raise self._unwritable(err) from err
+            raise
         self._unfinished.keep()
 
     def discard(self) -> None:
@@ -265,5 +266,5 @@ class BagWriter:
         else:
             self.discard()
 
-    def _unwritable(self, err: OSError) -> BagError:
-        return BagError(f'cannot write the bag {self.path}', seen=err, fix='check permissions and free space')
+    def _writing(self) -> AbstractContextManager[None]:
+        return writing(f'the bag {self.path}', BagError)

@@ -139,6 +139,10 @@ def decode_compressed(message: bytes | bytearray | memoryview) -> Frame:
     return Frame(pixels, 'bgr8', image.header)
 
 
+#: How the messages of a type are decoded.
+DECODERS = {cdr.IMAGE_TYPE: decode, cdr.COMPRESSED_IMAGE_TYPE: decode_compressed}
+
+
 def check_size(height: int, width: int) -> None:
     """Raise MalformedError for a size that no camera has."""
     if not (0 < height <= MAX_SIDE and 0 < width <= MAX_SIDE and height * width <= MAX_PIXELS):
@@ -170,6 +174,13 @@ def to_rgb(frame: Frame, out: np.ndarray) -> None:
         nv24.to_rgb(pixels, out)
     else:
         convert_colours(pixels, layout.to_rgb, out)
+
+
+def rgb_of(frame: Frame) -> np.ndarray:
+    """Convert a frame into RGB, uint8 `[H, W, 3]`, in memory of its own; as `to_rgb`."""
+    rgb = np.empty((frame.height, frame.width, 3), np.uint8)
+    to_rgb(frame, rgb)
+    return rgb
 
 
 def convert_colours(pixels: np.ndarray, code: int, out: np.ndarray) -> None:
@@ -229,9 +240,7 @@ def encode(rgb: np.ndarray, frame: Frame, encoding: str = '', into: bytearray | 
 
 def _add_residual_16(rgb: np.ndarray, frame: Frame, layout: Layout) -> np.ndarray:
     """Return 16-bit pixels plus what the network changed in their upper 8 bits, in the frame's encoding."""
-    degraded = np.empty_like(rgb)
-    to_rgb(frame, degraded)
-    change = rgb.astype(np.int32) - degraded
+    change = rgb.astype(np.int32) - rgb_of(frame)
     if layout.channels == 1:
         change = change.mean(axis=2).round().astype(np.int32)
     elif layout.to_rgb in (cv2.COLOR_BGR2RGB, cv2.COLOR_BGRA2RGB):
@@ -292,6 +301,4 @@ def _format_text(frame: Frame, form: str) -> str:
 
 def convert(frame: Frame, encoding: str, into: bytearray | None = None) -> bytearray:
     """Serialise a frame as it is, in another encoding (one of `OUTPUT_ENCODINGS`); `into` as for `encode`."""
-    rgb = np.empty((frame.height, frame.width, 3), np.uint8)
-    to_rgb(frame, rgb)
-    return encode(rgb, frame, encoding, into)
+    return encode(rgb_of(frame), frame, encoding, into)

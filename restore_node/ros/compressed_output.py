@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-
 from restore_node.common.errors import EncodingError
 from restore_node.messages import codec
 from restore_node.ros.parameters import restore_parameters
@@ -38,7 +36,6 @@ class CompressedOutput:
         chosen = self._settings().compressed
         kept = codec.keep_compressed(original, frame, chosen.format) if original else None
         if kept is None:
-            rgb = np.empty((frame.height, frame.width, 3), np.uint8)
-            codec.to_rgb(frame, rgb)
+            rgb = codec.rgb_of(frame)
             kept = codec.encode_compressed(rgb, frame, chosen.format, chosen.jpeg_quality)
         self._publish(kept)

@@ -157,9 +157,8 @@ def restore_bag(
 
 def _restore(message: Message, output: Topic, backend: Backend, outcome: TopicOutcome) -> Message | None:
     """Return the restored message; count, and return None, where the image cannot be read."""
-    decode = codec.decode if message.type == IMAGE_TYPE else codec.decode_compressed
     try:
-        frame = decode(message.data)
+        frame = codec.DECODERS[message.type](message.data)
     except EncodingError as err:
         outcome.unread += 1
         outcome.first_fault = outcome.first_fault or str(err)

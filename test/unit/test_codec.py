@@ -12,7 +12,6 @@ from messages import HEADER, image_message
 from restore_node.common.errors import MalformedError, UnreadableEncodingError
 from restore_node.messages import codec
 from restore_node.messages.encodings import OUTPUT_ENCODINGS, SUPPORTED_ENCODINGS
-from restore_node.messages.frame import Frame
 
 RED, GREEN, BLUE, GREY = (255, 0, 0), (0, 255, 0), (0, 0, 255), (128, 128, 128)
 PATTERNS = ('rggb', 'bggr', 'gbrg', 'grbg')
@@ -54,12 +53,6 @@ def message_of(pixels: np.ndarray, encoding: str, padding: int = 0, **options: o
     return image_message(pixels, encoding, padding=padding, **options)
 
 
-def rgb_of(frame: Frame) -> np.ndarray:
-    rgb = np.empty((frame.height, frame.width, 3), np.uint8)
-    codec.to_rgb(frame, rgb)
-    return rgb
-
-
 def flat(height: int, width: int, *values: int, dtype: type = np.uint8) -> np.ndarray:
     return np.full((height, width, len(values)), values, dtype)
 
@@ -82,7 +75,7 @@ def test_colours_are_read_as_they_are(encoding: str, colour: tuple[int, int, int
         pixels = flat(4, 6, *order, *(7 for _ in range(encoding in ALPHA)))
     if encoding in BITS:
         pixels = pixels.astype(np.uint16) << (BITS[encoding] - 8)
-    rgb = rgb_of(codec.decode(image_message(pixels, encoding)))
+    rgb = codec.rgb_of(codec.decode(image_message(pixels, encoding)))
     np.testing.assert_array_equal(rgb, flat(*pixels.shape[:2], *colour))
 
 
@@ -96,7 +89,7 @@ def test_colours_of_packed_422(encoding: str, y: int, u: int, v: int, colour: tu
     luma_first = encoding in ('yuyv', 'yuv422_yuy2')
     pair = [y, u, y, v] if luma_first else [u, y, v, y]
     pixels = np.tile(np.array(pair, np.uint8), (3, 2)).reshape(3, 4, 2)
-    rgb = rgb_of(codec.decode(image_message(pixels, encoding)))
+    rgb = codec.rgb_of(codec.decode(image_message(pixels, encoding)))
     np.testing.assert_allclose(rgb.astype(int), flat(3, 4, *colour).astype(int), atol=3)
 
 
@@ -108,7 +101,7 @@ def test_colours_of_packed_422(encoding: str, y: int, u: int, v: int, colour: tu
 def test_colours_of_planes(encoding: str, y: int, u: int, v: int, colour: tuple[int, int, int]) -> None:
     pixels = np.full_like(noise(encoding, 4, 6), y)
     pixels[4:, ::2], pixels[4:, 1::2] = (v, u) if encoding == 'nv21' else (u, v)
-    rgb = rgb_of(codec.decode(message_of(pixels, encoding)))
+    rgb = codec.rgb_of(codec.decode(message_of(pixels, encoding)))
     np.testing.assert_allclose(rgb.astype(int), flat(4, 6, *colour).astype(int), atol=3)
 
 
@@ -117,8 +110,8 @@ def test_nv24_has_a_colour_for_every_pixel() -> None:
     coarse = noise('nv12', 8, 12)
     colours = coarse[8:].reshape(4, 6, 2).repeat(2, axis=0).repeat(2, axis=1)
     fine = np.concatenate([coarse[:8], colours.reshape(16, 12)])
-    wanted = rgb_of(codec.decode(message_of(coarse, 'nv12')))
-    found = rgb_of(codec.decode(message_of(fine, 'nv24')))
+    wanted = codec.rgb_of(codec.decode(message_of(coarse, 'nv12')))
+    found = codec.rgb_of(codec.decode(message_of(fine, 'nv24')))
     np.testing.assert_allclose(found.astype(int), wanted.astype(int), atol=1)
 
 
@@ -134,7 +127,7 @@ def test_a_step_that_counts_the_colours_in_is_understood(encoding: str) -> None:
 def test_grey_is_read_into_all_channels(encoding: str) -> None:
     pixels = np.array([[0, 100, 255]], np.uint8)
     sent = pixels.astype(np.uint16) << (BITS[encoding] - 8) if encoding in BITS else pixels
-    rgb = rgb_of(codec.decode(image_message(sent, encoding)))
+    rgb = codec.rgb_of(codec.decode(image_message(sent, encoding)))
     np.testing.assert_array_equal(rgb, np.repeat(pixels[..., None], 3, axis=2))
 
 
@@ -147,7 +140,7 @@ def test_an_unchanged_restoration_gives_the_same_message(
     pixels = noise(encoding, *size)
     frame = codec.decode(image_message(pixels, encoding, padding=padding))
     assert (frame.height, frame.width, frame.encoding, frame.header) == (*size, encoding, HEADER)
-    assert codec.encode(rgb_of(frame), frame) == image_message(pixels, encoding)
+    assert codec.encode(codec.rgb_of(frame), frame) == image_message(pixels, encoding)
 
 
 @pytest.mark.parametrize('size', [(4, 4), (4, 6), (6, 8)])
@@ -157,10 +150,10 @@ def test_sensor_encodings_go_out_as_bgr8(encoding: str, padding: int, size: tupl
     message = message_of(noise(encoding, *size), encoding, padding=padding)
     frame = codec.decode(message)
     assert (frame.height, frame.width) == size
-    rgb = rgb_of(frame)
+    rgb = codec.rgb_of(frame)
     assert codec.output_encoding(frame) == 'bgr8'
     assert codec.encode(rgb, frame) == image_message(rgb[..., ::-1], 'bgr8')
-    unpadded = rgb_of(codec.decode(message_of(noise(encoding, *size), encoding)))
+    unpadded = codec.rgb_of(codec.decode(message_of(noise(encoding, *size), encoding)))
     np.testing.assert_array_equal(rgb, unpadded)
 
 
@@ -169,7 +162,7 @@ def test_rgb_may_be_written_into_a_corner_of_a_larger_buffer(encoding: str) -> N
     frame = codec.decode(message_of(noise(encoding, 4, 4), encoding, padding=4))
     buffer = np.full((5, 7, 3), 77, np.uint8)
     codec.to_rgb(frame, buffer[:4, :4])
-    np.testing.assert_array_equal(buffer[:4, :4], rgb_of(frame))
+    np.testing.assert_array_equal(buffer[:4, :4], codec.rgb_of(frame))
     assert (buffer[4:] == 77).all()
     assert (buffer[:, 4:] == 77).all()
 
@@ -179,7 +172,7 @@ def test_big_endian_pixels_are_read_and_go_out_little_endian(encoding: str) -> N
     pixels = noise(encoding, 3, 5, '>u2')
     frame = codec.decode(image_message(pixels, encoding, padding=3))
     assert frame.pixels.tolist() == pixels.tolist()
-    assert codec.encode(rgb_of(frame), frame) == image_message(pixels.astype('<u2'), encoding)
+    assert codec.encode(codec.rgb_of(frame), frame) == image_message(pixels.astype('<u2'), encoding)
 
 
 def test_big_endian_flag_means_nothing_to_8_bit() -> None:
@@ -192,7 +185,7 @@ def test_big_endian_flag_means_nothing_to_8_bit() -> None:
 def test_16_bit_keeps_its_depth_under_the_residual(encoding: str, order: tuple[int, int, int]) -> None:
     pixels = np.array([[[1000, 30001, 50001], [5, 4660, 0]]], np.uint16)
     frame = codec.decode(image_message(pixels, encoding))
-    rgb = rgb_of(frame)
+    rgb = codec.rgb_of(frame)
     change = np.array([[[2, -3, 0], [0, 1, 0]]])
     rgb += change.astype(np.uint8)
     out = codec.decode(codec.encode(rgb, frame)).pixels
@@ -213,7 +206,7 @@ def test_fewer_bits_keep_their_depth_under_the_residual(encoding: str, bits: int
     white = 2**bits - 1
     pixels = np.array([[0, 1, white // 2, white]], np.uint16)
     frame = codec.decode(image_message(pixels, encoding))
-    brighter = np.minimum(rgb_of(frame).astype(int) + 10, 255).astype(np.uint8)
+    brighter = np.minimum(codec.rgb_of(frame).astype(int) + 10, 255).astype(np.uint8)
     out = codec.decode(codec.encode(brighter, frame)).pixels[0].tolist()
     step = round(10 * white / 255)
     assert out == [step, 1 + step, white // 2 + step, white]
@@ -222,9 +215,9 @@ def test_fewer_bits_keep_their_depth_under_the_residual(encoding: str, bits: int
 def test_a_camera_that_fills_fewer_bits_than_the_name_says() -> None:
     pixels = np.array([[0, 2048, 4095]], np.uint16)
     frame = codec.decode(image_message(pixels, 'mono16'), bits=12)
-    assert rgb_of(frame)[0, :, 0].tolist() == [0, 128, 255]
-    assert codec.encode(rgb_of(frame), frame) == image_message(pixels, 'mono16')
-    darker = codec.decode(codec.encode(rgb_of(frame) // 2, frame)).pixels[0].tolist()
+    assert codec.rgb_of(frame)[0, :, 0].tolist() == [0, 128, 255]
+    assert codec.encode(codec.rgb_of(frame), frame) == image_message(pixels, 'mono16')
+    darker = codec.decode(codec.encode(codec.rgb_of(frame) // 2, frame)).pixels[0].tolist()
     assert darker == [0, 2048 - round(64 * 4095 / 255), 4095 - round(128 * 4095 / 255)]
     assert codec.decode(image_message(pixels, 'mono10'), bits=12).bits == 0, 'the name says it better'
 
@@ -232,8 +225,8 @@ def test_a_camera_that_fills_fewer_bits_than_the_name_says() -> None:
 def test_values_above_the_promised_white_are_white_and_stay() -> None:
     pixels = np.array([[4095, 1023, 65535]], np.uint16)
     frame = codec.decode(image_message(pixels, 'mono10'))
-    assert (rgb_of(frame) == 255).all()
-    assert codec.encode(rgb_of(frame), frame) == image_message(pixels, 'mono10')
+    assert (codec.rgb_of(frame) == 255).all()
+    assert codec.encode(codec.rgb_of(frame), frame) == image_message(pixels, 'mono10')
 
 
 def grey(encoding: str) -> np.ndarray:
@@ -252,14 +245,14 @@ def grey(encoding: str) -> np.ndarray:
 def test_every_encoding_goes_out_in_every_output_encoding(encoding: str, wanted: str) -> None:
     out = codec.decode(codec.convert(codec.decode(message_of(grey(encoding), encoding)), wanted))
     assert (out.encoding, out.header, out.height, out.width) == (wanted, HEADER, 4, 4)
-    np.testing.assert_allclose(rgb_of(out).astype(int), 90, atol=1)
+    np.testing.assert_allclose(codec.rgb_of(out).astype(int), 90, atol=1)
 
 
 @pytest.mark.parametrize(('encoding', 'wanted'), [('rgba8', 'bgra8'), ('bgra8', 'rgba8'), ('rgba8', 'rgba8')])
 def test_alpha_is_kept(encoding: str, wanted: str) -> None:
     pixels = noise(encoding, 3, 5)
     frame = codec.decode(image_message(pixels, encoding))
-    out = codec.decode(codec.encode(255 - rgb_of(frame), frame, wanted)).pixels
+    out = codec.decode(codec.encode(255 - codec.rgb_of(frame), frame, wanted)).pixels
     np.testing.assert_array_equal(out[..., 3], pixels[..., 3])
     colours = 255 - pixels[..., :3]
     np.testing.assert_array_equal(out[..., :3], colours if encoding == wanted else colours[..., ::-1])
@@ -269,7 +262,7 @@ def test_alpha_is_kept(encoding: str, wanted: str) -> None:
 def test_alpha_of_16_bit_is_kept(encoding: str) -> None:
     pixels = noise(encoding, 3, 5)
     frame = codec.decode(image_message(pixels, encoding))
-    same = codec.decode(codec.encode(255 - rgb_of(frame), frame)).pixels
+    same = codec.decode(codec.encode(255 - codec.rgb_of(frame), frame)).pixels
     np.testing.assert_array_equal(same[..., 3], pixels[..., 3])
     reduced = codec.decode(codec.convert(frame, 'rgba8')).pixels
     np.testing.assert_array_equal(reduced[..., 3], pixels[..., 3] >> 8)
@@ -363,9 +356,9 @@ def test_a_message_given_back_is_filled_again_without_another_copy(encoding: str
 
 def test_a_message_of_another_size_gets_memory_of_its_own() -> None:
     small, large = (codec.decode(image_message(noise('rgb8', *size), 'rgb8')) for size in ((4, 6), (8, 6)))
-    kept = codec.encode(rgb_of(small), small)
+    kept = codec.encode(codec.rgb_of(small), small)
     before = bytes(kept)
-    other = codec.encode(rgb_of(large), large, into=kept)
+    other = codec.encode(codec.rgb_of(large), large, into=kept)
     assert other is not kept
     assert kept == before
     assert codec.convert(small, 'mono8', into=other) == codec.convert(small, 'mono8')
@@ -373,7 +366,7 @@ def test_a_message_of_another_size_gets_memory_of_its_own() -> None:
 
 def test_messages_that_nobody_gave_back_never_share_memory() -> None:
     frame = codec.decode(image_message(noise('rgb8', 4, 6), 'rgb8'))
-    messages = [np.frombuffer(codec.encode(rgb_of(frame), frame), np.uint8) for _ in range(3)]
+    messages = [np.frombuffer(codec.encode(codec.rgb_of(frame), frame), np.uint8) for _ in range(3)]
     assert not any(np.shares_memory(*pair) for pair in itertools.combinations(messages, 2))
 
 
@@ -384,5 +377,5 @@ def test_a_header_of_another_length_moves_the_pixels() -> None:
     for frame_id in ('a', 'abc', 'abcdefgh', ''):
         header = HEADER._replace(frame_id=frame_id)
         frame = codec.decode(image_message(pixels, 'rgb8', header))
-        kept = codec.encode(rgb_of(frame), frame, into=kept)
+        kept = codec.encode(codec.rgb_of(frame), frame, into=kept)
         assert kept == image_message(pixels, 'rgb8', header)

@@ -318,9 +318,7 @@ def test_a_file_that_goes_out_as_it_came_is_kept(form: str, extension: str, outp
     frame = codec.decode_compressed(message)
     raw = codec.decode(codec.convert(frame, output or codec.output_encoding(frame)))
     kept = codec.keep_compressed(message, raw, form)
-    rgb = np.empty(PICTURE.shape, np.uint8)
-    codec.to_rgb(raw, rgb)
-    encoded_anew = cdr.read_compressed_image(codec.encode_compressed(rgb, raw, form))
+    encoded_anew = cdr.read_compressed_image(codec.encode_compressed(codec.rgb_of(raw), raw, form))
     assert kept == compressed_message(packed(extension), encoded_anew.format, frame.header)
 
 

@@ -72,8 +72,7 @@ def message_of(encoding: str, bytes_per_pixel: int = 4) -> bytes:
 def test_we_read_what_cv_bridge_reads(encoding: str) -> None:
     message = message_of(encoding)
     frame = codec.decode(message)
-    rgb = np.empty((6, 8, 3), np.uint8)
-    codec.to_rgb(frame, rgb)
+    rgb = codec.rgb_of(frame)
     reference = cv_bridge_fallback.read_with_cv_bridge(message)
     assert reference is not None
     assert (reference.encoding, reference.header) == ('rgb8', HEADER)

@@ -21,9 +21,7 @@ MOST_BYTES = 64_000_000
 
 def restore_raw(message: bytes) -> None:
     frame = codec.decode(message)
-    rgb = np.empty((frame.height, frame.width, 3), np.uint8)
-    codec.to_rgb(frame, rgb)
-    codec.encode(rgb, frame)
+    codec.encode(codec.rgb_of(frame), frame)
 
 
 KINDS: dict[str, tuple[Callable[[bytes], Any], list[bytes]]] = {

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from restore_node.common.errors import InputError
 from restore_node.messages.bag import BagReader, Message
-from restore_node.messages.cdr import COMPRESSED_IMAGE_TYPE
-from restore_node.messages.codec import decode, decode_compressed, to_rgb
+from restore_node.messages.codec import DECODERS, rgb_of
 from training.data.contents import Extent
 
 BAG_SUFFIXES = {'.mcap', '.db3'}
@@ -84,8 +83,4 @@ def bag_frames(path: Path, stride: int) -> list[BagFrame]:
 
 
 def _pixels(message: Message) -> NDArray[np.uint8]:
-    read = decode_compressed if message.type == COMPRESSED_IMAGE_TYPE else decode
-    frame = read(message.data)
-    pixels = np.empty((frame.height, frame.width, 3), np.uint8)
-    to_rgb(frame, pixels)
-    return pixels
+    return rgb_of(DECODERS[message.type](message.data))

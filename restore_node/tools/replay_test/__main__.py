@@ -16,7 +16,7 @@ import cv2
 from rich.console import Console
 from rich.table import Table
 
-from restore_node.common.atomic import Unfinished
+from restore_node.common.atomic import Unfinished, writing
 from restore_node.common.console import progress_bar
 from restore_node.common.errors import ConfigError, InputError
 from restore_node.tools.replay_test.accounting import make_report, total_of
@@ -72,17 +72,13 @@ def _clear(output: Path) -> None:
         raise InputError(
             f'{output / "restored"} exists and is not of a replay', fix='choose another output folder'
         )
-    try:
+    with writing(f'into {output}'):
         output.mkdir(parents=True, exist_ok=True)
         for path in (output / name for name in RECORDS + REPORTS):
             if path.is_dir():
                 shutil.rmtree(path)
             else:
                 path.unlink(missing_ok=True)
-    except OSError as error:
-        raise InputError(
-            f'cannot write into {output}', seen=error, fix='check permissions and free space'
-        ) from error
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -12,8 +12,8 @@ from restore_node.common.errors import EncodingError
 from restore_node.common.image_files import read_rgb
 from restore_node.common.metrics import BeforeAfter, compare_with_truth
 from restore_node.messages.bag import BagReader
-from restore_node.messages.cdr import COMPRESSED_IMAGE_TYPE, read_stamp_ns
-from restore_node.messages.codec import decode, decode_compressed, to_rgb
+from restore_node.messages.cdr import read_stamp_ns
+from restore_node.messages.codec import DECODERS, rgb_of
 from restore_node.runtime.counters import Outcome
 from restore_node.tools.replay_test.records import Drive, JournalEntry
 
@@ -36,13 +36,7 @@ class Example:
 def frames(bag: Path, topic: str, stamps: Collection[int] | None = None) -> Iterator[tuple[int, np.ndarray]]:
     """Iterate over stamp and picture (uint8 `[H, W, 3]`, RGB) of a topic's readable frames, in order.
 
-    Args:
-        bag: rosbag2 folder or file.
-        topic: image topic.
-        stamps: only these; None: all.
-
-    Raises:
-        BagError: the bag or its topic cannot be read.
+    With `stamps` only over these. Raises BagError if the bag or its topic cannot be read.
     """
     with BagReader(bag) as reader:
         for message in reader.messages([topic]):
@@ -50,12 +44,10 @@ def frames(bag: Path, topic: str, stamps: Collection[int] | None = None) -> Iter
             if stamp_ns is None or (stamps is not None and stamp_ns not in stamps):
                 continue
             try:
-                frame = (decode_compressed if message.type == COMPRESSED_IMAGE_TYPE else decode)(message.data)
+                frame = DECODERS[message.type](message.data)
             except EncodingError:
                 continue  # the node counted it as malformed
-            rgb = np.empty((frame.height, frame.width, 3), np.uint8)
-            to_rgb(frame, rgb)
-            yield stamp_ns, rgb
+            yield stamp_ns, rgb_of(frame)
 
 
 def stamps_in(bag: Path, topic: str) -> list[int | None]:
