@@ -79,12 +79,7 @@ Choice = Mapping[Way, Figures]
 
 
 def best_of(choice: Choice, among: Callable[[Way], bool] = lambda way: True) -> Way | None:
-    """The fastest way that is exact enough; None where there is none.
-
-    Args:
-        choice: what was measured.
-        among: which ways are asked about.
-    """
+    """The fastest way, `among` those that are asked about, that is exact enough; None where there is none."""
     # What is less exact has to be worth it.
     costs = {
         way: found.ms * (1 if way.precision == 'fp32' else WORTH)
@@ -109,11 +104,8 @@ def ways_of(model: Model, threads: int = 0) -> list[Way]:
 def choose(model: Model, threads: int = 0, folder: Path | None = None) -> Choice:
     """Find what is the fastest way, by memory or by measuring, which takes some seconds.
 
-    Args:
-        model: a loaded model.
-        threads: CPU threads, 0 for one per core.
-        folder: what was measured lies there; default `choices` in that of the engines. Where it cannot be
-            trusted or written, every call measures.
+    With so many CPU threads, 0 for one per core. What was measured lies in `folder`, by default `choices` in
+    that of the engines; where it cannot be trusted or written, every call measures.
     """
     ways = ways_of(model, threads)
     if ways == [EXACT]:  # nothing to choose from

@@ -23,17 +23,10 @@ BACKENDS = tuple(_CLASSES)
 def create_backend(
     name: str, model: Model, device: str = 'auto', threads: int = 0, **options: Any
 ) -> Backend:
-    """A backend that is not open yet.
+    """A backend that is not open yet, of a name in `BACKENDS`, with further options of its own.
 
-    Args:
-        name: one of `BACKENDS`.
-        model: a loaded model.
-        device: `auto`, `cuda`, `intel_gpu` or `cpu`, for backends that run on several.
-        threads: CPU threads, 0 for one per core.
-        **options: further keywords of the backend's own.
-
-    Raises:
-        BackendError: unknown name or device.
+    Its device is `auto`, `cuda`, `intel_gpu` or `cpu`, where it runs on several, and it takes so many CPU
+    threads, 0 for one per core. Raises BackendError for an unknown name or device.
     """
     if name not in _CLASSES:
         raise BackendError('unknown backend', seen=repr(name), wanted=f'one of {", ".join(BACKENDS)}')

@@ -119,13 +119,8 @@ class TensorRTBackend(Backend):
     def staging(self, batch: int, height: int, width: int, slot: int = 0) -> np.ndarray:
         """The pinned input buffer; opens and warms up the engine for the size where that is not done yet.
 
-        It is valid until `close`, or until `MAX_SIZES` other sizes have been used.
-
-        Args:
-            batch: images.
-            height: of each, a multiple of `size_multiple`.
-            width: likewise.
-            slot: batches of different slots can be under way at the same time.
+        It is valid until `close`, or until `MAX_SIZES` other sizes have been used. Batches of different slots
+        can be under way at the same time.
 
         Raises:
             EngineMissingError: it has not been built, or did not load and has been put away.
@@ -150,16 +145,10 @@ class TensorRTBackend(Backend):
         self._context_of(batch).submit()
 
     def collect(self, batch: np.ndarray) -> np.ndarray:
-        """Wait for a batch that was submitted.
-
-        Args:
-            batch: what `submit` was given.
+        """Wait for a batch that was submitted; raises EngineError.
 
         Returns:
             uint8 `[N, H, W, 3]`, RGB, in pinned memory: valid until the batch is submitted again, or `close`.
-
-        Raises:
-            EngineError: TensorRT or CUDA failed.
         """
         return self._context_of(batch).collect()
 

@@ -41,11 +41,7 @@ class Processor:
 
 
 def this_processor(cpuinfo: Path = ROOT / 'proc/cpuinfo') -> Processor:
-    """Read what Linux says of the first core.
-
-    Args:
-        cpuinfo: the file to read; another one in tests.
-    """
+    """Read what Linux says of the first core, in `cpuinfo` (another file in tests)."""
     first = _text(cpuinfo).partition('\n\n')[0]
     flags = _field(first, 'flags') or _field(first, 'Features')
     name = _field(first, 'model name') or platform.machine()
@@ -53,11 +49,7 @@ def this_processor(cpuinfo: Path = ROOT / 'proc/cpuinfo') -> Processor:
 
 
 def describe_host(root: Path = ROOT) -> dict[str, str | int]:
-    """Board, processor, cores that this process may use, memory, operating system and Python.
-
-    Args:
-        root: the file system to read; another one in tests.
-    """
+    """Board, processor, cores that this process may use, memory, system and Python, read below `root`."""
     processor = this_processor(root / 'proc/cpuinfo')
     memory_kib = _field(_text(root / 'proc/meminfo'), 'MemTotal').partition(' ')[0]
     release = _field(_text(root / 'etc/os-release'), 'PRETTY_NAME', '=')

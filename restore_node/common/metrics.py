@@ -32,17 +32,10 @@ CONVENTIONS = {
 
 
 def psnr(a: np.ndarray, b: np.ndarray) -> float:
-    """Return the peak signal-to-noise ratio of two images in dB.
+    """Return the peak signal-to-noise ratio of two images in dB, `inf` for equal ones.
 
-    Args:
-        a: uint8 `[H, W, 3]`, RGB.
-        b: uint8 `[H, W, 3]`, RGB, of the same size.
-
-    Returns:
-        10 log10(255^2 / MSE), the mean squared error taken over pixels and channels; `inf` for equal images.
-
-    Raises:
-        InputError: the images are not of this type or differ in size.
+    It is 10 log10(255^2 / MSE), the mean squared error taken over pixels and channels. Raises InputError
+    unless both are uint8 `[H, W, 3]`, RGB, of one size.
     """
     check_images(a, b)
     mean_squared_error = cv2.norm(a, b, cv2.NORM_L2SQR) / a.size
@@ -56,12 +49,7 @@ def ssim(a: np.ndarray, b: np.ndarray) -> float:
     are the population's, and positions where the window leaves the image do not count. Equals scikit-image's
     with `gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=255`.
 
-    Args:
-        a: uint8 `[H, W, 3]`, RGB, at least 11x11.
-        b: uint8 `[H, W, 3]`, RGB, of the same size.
-
-    Raises:
-        InputError: the images are not of this type, differ in size, or are smaller than the window.
+    Raises InputError unless both are uint8 `[H, W, 3]`, RGB, of one size, at least 11x11.
     """
     check_images(a, b, SSIM_WINDOW)
     return float(inside(similarity_map(a, b, PEAK)).mean())

@@ -9,14 +9,7 @@ import numpy as np
 def make_reference_images(rng: np.random.Generator, count: int, height: int, width: int) -> np.ndarray:
     """Draw images with what generators react to: soft shades, hard edges, grain, and a blurred half.
 
-    Args:
-        rng: where they are drawn from; the same images come from the same state.
-        count: of images.
-        height: of each, pixels.
-        width: likewise.
-
-    Returns:
-        uint8 `[count, height, width, 3]`, RGB, 0..255.
+    Returns uint8 `[count, height, width, 3]`, RGB, 0..255; the same from the same state of `rng`.
     """
     return np.stack([_draw(rng, height, width) for _ in range(count)])
 

@@ -101,7 +101,7 @@ def build_plan(
     Args:
         library: TensorRT, which logs to `LOG`.
         graph: the ONNX bytes of `recipe.graph`.
-        spec: precision, range of shapes, effort and workspace.
+        spec: what is wanted.
         recipe: from `choose_recipe`.
         progress: called with a phase's name and percentage, from TensorRT's threads; see `BuildProgress`.
         timing_cache: an earlier `SerializedEngine.timing_cache` of the same GPU and TensorRT.

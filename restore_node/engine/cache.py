@@ -131,12 +131,8 @@ class EngineCache:
     def lock(self, key: str, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
         """Be the only builder of an engine. Look with `find` inside: another process may just have built it.
 
-        Args:
-            key: of the engine.
-            on_wait: called once before waiting for another process, for as long as its build takes.
-
-        Raises:
-            EngineError: the file system refuses.
+        `on_wait` is called once before waiting for another process, for as long as its build takes. Raises
+        EngineError if the file system refuses.
         """
         with locked(self._lock_of(key), on_wait):
             self._held.add(key)
@@ -148,13 +144,8 @@ class EngineCache:
     def store(self, fields: Mapping[str, Any], plan: Buffer, about: Mapping[str, Any]) -> Engine:
         """Keep an engine that has been verified, inside its `lock`.
 
-        Args:
-            fields: what its key is made of.
-            plan: the serialised engine.
-            about: the rest of the manifest, beside `format`, `key`, `fields`, hash, size and time.
-
-        Raises:
-            EngineError: the disk refuses; there is then no engine of this key.
+        Its key is made of `fields`; `about` is the rest of the manifest beside hash, size and time. Raises
+        EngineError if the disk refuses; there is then no engine of this key.
         """
         return self._write(self._engines, fields, plan, about)
 
@@ -165,12 +156,8 @@ class EngineCache:
     def quarantine(self, engine: Engine, reason: str) -> bool:
         """Take an engine out of service, unless another one has taken its place; its manifest then says why.
 
-        Returns:
-            Whether it was still there and is gone now. Otherwise somebody else has put it away, has built
-            another one, or is building one.
-
-        Raises:
-            EngineError: the disk refuses.
+        Returns whether it was still there and is gone now. Otherwise somebody else has put it away, has built
+        another one, or is building one. Raises EngineError if the disk refuses.
         """
         with locked(self._lock_of(engine.key)) as held:
             present = None

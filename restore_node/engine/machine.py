@@ -84,15 +84,8 @@ def find_engine(
 ) -> Engine | None:
     """The engine that serves all shapes of a spec best: the exact one, or one with a wider profile.
 
-    Args:
-        cache: where engines lie.
-        machine: what they run on.
-        spec: what is wanted. An engine needs its optimization level at least, and its likeness at least.
-        refused: `Engine.build` of engines that are not wanted.
-
-    Returns:
-        The engine made for the nearest shape, of these the one with the narrowest profile and then with the
-        highest level; None if no engine serves.
+    It is the one made for the nearest shape, of these the one with the narrowest profile and then with the
+    highest level; None if no engine serves. Builds (`Engine.build`) that are `refused` do not.
 
     Raises:
         EngineError: the cache refuses.

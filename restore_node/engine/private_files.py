@@ -81,16 +81,8 @@ def write_private(path: Path, data: bytes | bytearray | memoryview) -> None:
 def locked(path: Path, on_wait: Callable[[], None] | None = None) -> Iterator[bool]:
     """Hold the lock of a lock file, which stays behind; the system takes the lock from a process that dies.
 
-    Args:
-        path: the lock file.
-        on_wait: called once if somebody else holds the lock, before waiting for as long as that takes; None
-            for not waiting.
-
-    Yields:
-        Whether the lock is held, always so with `on_wait`.
-
-    Raises:
-        EngineError: the file system refuses.
+    Where somebody else holds it, `on_wait` is called, and waiting takes as long as that takes; without
+    `on_wait` nobody waits. Yields whether the lock is held. Raises EngineError if the file system refuses.
     """
     with writing(path):
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)

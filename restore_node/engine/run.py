@@ -58,9 +58,7 @@ class EngineRunner:
     def context(self, shape: Shape, slot: int = 0) -> ShapeContext:
         """Return a context for (N, H, W), made and warmed up when it is first asked for.
 
-        Args:
-            shape: inside the profile.
-            slot: contexts of one shape and different slots are apart and can run at the same time.
+        Contexts of one shape and different slots are apart and can run at the same time.
 
         Raises:
             EngineError: outside the profile, or TensorRT or CUDA refuses.

@@ -76,18 +76,10 @@ class EngineSpec:
         precision: str = 'fp16',
         **settings: Any,
     ) -> EngineSpec:
-        """Choose the shapes for a number of cameras of one size.
+        """Choose the shapes for so many cameras of one size in pixels, whose frames may come as one batch.
 
-        Args:
-            model: the model.
-            width: of the images, in pixels; rounded up to the model's `size_multiple`, as images are padded.
-            height: likewise.
-            cameras: how many frames may come as one batch.
-            precision: `fp32`, `fp16` or `int8`.
-            **settings: `optimization_level`, `workspace_mib`, `min_psnr_db`.
-
-        Raises:
-            EngineError: an impossible value.
+        The size is rounded up to multiples of the model's `size_multiple`, as images are padded. The settings
+        are `optimization_level`, `workspace_mib`, `min_psnr_db`. Raises EngineError for an impossible value.
         """
         multiple = model.card.size_multiple
         size = -(-height // multiple) * multiple, -(-width // multiple) * multiple

@@ -118,14 +118,9 @@ class TensorRT:
     def call(self, what: str, function: Callable[..., Any], *arguments: Any, fix: str = '') -> Any:
         """Call a method of TensorRT that answers with an object or True.
 
-        Args:
-            what: what fails if it fails, for the error.
-            function: the method.
-            *arguments: its arguments.
-            fix: what the user can do, for the error.
-
         Raises:
-            EngineError: it returned None or False or raised; with the last error of TensorRT's log.
+            EngineError: it returned None or False or raised; says `what` failed, what TensorRT's log says,
+                and the `fix`.
         """
         with self.failures(what, fix):
             result = function(*arguments)
@@ -166,9 +161,8 @@ class TensorRT:
 def load_tensorrt(cuda: Cuda) -> TensorRT:
     """Import TensorRT, once per process.
 
-    Args:
-        cuda: an open GPU, the proof that there is a driver: without one TensorRT's runtime does not raise, it
-            crashes the process.
+    An open GPU is the proof that there is a driver: without one TensorRT's runtime does not raise, it crashes
+    the process.
 
     Raises:
         UnavailableError: it cannot be imported, or is too old.

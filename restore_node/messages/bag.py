@@ -146,14 +146,9 @@ class BagReader:
         return [by_name[name] for name in dict.fromkeys(names)] or usable
 
     def messages(self, names: Sequence[str] = (), start_ns: int | None = None) -> Iterator[Message]:
-        """Iterate over the messages of all topics, or of the named ones, in order of log time.
+        """Iterate over the messages of all topics, or of the named ones, by log time, from `start_ns` on.
 
-        Args:
-            names: topics; empty for all.
-            start_ns: log time to begin at, found by the bag's index.
-
-        Raises:
-            BagError: the bag turns out to be damaged.
+        Raises BagError if the bag turns out to be damaged.
         """
         wanted = [found for found in self._recorded if not names or found.topic in names]
         if not wanted:

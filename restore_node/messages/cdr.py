@@ -182,17 +182,11 @@ def new_image(
 ) -> tuple[bytearray, np.ndarray]:
     """Begin a serialised little-endian `sensor_msgs/Image` and leave its pixels to the caller.
 
-    Args:
-        header: of the image.
-        height: rows.
-        width: columns.
-        encoding: name of the encoding.
-        step: bytes of a row.
-        into: a message made here before that nobody needs any more: its memory is used again where it fits.
+    A row has `step` bytes. The memory of `into`, a message made here before that nobody needs any more, is
+    used again where it fits.
 
-    Returns:
-        The message, and a writable uint8 view `[height, step]` of its data, so that the colour conversion
-        writes straight into the message.
+    Returns the message, and a writable uint8 view `[height, step]` of its data, so that the colour conversion
+    writes straight into the message.
     """
     body = _stamped(header) + struct.pack('<II', height, width) + _text(encoding)
     body = _aligned(body + b'\0') + struct.pack('<II', step, height * step)

@@ -186,10 +186,8 @@ def rgb_of(frame: Frame) -> np.ndarray:
 def convert_colours(pixels: np.ndarray, code: int, out: np.ndarray) -> None:
     """Call `cv2.cvtColor` so that it really writes into `out`, whatever its strides and size.
 
-    Args:
-        pixels: uint8 `[H, W]` or `[H, W, C]`.
-        code: OpenCV's conversion.
-        out: uint8 of the shape that the conversion gives; rows may be strided.
+    Pixels are uint8 `[H, W]` or `[H, W, C]`, `out` is uint8 of the shape that the conversion gives; its rows
+    may be strided.
     """
     if pixels.shape[:2] == (1, 1):  # OpenCV 4.5, which Ubuntu 22.04 has, cannot take a single pixel
         out[:] = cv2.cvtColor(np.repeat(pixels, 2, axis=1), code)[:, :1].reshape(out.shape)

@@ -209,13 +209,7 @@ def _decode_without_end(data: bytes, jpeg: _Jpeg) -> np.ndarray | None:
 
 
 def encode_pixels(pixels: np.ndarray, form: str, quality: int) -> bytes:
-    """Compress an image.
-
-    Args:
-        pixels: uint8 `[H, W]`, grey, or `[H, W, 3]`, BGR.
-        form: `jpeg` or `png`.
-        quality: of jpeg, 1 to 100.
-    """
+    """Compress uint8 `[H, W]`, grey, or `[H, W, 3]`, BGR, as `jpeg` of a quality from 1 to 100, or `png`."""
     options = {
         'jpeg': ('.jpg', [cv2.IMWRITE_JPEG_QUALITY, quality]),
         'png': ('.png', [cv2.IMWRITE_PNG_COMPRESSION, 1]),

@@ -16,16 +16,10 @@ _YUV_TO_RGB = np.array(
 
 
 def without_padding(data: np.ndarray, height: int, width: int, step: int) -> np.ndarray:
-    """Copy the planes out of padded rows.
+    """Copy the planes out of padded rows: uint8 `[bytes]` in, uint8 `[3 * height, width]` out.
 
-    Args:
-        data: uint8 `[bytes]`; the padding behind the last row may be cut.
-        height: rows of pixels.
-        width: columns of pixels.
-        step: bytes of a row of grey; one of colours is twice as long, its padding included.
-
-    Returns:
-        uint8 `[3 * height, width]`.
+    A row of grey has `step` bytes; one of colours is twice as long, its padding included. The padding behind
+    the last row may be cut.
     """
     padded = np.zeros(3 * height * step, np.uint8)
     padded[: len(data)] = data[: len(padded)]

@@ -43,13 +43,7 @@ ELEMENTS = frozenset(('FLOAT', 'FLOAT16', 'BFLOAT16', 'INT8', 'INT32', 'INT64', 
 
 
 def faults_of_graph(path: Path) -> list[str]:
-    """Look through a graph.
-
-    Args:
-        path: the .onnx file.
-
-    Returns:
-        One line for each thing that TensorRT would refuse; none is good.
+    """Return one line for each thing in an .onnx file that TensorRT would refuse; none is good.
 
     Raises:
         InputError: onnx is not installed.

@@ -56,17 +56,10 @@ def restored_name(topic: str, suffix: str = '') -> str:
 def choose_outputs(
     topics: Sequence[Topic], images: Sequence[Topic], *, named: bool, suffix: str = '', in_place: bool = False
 ) -> dict[str, Topic]:
-    """Decide where restored images go.
+    """Return the topic to write for the name of each image topic that is restored.
 
-    Args:
-        topics: all topics of the bag.
-        images: the topics to restore.
-        named: whether the user named these; if not, a compressed topic beside its raw twin is left out.
-        suffix: as for `restored_name`.
-        in_place: restored images take the place of the originals.
-
-    Returns:
-        The topic to write for the name of each topic that is restored.
+    Unless the user `named` them, a compressed topic beside its raw twin is left out. The suffix is that of
+    `restored_name`; `in_place` restored images take the place of the originals.
 
     Raises:
         BagError: two would go to one name, or to one that the bag has already, or a compressed topic would
@@ -109,20 +102,13 @@ def restore_bag(
 ) -> dict[str, TopicOutcome]:
     """Write a bag with the restored images of some topics beside everything the source has.
 
-    Args:
-        source: an open bag.
-        out: the bag to make.
-        backend: an open one.
-        outputs: see `choose_outputs`.
-        in_place: leave the original out where it could be restored.
-
-    Returns:
-        What became of the images of each topic in `outputs`.
+    Outputs are those of `choose_outputs`; `in_place` leaves the original out where it could be restored.
+    Returns what became of the images of each topic in `outputs`. Nothing is left behind by an error.
 
     Raises:
-        IncompleteBagError: fewer messages of a topic came than the source promises; nothing is left behind.
-        BagError: the source is damaged, or the output exists or cannot be written; nothing is left behind.
-        BackendError: the backend failed; nothing is left behind.
+        IncompleteBagError: fewer messages of a topic came than the source promises.
+        BagError: the source is damaged, or the output exists or cannot be written.
+        BackendError: the backend failed.
     """
     outcomes = {name: TopicOutcome() for name in outputs}
     left = {(topic.name, topic.type): topic.count for topic in source.topics}

@@ -61,9 +61,7 @@ class Change:
 def change_between(before: Sequence[np.ndarray], after: Sequence[np.ndarray]) -> Change:
     """Compare the medians of two samples, by a bootstrap over runs and over blocks of frames.
 
-    Args:
-        before: milliseconds of every frame of each run of A, one dimension each.
-        after: the same of B.
+    A sample is the milliseconds of every frame of each run, one dimension each.
     """
     rng = np.random.default_rng(0)
     ratios = [_median_drawn(after, rng) / _median_drawn(before, rng) for _ in range(DRAWS)]

@@ -100,14 +100,8 @@ def run_cases(
 ) -> list[Case]:
     """Restore `warm_up` and then `frames` frames of every size in every way that works here.
 
-    Args:
-        model: name or path.
-        sizes: (width, height) of the cameras.
-        frames: counted, of each size and way.
-        warm_up: not counted.
-        threads: CPU threads of ONNX Runtime, 0 for one per core.
-        encoding: of the messages, one of `CHANNELS`.
-        on_round: called after each round, `warm_up + frames` for each size.
+    Sizes are (width, height), `threads` are those of the CPU, 0 for one per core, the encoding is one of
+    `CHANNELS`, and `on_round` is called after each round, `warm_up + frames` for each size.
 
     Returns:
         A case for each size and way, those that do not work here with their fault.

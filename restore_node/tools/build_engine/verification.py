@@ -39,7 +39,7 @@ def check_engine(
     spec: EngineSpec,
     progress: Callable[[float], None],
 ) -> Verification:
-    """Restore test images with an engine and with ONNX Runtime on the CPU.
+    """Restore test images with an engine and with ONNX Runtime on the CPU; `progress` takes percentages.
 
     ONNX Runtime computes the fp32 graph, also for fp16. For int8 it computes the int8 graph, whose own loss
     was measured when it was made: in float between its pairs of QuantizeLinear and DequantizeLinear, because
@@ -47,11 +47,6 @@ def check_engine(
 
     Each shape at the corners of the engine's range runs twice with different images, so that a captured graph
     that misses its input would show.
-
-    Args:
-        runner: the engine.
-        spec: what it was built for.
-        progress: called with percentages.
 
     Raises:
         EngineError: the engine cannot be run.

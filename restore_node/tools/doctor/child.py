@@ -23,11 +23,7 @@ COMMAND = (sys.executable, '-m', 'restore_node.tools.doctor.probes')
 def ask(probe: str, *, fix: str = '', timeout_s: float = TIMEOUT_S, **arguments: Any) -> Finding:
     """Run one of `probes.PROBES` in a child; its name is that of the finding.
 
-    Args:
-        probe: its name.
-        fix: how to mend what it finds, unless that is well.
-        timeout_s: when to give up on it.
-        **arguments: its arguments, as JSON has them.
+    Arguments are as JSON has them. `fix` says how to mend what it finds, unless that is well.
     """
     # The answer has a file of its own: libraries print what they like where they like.
     with tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as noise:

@@ -25,9 +25,7 @@ _DEVICES = ('dev/nvidia0', 'dev/nvidiactl', 'dev/nvhost-gpu', 'dev/nvgpu', 'dev/
 def check_driver(root: Path = Path('/'), library: Callable[[str], str | None] = find_library) -> Finding:
     """NVIDIA's driver: kernel module, device files and libcuda, looked for without loading any of them.
 
-    Args:
-        root: the file system to look at; another one in tests.
-        library: finds a shared library by name; likewise.
+    They are looked for below `root`, and by `library`, which finds a shared library by name; others in tests.
     """
     modules = [path for path in _MODULES if (root / path).exists()]
     devices = [path for path in _DEVICES if (root / path).exists()]
@@ -65,14 +63,7 @@ def check_engine(
     on_progress: Callable[[str], None],
     timeout_s: float = BUILD_TIMEOUT_S,
 ) -> Finding:
-    """Build and verify an engine as the node would, through the same command, for one camera.
-
-    Args:
-        model: the model.
-        size: (width, height) of the camera.
-        on_progress: told now and then where the build stands.
-        timeout_s: when to give up on it.
-    """
+    """Build and verify an engine as the node would, by the same command, for one camera (width, height)."""
     try:
         spec = EngineSpec.for_cameras(model, *size)
     except RestoreError as error:

@@ -28,7 +28,7 @@ def make_report(
     Args:
         replay: what player and node wrote down.
         recorded_ns: stamps of the recorded output, in order.
-        scores: by stamp, of the published frames whose truth is known; empty where no truth is.
+        scores: by stamp, of the published frames whose truth is known.
         segments: stretches to report by themselves.
         image_size: width and height, pixels.
 

@@ -28,15 +28,11 @@ def run_replay(
 ) -> None:
     """Play a drive through the node; returns when all of it has ended well.
 
-    Args:
-        drive: what to play.
-        output: folder for `restored/`, `journal.jsonl`, `player.json` and `replay.log`.
-        model: name or file of the model; empty: the node's default.
-        rate: bag seconds per wall second.
-        on_progress: told the number of frames that have found their outcome, a few times a second.
+    `output` gets `restored/`, `journal.jsonl`, `player.json` and `replay.log`. No model is the node's
+    default, and `rate` is bag seconds per wall second. `on_progress` is told the number of frames that have
+    found their outcome, a few times a second.
 
-    Raises:
-        ReplayError: no ROS 2 is sourced, or the launch failed or hung.
+    Raises ReplayError if no ROS 2 is sourced, or the launch failed or hung.
     """
     if not shutil.which('ros2'):
         raise ReplayError(

@@ -22,15 +22,9 @@ JPEG_QUALITY = 92
 
 
 def page(report: Mapping[str, Any], examples: Sequence[Example], timeline: bytes) -> str:
-    """Lay the report out.
+    """Lay the content of `report.json` out, with examples and an SVG of what happened over time.
 
-    Args:
-        report: the content of `report.json`.
-        examples: the frames to show.
-        timeline: what happened over time, SVG.
-
-    Returns:
-        A whole HTML document, with all of its pictures inside.
+    Returns a whole HTML document, with all of its pictures inside.
     """
     templates = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),

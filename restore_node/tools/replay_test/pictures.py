@@ -23,14 +23,9 @@ def pictures(example: Example) -> dict[str, np.ndarray]:
 
 
 def detail(example: Example, share: float) -> tuple[slice, slice]:
-    """Find where a crop shows most: where the input is furthest from the truth, or else from the output.
+    """Find the rows and columns of the crop that shows most, `share` of the picture wide and high.
 
-    Args:
-        example: the pictures.
-        share: width and height of the crop, as a share of the picture's, above 0 and at most 1.
-
-    Returns:
-        Rows and columns of the crop.
+    That is where the input is furthest from the truth, or else from the output.
     """
     height, width = example.degraded.shape[:2]
     rows, columns = max(1, int(height * share)), max(1, int(width * share))

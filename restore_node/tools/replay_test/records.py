@@ -111,11 +111,9 @@ def read_replay(folder: Path) -> Replay:
 
 
 def open_drive(path: Path, topic: str = '') -> Drive:
-    """Find out what there is to play.
+    """Find out what there is to play in a drive folder (contract 4), or any rosbag2 bag.
 
-    Args:
-        path: drive folder (contract 4), or any rosbag2 bag.
-        topic: image topic; empty: the drive's own, or the only one of the bag.
+    No topic is the drive's own, or the only one of the bag.
 
     Raises:
         BagError: no readable bag, or no such image topic.
