@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -209,6 +210,26 @@ def find_model(name: str) -> Path:
     return card
 
 
+def _refuse_of_others(path: Path) -> None:
+    """Raise ModelError for a file that neither who runs this nor root need have put there."""
+    file, folder, user = path.stat(), path.resolve().parent.stat(), os.geteuid()
+    fault = ''
+    # In a container root meets the owners of what is mounted from outside.
+    if user and file.st_uid not in (0, user):
+        fault = f'owner {file.st_uid}, you are {user}'
+    elif file.st_mode & stat.S_IWOTH:
+        fault = f'mode {stat.S_IMODE(file.st_mode):04o}'
+    elif folder.st_mode & stat.S_IWOTH and not folder.st_mode & stat.S_ISVTX:
+        fault = f'a folder of mode {stat.S_IMODE(folder.st_mode):04o}'
+    if fault:
+        raise ModelError(
+            f'others may have changed {path}',
+            seen=fault,
+            wanted='a file that belongs to you or root, and that not everybody can write',
+            fix='chmod o-w file and folder if you trust what is in it, or copy it to a folder of yours',
+        )
+
+
 def load_model(name: str) -> Model:
     """Find a model, check its card and the checksum of each graph.
 
@@ -216,10 +237,11 @@ def load_model(name: str) -> Model:
         name: as for `find_model`.
 
     Raises:
-        ModelError: missing, unreadable, or card and graph disagree.
+        ModelError: missing, unreadable, of somebody else, or card and graph disagree.
     """
     path = find_model(name)
     try:
+        _refuse_of_others(path)
         values = json.loads(path.read_text(encoding='utf-8'))
     except (OSError, ValueError) as error:
         raise ModelError(f'model card {path} cannot be read', seen=error, wanted='a JSON file') from error
@@ -232,6 +254,7 @@ def load_model(name: str) -> Model:
     for precision, entry in card.graphs.items():
         graph = model.graph(precision)
         try:
+            _refuse_of_others(graph)
             digest = hashlib.sha256(graph.read_bytes()).hexdigest()
         except (OSError, ValueError) as error:
             raise ModelError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -163,6 +164,27 @@ def test_changed_graph_is_refused(folder: Path, precision: str) -> None:
     graph.write_bytes(GRAPH[:-1])
     with pytest.raises(ModelError, match=f'{graph.name} does not match its card: got sha256'):
         load_model(str(folder / 'small.json'))
+
+
+@pytest.mark.parametrize('name', ['small.json', 'small.onnx', 'small.int8.onnx', '.'])
+def test_what_everybody_can_write_is_refused(folder: Path, name: str) -> None:
+    (folder / name).chmod(0o777)
+    with pytest.raises(ModelError, match=r'others may have changed .*: got .*mode 0777'):
+        load_model(str(folder / 'small.onnx'))
+    (folder / name).chmod(0o1777 if name == '.' else 0o664)
+    assert load_model(str(folder / 'small.onnx')).card.name == 'small'
+
+
+@pytest.mark.parametrize('name', ['small.json', 'small.onnx'])
+def test_a_model_of_somebody_else_is_refused(
+    folder: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if os.geteuid() == 0:
+        os.chown(folder / name, 4321, -1)
+        assert load_model(str(folder / 'small.onnx')).card.name == 'small'
+    monkeypatch.setattr(os, 'geteuid', lambda: 1234)
+    with pytest.raises(ModelError, match='you are 1234'):
+        load_model(str(folder / 'small.onnx'))
 
 
 def test_missing_graph_is_refused(folder: Path) -> None:
