@@ -42,6 +42,11 @@ def run_values(photographs_root):
     }
 
 
+@pytest.fixture
+def rng():
+    return pytest.importorskip('numpy').random.default_rng(5)
+
+
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory, monkeypatch):
     """What is remembered about files goes into a folder of these tests, not into the user's."""

@@ -5,11 +5,10 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-
-data = pytest.importorskip('skimage.data', reason='scikit-image, whose photographs are used, is not there')
+from scenery import STILL, moved, photograph, straight
 
 from restore_node.common.metrics import psnr
-from training.degradation.blur.exposure import blur, integrate, warp
+from training.degradation.blur.exposure import blur, integrate
 from training.degradation.blur.moving_object import MovingObject, cover, draw_object, with_objects
 from training.degradation.blur.nearness import draw_nearness
 from training.degradation.blur.ranges import BlurRanges, MovingObjectRanges
@@ -19,26 +18,10 @@ from training.degradation.blur.trajectory import Trajectory, homographies
 from training.degradation.highlights import raised, white_of
 from training.degradation.linear_light import to_display, to_linear
 
-STILL = Trajectory(np.zeros((3, 2)), np.zeros(3), np.ones(3))
-
 
 @pytest.fixture
 def rng():
     return np.random.default_rng(11)
-
-
-def photograph(name='astronaut', size=160):
-    image = getattr(data, name)()
-    return np.ascontiguousarray(image[:size, 100 : 100 + size])
-
-
-def straight(x_px, y_px, count=65):
-    time = np.linspace(-0.5, 0.5, count)
-    return Trajectory(np.outer(time, (x_px, y_px)), np.zeros(count), np.ones(count))
-
-
-def moved(light, x_px, y_px):
-    return warp(light, np.array([[1.0, 0.0, x_px], [0.0, 1.0, y_px]]))
 
 
 def width_px(image, row):

@@ -8,11 +8,6 @@ from training.degradation.linear_light import to_display, to_linear
 from training.degradation.ranges import KINDS, BlurRanges, DegradationConfig
 
 
-@pytest.fixture
-def rng():
-    return np.random.default_rng(5)
-
-
 def picture(height=96, width=128):
     rows, columns = np.indices((height, width))
     return np.stack((rows * 2, columns, (rows * columns) % 256), axis=-1).clip(0, 255).astype(np.uint8)

@@ -4,15 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-
-data = pytest.importorskip('skimage.data', reason='scikit-image, whose photographs are used, is not there')
-
+from scenery import STILL, photograph
 
 from restore_node.common.metrics import psnr
-from training.degradation.blur.exposure import integrate, warp
+from training.degradation.blur.exposure import integrate
 from training.degradation.blur.ranges import BlurRanges, MovingObjectRanges
 from training.degradation.blur.scene import Blur
-from training.degradation.blur.trajectory import Trajectory
 from training.degradation.degrade import degrade, draw, truth
 from training.degradation.linear_light import to_display
 from training.degradation.ranges import (
@@ -20,26 +17,10 @@ from training.degradation.ranges import (
     SensorRanges,
 )
 
-STILL = Trajectory(np.zeros((3, 2)), np.zeros(3), np.ones(3))
-
 
 @pytest.fixture
 def rng():
     return np.random.default_rng(11)
-
-
-def photograph(name='astronaut', size=160):
-    image = getattr(data, name)()
-    return np.ascontiguousarray(image[:size, 100 : 100 + size])
-
-
-def straight(x_px, y_px, count=65):
-    time = np.linspace(-0.5, 0.5, count)
-    return Trajectory(np.outer(time, (x_px, y_px)), np.zeros(count), np.ones(count))
-
-
-def moved(light, x_px, y_px):
-    return warp(light, np.array([[1.0, 0.0, x_px], [0.0, 1.0, y_px]]))
 
 
 def exposure_of(at, first, last, count=65):

@@ -14,7 +14,7 @@ from training.loop.failures import told
 from training.loop.records import Records
 from training.runs.errors import TrainingError
 from training.runs.folder import RunFolder
-from training.runs.lock import RunLock
+from training.runs.lock import run_lock
 
 
 def test_a_full_disk_is_one_line(tmp_path):
@@ -68,9 +68,9 @@ def test_what_nobody_expects_keeps_its_traceback():
 
 def test_a_folder_is_written_by_one_training(tmp_path):
     refused = pytest.raises(ConfigError, match=f'another training: got process {os.getpid()}')
-    with RunLock(tmp_path), refused:
-        RunLock(tmp_path, wait_s=0.2).__enter__()
-    with RunLock(tmp_path, wait_s=0.0):
+    with run_lock(tmp_path), refused:
+        run_lock(tmp_path, wait_s=0.2).__enter__()
+    with run_lock(tmp_path, wait_s=0.0):
         pass
     # A folder with nothing but the lock is one whose run was killed before it began.
     assert RunFolder(tmp_path).read_config() is None

@@ -123,10 +123,13 @@ def test_a_graph_that_loses_too_much_is_not_written(graph, config, monkeypatch, 
 
 def test_what_is_too_much():
     exact = {'clean': Quality(2, 40.0, 39.0, 0.9, 0.9), 'blur': Quality(2, 25.0, 27.0, 0.7, 0.8)}
-    alike = quantize.Measured({'clean': exact['clean'], 'blur': Quality(2, 25.0, 26.91, 0.7, 0.8)}, 45.1)
-    assert alike.faults(exact) == []
-    lost = quantize.Measured({'clean': exact['clean'], 'blur': Quality(2, 25.0, 26.89, 0.7, 0.8)}, 44.9)
-    assert lost.faults(exact) == [
+
+    def faults(blur_db, alike_db):
+        found = exact | {'blur': Quality(2, 25.0, blur_db, 0.7, 0.8)}
+        return quantize.Quantised(None, (), exact, found, alike_db).faults
+
+    assert faults(26.91, 45.1) == []
+    assert faults(26.89, 44.9) == [
         'blur loses 0.110 dB, more than 0.1',
         'a clean image is 44.9 dB alike, less than 45',
     ]

@@ -5,8 +5,7 @@ import dataclasses
 import cv2
 import numpy as np
 import pytest
-
-data = pytest.importorskip('skimage.data', reason='scikit-image, whose photographs are used, is not there')
+from scenery import patch
 
 from restore_node.common.metrics import psnr
 from training.degradation.linear_light import to_display, to_linear
@@ -23,20 +22,8 @@ DRY_AIR = RainRanges(veil_share=0.0)
 LOOKS = [(display, screened) for display in (False, True) for screened in (False, True)]
 
 
-@pytest.fixture
-def rng():
-    return np.random.default_rng(5)
-
-
 def only(family, ranges=DRY_AIR):
     return dataclasses.replace(ranges, families={family: 1.0}, second_share=0.0)
-
-
-def photograph(number, size=192):
-    image = (data.astronaut(), data.coffee(), data.rocket())[number % 3]
-    rng = np.random.default_rng(number)
-    top, left = (rng.integers(0, side - size + 1) for side in image.shape[:2])
-    return image[top : top + size, left : left + size]
 
 
 def lean_of(picture):
@@ -48,7 +35,7 @@ def lean_of(picture):
 
 @pytest.mark.parametrize('family', FAMILIES)
 def test_every_family_adds_light_only_and_a_seed_is_a_moment(family, rng):
-    light = to_linear(photograph(1, 96))
+    light = to_linear(patch(1, 96))
     for _ in range(8):
         rain = draw_rain(only(family), rng)
         rainy = add_rain(light, rain)
@@ -158,7 +145,7 @@ def test_inputs_span_from_drizzle_to_downpour():
     rng = np.random.default_rng(2)
     qualities = []
     for number in range(200):
-        sharp = photograph(number)
+        sharp = patch(number)
         scale = float(2.0 ** rng.uniform())
         rainy = to_display(add_rain(to_linear(sharp), draw_rain(RainRanges(), rng, scale=scale)))
         qualities.append(psnr(rainy, sharp))
@@ -174,7 +161,7 @@ def test_named_rain_is_as_dense_as_its_set(ranges, low, high):
     rng = np.random.default_rng(2)
     qualities = []
     for number in range(30):
-        sharp = photograph(number)
+        sharp = patch(number)
         qualities.append(psnr(to_display(add_rain(to_linear(sharp), draw_rain(ranges, rng))), sharp))
     assert low < np.mean(qualities) < high
 

@@ -8,8 +8,10 @@ import pytest
 
 data = pytest.importorskip('skimage.data', reason='scikit-image, whose photographs are used, is not there')
 
+from scenery import moved
+
 from restore_node.common.metrics import psnr
-from training.degradation.blur.exposure import blur, integrate, warp
+from training.degradation.blur.exposure import blur, integrate
 from training.degradation.blur.optical_flow import Interval, carry
 from training.degradation.blur.real_motion import (
     BadMotionError,
@@ -30,10 +32,6 @@ def grid(height=160, width=200):
     """A sharp scene with something to see everywhere."""
     photograph = data.stereo_motorcycle()[0]
     return np.ascontiguousarray(photograph[100 : 100 + height, 100 : 100 + width])
-
-
-def moved(light, x_px, y_px):
-    return warp(light, np.array([[1.0, 0.0, x_px], [0.0, 1.0, y_px]]))
 
 
 def moving_camera(x_px, y_px, frames=3):

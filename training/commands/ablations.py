@@ -98,15 +98,9 @@ def ablate(
     out: Path,
     console: Console,
 ) -> None:
-    """Train what is not trained yet, compare, and write down what came of it, one ablation after the other.
+    """Train what is not trained yet with each seed, compare, and write down what came of it.
 
-    Args:
-        ablations: which.
-        planner: makes their runs.
-        seeds: each variant is trained once with each.
-        jobs: trainings at a time.
-        out: folder for everything; unfinished ablations in it go on.
-        console: gets the tables, and a line for each run that is finished.
+    Everything goes into the folder `out`; unfinished ablations in it go on.
 
     Raises:
         ConfigError: before anything is trained, where the overrides do not go with an ablation.

@@ -29,7 +29,7 @@ from training.data.feed import OpenSource
 from training.data.loader import batches
 from training.data.photographs import find_photographs
 from training.loop.devices import make_fabric, set_up_device
-from training.loop.step_timing import PARTS, StepTimes, TimedLearner, memory_bytes, peak_flops, time_steps
+from training.loop.step_timing import PARTS, TimedLearner, memory_bytes, peak_flops, time_steps
 from training.networks.costs import macs_per_pixel, parameters
 from training.runs.generator import generator_of
 
@@ -65,10 +65,7 @@ def make_config(given: argparse.Namespace) -> TrainConfig:
 
 
 def benchmark(config: TrainConfig) -> dict[str, Any]:
-    """Measure a run.
-
-    Args:
-        config: of one process; of its steps, the first WARM_UP_STEPS are not counted.
+    """Measure a run of one process, whose first WARM_UP_STEPS steps are not counted.
 
     Returns:
         Plain values: device, step times in ms by part with p50, p95 and p99, patches per second, FLOPs and
@@ -89,16 +86,23 @@ def benchmark(config: TrainConfig) -> dict[str, Any]:
     time_steps(fabric, generator, config, stream, WARM_UP_STEPS)
     memory_before = memory_bytes(fabric.device)
     times = time_steps(fabric, generator, config, stream, config.schedule.total_steps - WARM_UP_STEPS)
+    work, step = _work(config), times.median('step')
+    flops = work['flops_per_step']
     return {
         'device': _device(fabric),
         'threads': torch.get_num_threads(),
         'torch': torch.__version__,
-        **_work(config),
+        **work,
         'steps': len(times.seconds['step']),
         'warm_up_steps': WARM_UP_STEPS,
         'step_ms': {part: times.percentiles_ms(part) for part in (*PARTS, 'step')},
         'share': {part: times.share(part) for part in PARTS},
-        **_speed(config, times, peak),
+        'patches_per_s': config.schedule.batch / step,
+        'flops_per_s': flops / step,
+        'peak_flops_per_s': peak,
+        'share_of_peak': flops / step / peak,
+        # Without waiting for data and without the optimizer: what the kernels reach.
+        'share_of_peak_in_passes': flops / (times.median('forward') + times.median('backward')) / peak,
         'memory_bytes': {
             'kind': 'allocated on the GPU' if fabric.device.type == 'cuda' else 'resident set',
             'before': memory_before,
@@ -128,19 +132,6 @@ def _work(config: TrainConfig) -> dict[str, Any]:
         'optimizer': config.optimizer.name,
         'workers': config.data.workers,
         'flops_per_step': 2 * FORWARD_AND_BACKWARD * macs * config.schedule.batch * config.data.crop_px**2,
-    }
-
-
-def _speed(config: TrainConfig, times: StepTimes, peak: float) -> dict[str, float]:
-    flops = _work(config)['flops_per_step']
-    step = times.median('step')
-    return {
-        'patches_per_s': config.schedule.batch / step,
-        'flops_per_s': flops / step,
-        'peak_flops_per_s': peak,
-        'share_of_peak': flops / step / peak,
-        # Without waiting for data and without the optimizer: what the kernels reach.
-        'share_of_peak_in_passes': flops / (times.median('forward') + times.median('backward')) / peak,
     }
 
 

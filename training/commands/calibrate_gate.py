@@ -45,12 +45,7 @@ class Scored:
 
 
 def calibrate(scored: Sequence[Scored], left_alone: float) -> float:
-    """The smallest threshold, in tenths of a grey level, under which this share of clean frames falls.
-
-    Args:
-        scored: frames, some of them clean.
-        left_alone: share, 0..1.
-    """
+    """The smallest threshold, in tenths of a grey level, below which this share of clean frames falls."""
     scores = [frame.score for frame in scored if frame.kind == CLEAN]
     return math.floor(10.0 * float(np.quantile(scores, left_alone)) + 1.0) / 10.0
 
@@ -83,9 +78,7 @@ def score_frames(
 def table(scored: Sequence[Scored], threshold: float) -> Table:
     """Mean PSNR by kind: degraded, restored, and with frames that score below the threshold left alone.
 
-    Args:
-        scored: frames of every kind.
-        threshold: grey levels, 0..255.
+    The threshold is in grey levels, 0..255.
     """
     rows = Table('kind', 'frames', 'left alone', 'degraded, dB', 'restored, dB', 'with the gate, dB')
     for kind in KINDS:

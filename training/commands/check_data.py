@@ -27,14 +27,9 @@ from training.data.feed import OpenSource, open_source
 
 
 def check(config: TrainConfig, *, full: bool) -> tuple[Table, list[str]]:
-    """Look at every source of a run.
+    """Look at every source of a run; `full` decodes all images.
 
-    Args:
-        config: the run's.
-        full: decode all images.
-
-    Returns:
-        A table of what there is, and a line for everything that is wrong.
+    Returns a table of what there is, and a line for everything that is wrong.
     """
     table = Table('source', 'to train on', 'held out', 'ignored')
     wrong: list[str] = []
@@ -82,10 +77,8 @@ def main(arguments: list[str] | None = None) -> int:
     table_console().print(table)
     for line in wrong:
         print(line)
-    print(
-        f'{len(wrong)} wrong' if wrong else 'nothing wrong', end='' if options.full else ', by their headers'
-    )
-    print()
+    found = f'{len(wrong)} wrong' if wrong else 'nothing wrong'
+    print(found if options.full else f'{found}, by their headers')
     return 1 if wrong else 0
 
 

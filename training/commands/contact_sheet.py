@@ -29,9 +29,6 @@ def training_pairs(config: TrainConfig, columns: int) -> dict[str, list[Pair]]:
     """Training pairs by kind, uint8 [side, side, 3] RGB each; a paired set has one kind, its name.
 
     Where there are several sources, kinds have the names of their sources before them.
-
-    Raises:
-        RestoreError: the data is not where the configuration says, or broken.
     """
     pairs: dict[str, list[Pair]] = {}
     for source in config.data.sources:
@@ -60,11 +57,7 @@ def _by_kind(opened: OpenSource, config: TrainConfig, columns: int) -> dict[str,
 
 
 def restored_strips(config: TrainConfig, systems: Sequence[System], columns: int) -> dict[str, list[Strip]]:
-    """Degraded, restored (by one system after the other) and sharp patches of what a configuration holds out.
-
-    Raises:
-        RestoreError: the data is not where the configuration says, or broken.
-    """
+    """Degraded, restored (by each system) and sharp patches of what a configuration holds out."""
     held_out = open_feed(config).held_out()
     return {
         held.name: [
@@ -76,11 +69,7 @@ def restored_strips(config: TrainConfig, systems: Sequence[System], columns: int
 
 
 def real_strips(folder: Path, side: int, columns: int) -> list[Strip]:
-    """Middles of pictures of a folder, spread over all of them: uint8 [side, side, 3] RGB or smaller.
-
-    Raises:
-        InputError: there are none, or one cannot be read.
-    """
+    """Middles of pictures of a folder, spread over all of them: uint8 [side, side, 3] RGB or smaller."""
     files = images_under(folder)
     if not files:
         raise InputError(f'{folder} has no images', wanted=' '.join(IMAGE_SUFFIXES))

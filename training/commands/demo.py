@@ -27,11 +27,7 @@ _COLUMNS = 3
 
 
 def demo(out: Path, overrides: Sequence[str] = ()) -> dict[str, Quality]:
-    """Train, export and look.
-
-    Args:
-        out: folder for everything; an earlier demo in it is replaced.
-        overrides: of the configuration, `key=value`.
+    """Train, export and look, all in one folder; an earlier demo in it is replaced.
 
     Returns:
         Quality by kind of degradation, measured with the exported model on photographs held out.

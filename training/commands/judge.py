@@ -17,7 +17,7 @@ from restore_node.common.console import progress_bar
 from restore_node.common.errors import ConfigError
 from training.commands.cli import command_parser, count, one_line_errors
 from training.config.run import TrainConfig, load_config
-from training.data.photographs import find_photographs, hold_out
+from training.data.feed import open_source
 from training.evaluation.sheet import save_sheet
 from training.evaluation.systems import System, open_system
 from training.judging.baselines import filters
@@ -32,28 +32,23 @@ MODELS = Path('models')
 def judged_sets(
     real: Sequence[str], config: TrainConfig | None, count: int, limit: int | None
 ) -> Iterator[JudgedSet]:
-    """The sets to judge on.
+    """The sets to judge on; raises RestoreError where data are not where they should be.
 
     Args:
         real: see `open_real`.
         config: a run whose first source of photographs gives what it holds out; None for real sets only.
         count: photographs of each kind and strength.
         limit: pairs of each real set, at most.
-
-    Raises:
-        RestoreError: data are not where they should be.
     """
     for given in real:
         yield open_real(given, limit)
     if config is None:
         return
     source = next((source for source in config.data.sources if source.photographs), None)
-    if source is None or source.photographs is None:
-        raise ConfigError(
-            '--photographs', seen=config.name, wanted='a configuration with a source of photographs'
-        )
-    own = source.photographs
-    _, photographs = hold_out(find_photographs(own.roots, own.frame_stride), own.held_out)
+    if source is None:
+        wanted = 'a configuration with a source of photographs'
+        raise ConfigError('--photographs', seen=config.name, wanted=wanted)
+    photographs = open_source(source).held_out
     degradation = source.degradation or config.degradation
     yield from synthetic_sets(photographs, degradation, count, config.seed)
     yield known_blur_set(photographs, count, config.seed)
@@ -63,11 +58,7 @@ def judged_sets(
 def judge_all(
     sets: Sequence[JudgedSet], models: Sequence[System], strips: Path
 ) -> list[tuple[JudgedSet, Verdicts]]:
-    """Verdicts of models and filters on every set; strips of the models go into a new folder.
-
-    Raises:
-        RestoreError: something cannot be read, restored or written, or the folder exists.
-    """
+    """Verdicts of models and filters on every set; strips of the models go into a new folder."""
     results: list[tuple[JudgedSet, Verdicts]] = []
     with Unfinished(strips) as folder, progress_bar() as bar:
         folder.mkdir()

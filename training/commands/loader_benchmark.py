@@ -47,16 +47,7 @@ def one_process(config: TrainConfig) -> TrainConfig:
 
 
 def measure_model(config: TrainConfig, batch: Any, seconds: float) -> float:
-    """How many patches a second training steps take on a device, without the loader.
-
-    Args:
-        config: of one process.
-        batch: as the loader gave it; every step takes the same.
-        seconds: how long to measure.
-
-    Raises:
-        ConfigError: the network, a loss or the device is not to be had.
-    """
+    """How many patches a second training steps take in one process, each the same batch."""
     fabric = make_fabric(config)
     fabric.launch()
     set_up_device(fabric)
@@ -78,11 +69,7 @@ def measure_loader(feed: Feed, config: TrainConfig, workers: int, seconds: float
 
 
 def benchmark(config: TrainConfig, workers: Sequence[int], seconds: float) -> tuple[float, dict[int, float]]:
-    """Measure the model, and the loader with each number of workers, in patches a second.
-
-    Raises:
-        RestoreError: the configuration cannot be trained here, or its data is broken.
-    """
+    """Measure the model, and the loader with each number of workers, in patches a second."""
     config = one_process(config)
     feed = open_feed(config)
     first = next(batches(feed.source, config.schedule.batch))

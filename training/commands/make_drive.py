@@ -40,8 +40,7 @@ FIRST_STAMP_NS = 1_700_000_000_000_000_000
 def split(frames: int) -> list[dict[str, Any]]:
     """The segments of a drive in order: a short clean one, then equal parts; `{name, first, count}` each.
 
-    Raises:
-        InputError: there are fewer frames than segments.
+    Raises InputError where there are fewer frames than segments.
     """
     if frames < len(SEGMENTS):
         raise InputError('the drive is too short', seen=f'{frames} frames', wanted=f'{len(SEGMENTS)} or more')
@@ -63,11 +62,7 @@ class Footage(NamedTuple):
 
 
 def film_photographs(size: scenes.Size, rate_hz: float, frames: int, seed: int) -> Footage:
-    """Every photograph in every segment, one after the other, under a camera that moves.
-
-    Raises:
-        InputError: no photograph is large enough, or there are fewer frames than segments.
-    """
+    """Every photograph in every segment, one after the other, under a camera that moves."""
     photographs = scenes.load_photographs(size)
     segments = split(frames)
     camera = scenes.VirtualCamera(np.random.default_rng(seed), size[1])
@@ -78,24 +73,20 @@ def film_photographs(size: scenes.Size, rate_hz: float, frames: int, seed: int) 
             for index in range(segment['count']):
                 time_s = (segment['first'] + index) / rate_hz
                 picture = pictures[index * len(pictures) // segment['count']]
-                yield scenes.view_photograph(picture, camera, time_s, size)
+                yield camera.view(picture, time_s, size)
 
     source = f'scikit-image {version("scikit-image")}: {", ".join(photographs)}'
     return Footage(source, size, frames, views())
 
 
 def film_video(video: Path, size: scenes.Size, rate_hz: float, frames: int, seed: int) -> Footage:
-    """A video under a camera that shakes; it may be shorter, and its frames smaller, than asked.
-
-    Raises:
-        InputError: it cannot be read as a video, or has no frames.
-    """
+    """A video under a camera that shakes; it may be shorter, and its frames smaller, than asked."""
     # Read once for its size and length, which a container may state wrongly, and again as it is written.
     sizes = [picture.shape[1::-1] for picture in scenes.read_video(video, size, rate_hz, frames)]
     width, height = sizes[0]
     camera = scenes.VirtualCamera(np.random.default_rng(seed), height)
     pictures = scenes.read_video(video, size, rate_hz, frames)
-    views = (scenes.view_picture(picture, camera, index / rate_hz) for index, picture in enumerate(pictures))
+    views = (camera.view(picture, index / rate_hz) for index, picture in enumerate(pictures))
     return Footage(video.name, (width, height), len(sizes), views)
 
 
@@ -108,14 +99,11 @@ def make_drive(
     seed: int,
     video: Path | None = None,
 ) -> dict[str, Any]:
-    """Write a drive folder and return its description, the content of `drive.json`.
+    """Write a drive folder, which appears when it is complete, and return the content of its `drive.json`.
 
     Args:
-        out: the folder; it appears when it is complete.
         size: width and height of the frames; a smaller video keeps its own.
-        rate_hz: frames per second.
         seconds: length; a shorter video ends earlier.
-        seed: of everything that is random.
         video: degrade this instead of scikit-image's photographs.
 
     Raises:

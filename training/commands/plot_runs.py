@@ -25,11 +25,7 @@ Measured = Mapping[int, Mapping[str, Quality]]
 
 
 def draw(runs: Sequence[Measured], path: Path) -> None:
-    """Plot the gain in PSNR against steps as a PNG, a line for each kind, a break where a run ends.
-
-    Raises:
-        InputError: it cannot be written.
-    """
+    """Plot the gain in PSNR against steps as a PNG, a line for each kind, a break where a run ends."""
     figure, axes = pyplot.subplots(figsize=(7.5, 4.5), dpi=110, layout='constrained')
     kinds = list(dict.fromkeys(kind for run in runs for seen in run.values() for kind in seen))
     colours = {kind: f'C{number}' for number, kind in enumerate(kinds)}

@@ -21,7 +21,7 @@ from rich.table import Table
 
 from restore_node.common.console import table_console
 from restore_node.common.errors import InputError
-from restore_node.common.metrics import PSNR_CAP_DB, psnr
+from restore_node.common.metrics import capped_psnr
 from restore_node.model import Model, load_model
 from training.commands.cli import command_parser, one_line_errors
 from training.config.run import TrainConfig, load_config
@@ -50,60 +50,40 @@ LOOKED_AT = 8
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What a graph is worth on each set, and how alike its clean images are to the fp32 graph's.
-
-    Attributes:
-        qualities: by the name of the set.
-        alike_db: PSNR in dB of the clean image where it is lowest; at most 60.
-    """
-
-    qualities: Mapping[str, Quality]
-    alike_db: float
-
-    def faults(self, exact: Mapping[str, Quality]) -> list[str]:
-        """Why it is not good enough beside the fp32 graph; empty if it is."""
-        lost = {
-            name: exact[name].psnr_restored_db - quality.psnr_restored_db
-            for name, quality in self.qualities.items()
-        }
-        faults = [
-            f'{name} loses {value:.3f} dB, more than {LOST_DB}'
-            for name, value in lost.items()
-            if value > LOST_DB
-        ]
-        if self.alike_db < LEAST_ALIKE_DB:
-            faults.append(f'a clean image is {self.alike_db:.1f} dB alike, less than {LEAST_ALIKE_DB:.0f}')
-        return faults
-
-
-@dataclass(frozen=True)
 class Quantised:
     """A graph that was tried.
 
     Attributes:
         graph: where it lies.
         kept: layers that stay in fp32, the most sensitive first.
-        measured: what it is worth.
-        exact: what the fp32 graph is worth.
-        faults: why it may not be used; empty if it may.
+        exact, qualities: what the fp32 graph and this one are worth, by the name of the set.
+        alike_db: PSNR in dB of what both make of a clean image, where it is lowest; at most 60.
     """
 
     graph: Path
     kept: tuple[str, ...]
-    measured: Measured
     exact: Mapping[str, Quality]
-    faults: list[str]
+    qualities: Mapping[str, Quality]
+    alike_db: float
+
+    @property
+    def faults(self) -> list[str]:
+        """Why it may not be used; empty if it may."""
+        faults = []
+        for name, quality in self.qualities.items():
+            lost_db = self.exact[name].psnr_restored_db - quality.psnr_restored_db
+            if lost_db > LOST_DB:
+                faults.append(f'{name} loses {lost_db:.3f} dB, more than {LOST_DB}')
+        if self.alike_db < LEAST_ALIKE_DB:
+            faults.append(f'a clean image is {self.alike_db:.1f} dB alike, less than {LEAST_ALIKE_DB:.0f}')
+        return faults
 
 
 def quantise(model: Model, config: TrainConfig, samples: int, folder: Path) -> Quantised:
     """Find the graph with the most layers in int8 that is good enough; the last one tried if none is.
 
-    Args:
-        model: with its fp32 graph.
-        config: what it is calibrated on, trained or not, and measured on.
-        samples: to calibrate on.
-        folder: for the graphs that are tried.
+    It is calibrated on so many training samples of the configuration, and measured on what that holds out;
+    the graphs that are tried go into the folder.
     """
     feed = open_feed(config)
     frames = np.stack([feed.source.sample(index)[0] for index in range(samples)])
@@ -123,15 +103,13 @@ def quantise(model: Model, config: TrainConfig, samples: int, folder: Path) -> Q
         kept = tuple(order[:count])
         path = _write(quantiser, kept, model, folder)
         qualities, others = _measure(str(path), PRECISION, held_out)
-        alike_db = min(
-            min(psnr(one, other), PSNR_CAP_DB) for one, other in zip(restored, others, strict=True)
-        )
-        measured = Measured(qualities, alike_db)
-        faults = measured.faults(exact)
-        print(f'{len(order) - count} of {len(order)} layers in int8: {"; ".join(faults) or "good enough"}')
-        if not faults:
+        alike_db = min(capped_psnr(one, other) for one, other in zip(restored, others, strict=True))
+        tried = Quantised(folder / f'{model.card.name}.int8.onnx', kept, exact, qualities, alike_db)
+        said = '; '.join(tried.faults) or 'good enough'
+        print(f'{len(order) - count} of {len(order)} layers in int8: {said}')
+        if not tried.faults:
             break
-    return Quantised(folder / f'{model.card.name}.int8.onnx', kept, measured, exact, faults)
+    return tried
 
 
 def _write(quantiser: Quantiser, kept: Sequence[str], model: Model, folder: Path) -> Path:
@@ -169,15 +147,14 @@ def _card(model: Model) -> dict[str, Any]:
 def install(quantised: Quantised, model: Model) -> Path:
     """Put the graph and its quality beside the model; the path of the graph.
 
-    Raises:
-        InputError: the folder cannot be written; the model is as it was.
+    Raises InputError where the folder cannot be written; the model is as it was.
     """
     card = _card(model)
     target = model.folder / quantised.graph.name
     card['graphs'][PRECISION] = graph_entry(quantised.graph)
     card['quality'] = [entry for entry in card['quality'] if entry.get('graph') != PRECISION] + [
         quality_entry(f'held out by the run: {name}', quality) | {'graph': PRECISION}
-        for name, quality in quantised.measured.qualities.items()
+        for name, quality in quantised.qualities.items()
     ]
     try:
         with tempfile.TemporaryDirectory(dir=model.folder, prefix=f'.{model.card.name}.') as unfinished:
@@ -196,7 +173,7 @@ def install(quantised: Quantised, model: Model) -> Path:
 def table(quantised: Quantised) -> Table:
     """Mean PSNR of each set: degraded, restored in fp32 and in int8, and what is lost."""
     rows = Table('set', 'images', 'degraded, dB', 'fp32, dB', 'int8, dB', 'change, dB')
-    for name, quality in quantised.measured.qualities.items():
+    for name, quality in quantised.qualities.items():
         exact = quantised.exact[name]
         values = (exact.psnr_degraded_db, exact.psnr_restored_db, quality.psnr_restored_db)
         change = quality.psnr_restored_db - exact.psnr_restored_db
@@ -227,7 +204,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(f'refused: {"; ".join(quantised.faults)}')
             return 1
         written = install(quantised, model)
-    print(f"{written}: clean images {quantised.measured.alike_db:.1f} dB or more alike to the fp32 graph's.")
+    print(f"{written}: clean images {quantised.alike_db:.1f} dB or more alike to the fp32 graph's.")
     return 0
 
 

@@ -30,7 +30,7 @@ from training.networks.trial import check_generator
 from training.runs.checkpoint import Checkpoint
 from training.runs.folder import RunFolder
 from training.runs.generator import generator_of
-from training.runs.lock import RunLock
+from training.runs.lock import run_lock
 from training.runs.provenance import provenance
 from training.runs.resumption import best_score, last_checkpoint, refuse_other_images
 from training.runs.starting_point import StartingPoint, starting_point
@@ -44,7 +44,6 @@ def train(
     """Train as configured, in a run folder.
 
     Args:
-        config: what to do.
         source: path of the configuration file, for the model card.
         run: folder for everything the run writes; new, unless `resume`. On several machines, one they share.
         resume: go on from the checkpoint in `run`, or from the beginning where it has none yet.
@@ -123,39 +122,24 @@ def _train_rank(
     elif started_from:
         trainer.start_from(started_from.weights)
 
-    def from_step(step: int) -> Any:
-        return batches(
-            feed.source,
-            config.schedule.batch,
-            step,
-            fabric.global_rank,
-            fabric.world_size,
-            config.data.workers,
-        )
-
-    if fabric.is_global_zero:
-        folder.path.mkdir(parents=True, exist_ok=True)
-        with RunLock(folder.path):
-            folder.describe(config, provenance, files)
-            _lead(trainer, fabric, config, folder, feed, from_step)
-    else:
+    from_step = partial(
+        batches,
+        feed.source,
+        config.schedule.batch,
+        rank=fabric.global_rank,
+        world=fabric.world_size,
+        workers=config.data.workers,
+    )
+    if not fabric.is_global_zero:
         trainer.fit(from_step)
-
-
-def _lead(
-    trainer: Trainer,
-    fabric: Fabric,
-    config: TrainConfig,
-    folder: RunFolder,
-    feed: Feed,
-    from_step: Any,
-) -> None:
-    """What the first process of a run does: train as all do, and tell of it."""
-    images = sum(origin['images'] for origin in feed.data)
-    log.info('%s: %d images to train on, in %s', config.name, images, folder.path)
-    step = trainer.step
-    with Monitor(config, folder, step, feed.held_out(), fabric.device, best_score(folder)) as monitor:
-        trainer.fit(from_step, monitor)
+        return
+    folder.path.mkdir(parents=True, exist_ok=True)
+    with run_lock(folder.path):
+        folder.describe(config, provenance, files)
+        images, step = sum(origin['images'] for origin in feed.data), trainer.step
+        log.info('%s: %d images to train on, in %s', config.name, images, folder.path)
+        with Monitor(config, folder, step, feed.held_out(), fabric.device, best_score(folder)) as monitor:
+            trainer.fit(from_step, monitor)
 
 
 @one_line_errors

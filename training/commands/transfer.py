@@ -12,8 +12,7 @@ Runs, curves, transfer.json, summary.md and transfer.png are in the folder of --
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -21,106 +20,82 @@ from rich.console import Console
 from restore_node.common.atomic import replace_text, replacing
 from restore_node.common.console import table_console
 from training.commands.cli import command_parser, count, one_line_errors
-from training.config.run import TrainConfig, load_config
+from training.config.run import load_config
 from training.data.example_photographs import provide_photographs
-from training.evaluation.quality import Quality
 from training.evaluation.report import show
 from training.experiments.catalogue import SMALL
-from training.experiments.curves import read_curve
+from training.experiments.curves import Curve, read_curve
 from training.experiments.measuring import measure_run
 from training.experiments.runs import Run, default_jobs, train_all
-from training.experiments.transfer_report import SeedResult, draw, markdown, summarise, tables
+from training.experiments.transfer_report import STYLES, SeedResult, draw, markdown, summarise, tables
 
 SHORT_SHARE = 0.2
 """Of the steps, for the direct test: what the paper's "more than 80 %" leaves."""
 
 
-@dataclass(frozen=True)
-class SeedRuns:
-    """The runs of one seed; those of the short trainings have a schedule of their own."""
+def runs_of(overrides: Sequence[str], seed: int, folder: Path) -> dict[str, Run]:
+    """The runs of one seed, not started; raises ConfigError for impossible overrides.
 
-    seed: int
-    deblur: Run
-    scratch: Run
-    transfer: Run
-    short_scratch: Run
-    short_transfer: Run
-
-    def chains(self) -> list[list[Run]]:
-        """Runs in the order in which they need each other."""
-        return [[self.deblur, self.transfer, self.short_transfer], [self.scratch, self.short_scratch]]
-
-
-def runs_of(overrides: Sequence[str], seed: int, folder: Path) -> SeedRuns:
-    """The runs of one seed, not started; raises ConfigError for impossible overrides."""
+    The short trainings have a schedule of their own.
+    """
 
     def run(name: str, task: str, *own: str) -> Run:
         config = load_config(SMALL / f'{task}.yaml', [*overrides, f'seed={seed}', *own])
         return Run(f'{name}-{seed}', config, folder)
 
-    deblur = run('deblur', 'deblur')
+    deblur, scratch = run('deblur', 'deblur'), run('scratch', 'derain')
     transferred = f'start_from={deblur.folder.checkpoint}'
-    scratch = run('scratch', 'derain')
     short = f'schedule.steps={round(SHORT_SHARE * scratch.config.schedule.total_steps)}'
-    return SeedRuns(
-        seed,
-        deblur,
-        scratch,
-        run('transfer', 'derain', transferred),
-        run('short-scratch', 'derain', short),
-        run('short-transfer', 'derain', short, transferred),
-    )
+    return {
+        'deblur': deblur,
+        'scratch': scratch,
+        'transfer': run('transfer', 'derain', transferred),
+        'short-scratch': run('short-scratch', 'derain', short),
+        'short-transfer': run('short-transfer', 'derain', short, transferred),
+    }
 
 
-def result_of(runs: SeedRuns) -> SeedResult:
+def chains_of(runs: Mapping[str, Run]) -> list[list[Run]]:
+    """The runs of one seed in the order in which they need each other."""
+    names = ('deblur', 'transfer', 'short-transfer'), ('scratch', 'short-scratch')
+    return [[runs[name] for name in chain] for chain in names]
+
+
+def result_of(seed: int, runs: Mapping[str, Run]) -> SeedResult:
     """What came of the finished runs of one seed; all are measured on the same patches."""
-    config = runs.scratch.config
-    kind = config.validation.kinds[0]
-
-    def final(run: Run) -> Quality:
-        return measure_run(run, config)
-
-    from_scratch, deblurring = final(runs.scratch), final(runs.deblur)
+    config = runs['scratch'].config
+    final = {name: measure_run(run, config) for name, run in runs.items()}
     # An untrained generator returns its input.
-    untrained_db, deblurring_db = from_scratch.psnr_degraded_db, deblurring.psnr_restored_db
+    untrained_db, deblurring_db = final['scratch'].psnr_degraded_db, final['deblur'].psnr_restored_db
+
+    def curve(name: str, first_db: float) -> Curve:
+        return read_curve(runs[name].folder, config.validation.kinds[0], first_db)
+
     return SeedResult(
-        seed=runs.seed,
-        scratch=read_curve(runs.scratch.folder, kind, untrained_db),
-        transfer=read_curve(runs.transfer.folder, kind, deblurring_db),
-        short_scratch=read_curve(runs.short_scratch.folder, kind, untrained_db),
-        short_transfer=read_curve(runs.short_transfer.folder, kind, deblurring_db),
-        pretraining_steps=runs.deblur.config.schedule.total_steps,
-        final={
-            'from scratch': from_scratch,
-            'from deblurring': final(runs.transfer),
-            'from scratch, a fifth of the steps': final(runs.short_scratch),
-            'from deblurring, a fifth of the steps': final(runs.short_transfer),
-        },
+        seed,
+        curve('scratch', untrained_db),
+        curve('transfer', deblurring_db),
+        curve('short-scratch', untrained_db),
+        curve('short-transfer', deblurring_db),
+        runs['deblur'].config.schedule.total_steps,
+        {label: final[name] for label, name in zip(STYLES, list(runs)[1:], strict=True)},
     )
 
 
 def transfer(overrides: Sequence[str], seeds: Sequence[int], jobs: int, out: Path, console: Console) -> None:
-    """Train what is not trained yet, and write down what came of it.
+    """Train what is not trained yet with each seed, and write down what came of it.
 
-    Args:
-        overrides: of both configurations, `key=value`.
-        seeds: one set of runs for each.
-        jobs: trainings at a time.
-        out: folder for everything; an unfinished experiment in it goes on.
-        console: gets the tables, and a line for each run that is finished.
-
-    Raises:
-        RestoreError: whatever goes wrong in a run.
+    Everything goes into the folder `out`; an unfinished experiment in it goes on.
     """
-    planned = [runs_of(overrides, seed, out / 'runs') for seed in seeds]
-    config: TrainConfig = planned[0].scratch.config
+    planned = {seed: runs_of(overrides, seed, out / 'runs') for seed in seeds}
+    config = planned[seeds[0]]['scratch'].config
     provide_photographs(config)
     train_all(
-        [chain for runs in planned for chain in runs.chains()],
+        [chain for runs in planned.values() for chain in chains_of(runs)],
         jobs,
         lambda run: console.print(f'finished: {run.name}', highlight=False),
     )
-    results = [result_of(runs) for runs in planned]
+    results = [result_of(seed, runs) for seed, runs in planned.items()]
     made = tables(results, config)
     with replacing(out / 'transfer.png') as unfinished:
         draw(results, config, unfinished)

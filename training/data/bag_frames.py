@@ -37,9 +37,7 @@ class BagFrame:
     def read(self) -> NDArray[np.uint8]:
         """The pixels: uint8 [H, W, 3] RGB, 0..255, of any encoding that the node reads.
 
-        Raises:
-            BagError: the bag has become unreadable.
-            EncodingError: the message is malformed or in another encoding.
+        Raises BagError where the bag has become unreadable, EncodingError for a malformed message.
         """
         return self.read_on(1)[0]
 
@@ -64,9 +62,7 @@ def is_bag(path: Path) -> bool:
 def bag_frames(path: Path, stride: int) -> list[BagFrame]:
     """Every n-th frame of every image topic of a bag, raw or compressed.
 
-    Raises:
-        BagError: the bag is missing, damaged, or has no images.
-        EncodingError: a topic is in an encoding that the node does not read.
+    Raises BagError where it is damaged or has no images, EncodingError for what the node does not read.
     """
     frames: list[BagFrame] = []
     with BagReader(path) as reader:

@@ -47,11 +47,7 @@ class Stored(Protocol):
 
 
 def listing(source: str, use: str, images: Iterable[Stored]) -> list[str]:
-    """A line for each image: source, use, name and digest, with tabs in between.
-
-    Raises:
-        InputError: a file cannot be read.
-    """
+    """A line for each image: source, use, name and digest, with tabs in between; raises InputError."""
     # All frames of a video are read from one file.
     of_extent = cache(_of_extent)
     return [f'{source}\t{use}\t{image.name}\t{_digest(image, of_extent)}' for image in images]
@@ -64,15 +60,15 @@ def digest_of(lines: Iterable[str]) -> str:
 
 def changes(was: Iterable[str], now: Iterable[str]) -> str:
     """How a list differs from an earlier one, in a few words; empty where it does not."""
-    before, after = (dict(line.rpartition('\t')[::2] for line in lines) for lines in (was, now))
+    before, after = (
+        dict(line.replace('\t', ' ', 2).rpartition('\t')[::2] for line in lines) for lines in (was, now)
+    )
     found = {
         'gone': [name for name in before if name not in after],
         'new': [name for name in after if name not in before],
         'changed': [name for name in before if name in after and before[name] != after[name]],
     }
-    return '; '.join(
-        f'{len(names)} {what}, first {_name(names[0])}' for what, names in found.items() if names
-    )
+    return '; '.join(f'{len(names)} {what}, first {names[0]}' for what, names in found.items() if names)
 
 
 def shared(lines: Iterable[str]) -> list[str]:
@@ -92,10 +88,6 @@ def some_of(names: Sequence[str]) -> str:
     """The first of many names, and how many there are."""
     more = f' and {len(names) - _SHOWN} more' if len(names) > _SHOWN else ''
     return ', '.join(names[:_SHOWN]) + more
-
-
-def _name(line: str) -> str:
-    return line.replace('\t', ' ')
 
 
 def _digest(image: Stored, of_extent: Callable[[Extent], str]) -> str:

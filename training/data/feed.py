@@ -2,6 +2,7 @@
 
 import logging
 import zlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -69,14 +70,13 @@ class OpenSource:
 
 
 def open_feed(config: TrainConfig) -> Feed:
-    """Find a run's data.
-
-    Raises:
-        ConfigError: it is not where the configuration says, or not what it says.
-    """
+    """Find a run's data; raises ConfigError where it is not what the configuration says."""
     opened = [_sound(open_source(source), config) for source in config.data.sources]
+    samples = [source.samples(config) for source in opened]
+    weights = [source.config.weight for source in opened]
+    one = len(samples) == 1
     return Feed(
-        source=mixed(opened, config),
+        source=samples[0] if one else Mixture(samples, weights, config.seed, config.schedule.batch),
         held_out=partial(validation_sets, {source.config.name: source.held_out for source in opened}, config),
         data=_joined(source.listed(source.train) for source in opened),
         data_held_out=_joined(source.listed(source.held_out) for source in opened),
@@ -112,18 +112,6 @@ def _sound(source: OpenSource, config: TrainConfig) -> OpenSource:
     return OpenSource(source.config, *sides)
 
 
-def mixed(opened: Sequence[OpenSource], config: TrainConfig) -> Source:
-    """The training samples of one source, or of several by weight."""
-    if len(opened) == 1:
-        return opened[0].samples(config)
-    return Mixture(
-        [source.samples(config) for source in opened],
-        [source.config.weight for source in opened],
-        config.seed,
-        config.schedule.batch,
-    )
-
-
 def _seed(config: TrainConfig, source: SourceConfig) -> int:
     """Sources of one run draw apart from each other, whatever their order."""
     if len(config.data.sources) == 1:
@@ -134,10 +122,9 @@ def _seed(config: TrainConfig, source: SourceConfig) -> int:
 
 def _joined(lists: Any) -> list[dict[str, Any]]:
     """Sets of all sources; of sets that two sources share, the images are counted together."""
-    joined: dict[tuple[str, str], int] = {}
+    joined: Counter[tuple[str, str]] = Counter()
     for origin in (origin for listed in lists for origin in listed):
-        key = origin['name'], origin['terms']
-        joined[key] = joined.get(key, 0) + origin['images']
+        joined[origin['name'], origin['terms']] += origin['images']
     return [{'name': name, 'images': images, 'terms': terms} for (name, terms), images in joined.items()]
 
 

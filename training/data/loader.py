@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Iterator
+from itertools import count
 
 import cv2
 import numpy as np
@@ -38,9 +39,6 @@ def batches(
     Args:
         source: where samples come from; it is copied into every worker.
         batch: samples a step, over all ranks.
-        first_step: the step to begin with.
-        rank: which of the processes that train this is.
-        world: how many of them there are.
         workers: processes that make batches ahead of time; 0 makes each when it is asked for.
         stalled_s: seconds without a batch from the workers after which they are given up.
 
@@ -51,9 +49,11 @@ def batches(
     """
     if batch % world:
         raise ConfigError('batch', seen=batch, wanted=f'a multiple of the {world} processes that train')
+    share = batch // world
+    firsts = count(first_step * batch + rank * share, batch)
     loader = DataLoader(
         _Batches(source, workers),
-        batch_sampler=_indices(batch, first_step, rank, world),
+        batch_sampler=(list(range(first, first + share)) for first in firsts),
         num_workers=workers,
         prefetch_factor=_PREFETCHED if workers else None,
         timeout=stalled_s if workers else 0,
@@ -135,14 +135,6 @@ def _shared(made: Batch, workers: int) -> Batch | RestoreError:
             fix='start the container with --shm-size=2g, lower data.workers, or make data.workers=0',
         )
     return made
-
-
-def _indices(batch: int, first_step: int, rank: int, world: int) -> Iterator[list[int]]:
-    share = batch // world
-    first = first_step * batch + rank * share
-    while True:
-        yield list(range(first, first + share))
-        first += batch
 
 
 def _set_up_worker(_worker: int) -> None:

@@ -21,16 +21,8 @@ class Mixture:
     Every lane (see `lanes`) deals its visits out to the sources in blocks of a thousand, each in an order of
     its own, and counts what it has dealt: the n-th sample that a lane takes of a source is that source's
     sample `n * lanes + lane`. So a source sees the indices that it would see alone, none left out, each lane
-    in its own process, and keeps what it shares between samples.
-
-    Args:
-        sources: in a fixed order.
-        weights: of each, above 0.
-        seed: decides everything.
-        batch: samples a step, over all ranks.
-
-    Raises:
-        ConfigError: a source would give less than a sample in a thousand.
+    in its own process, and keeps what it shares between samples. Raises ConfigError where a source would give
+    less than a sample in a thousand.
     """
 
     def __init__(self, sources: Sequence[Source], weights: Sequence[float], seed: int, batch: int) -> None:

@@ -19,16 +19,9 @@ class PairSource:
     """Samples: crops of pairs in random order, without end; see `Source`.
 
     Decoding two frames takes far longer than cutting a crop, so each read of a pair gives `crops_per_read`
-    crops, to samples one lane apart. One pass reads every pair once.
-
-    Args:
-        pairs: what to train on.
-        config: noise and orientations.
-        crop_px: side of the crops; smaller images are padded by reflection.
-        seed: decides everything.
-        batch: samples a step, over all ranks.
-        degradation: what is done to the degraded images on top of what they show, if anything: a moving
-            camera sees rain too. A kind without effects leaves a crop as it is.
+    crops, to samples one lane apart. One pass reads every pair once. Images smaller than a crop are padded by
+    reflection. With a `degradation` that is done to the degraded images on top of what they show: a moving
+    camera sees rain too. A kind without effects leaves a crop as it is.
     """
 
     def __init__(
@@ -91,15 +84,9 @@ def _degraded_further(
 
 
 def add_noise(image: NDArray[np.uint8], level: float, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """An image with Gaussian noise, rounded and clipped.
+    """An image with Gaussian noise, rounded and clipped: uint8 of any shape, 0..255, in and out.
 
-    Args:
-        image: uint8 of any shape, 0..255.
-        level: standard deviation, in grey levels of 255, 0 or more.
-        rng: decides.
-
-    Returns:
-        uint8 of the same shape.
+    `level` is its standard deviation, in grey levels of 255, 0 or more.
     """
     noise = rng.standard_normal(image.shape, np.float32)
     return np.clip(np.rint(image + np.float32(level) * noise), 0, 255).astype(np.uint8)

@@ -13,9 +13,7 @@ from training.data.scenes import held_out_scenes, scenes_of
 def open_pairs(config: PairsConfig) -> tuple[list[NamedPair], list[NamedPair]]:
     """The pairs to train on, and those held out: by globs, by scene, else the set's test pairs.
 
-    Raises:
-        ConfigError: a wrong folder (see `find_pairs`), globs that leave one side empty, a set without test
-            pairs and no globs.
+    Raises ConfigError for a wrong folder (see `find_pairs`) and globs that leave one side empty.
     """
     pairs = find_pairs(config, 'train')
     if config.held_out_scenes:

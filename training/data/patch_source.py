@@ -21,14 +21,8 @@ _PLACES = 200
 class PatchSource:
     """Endless samples: crops of degraded patches; see `Source`.
 
-    Args:
-        photographs: sharp ones, or frames of sequences, to train on; drawn by the weights of their sets.
-        sharp: what they are.
-        data: how patches and crops are cut.
-        degradation: how patches are degraded.
-        seed: decides everything.
-        batch: samples a step, over all ranks.
-        share: the part of the pool's memory that is this source's, 0..1.
+    Photographs, or frames of sequences, are drawn by the weights of their sets; `share` is the part of the
+    pool's memory that is this source's, 0..1.
     """
 
     def __init__(

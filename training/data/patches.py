@@ -71,13 +71,8 @@ class PatchMaker:
     def make(self, frames: Sequence[NDArray[np.uint8]], plan: Plan, rng: np.random.Generator) -> Pair:
         """A (degraded, sharp) pair: uint8 [rows, columns, 3] RGB each, 0..255, contiguous.
 
-        Args:
-            frames: uint8 [H, W, 3] RGB, what `read_frames` gave; of several the middle one is the truth.
-            plan: what to make.
-            rng: decides.
-
-        Raises:
-            BadMotionError: these frames make no exposure with a sharp truth.
+        Of several frames, what `read_frames` gave, the middle one is the truth. Raises BadMotionError where
+        they make no exposure with a sharp truth.
         """
         height, width = frames[0].shape[:2]
         if plan.motion is None:
@@ -103,8 +98,7 @@ class PatchMaker:
     def first(self, candidates: Sequence[Photograph], kind: str, seed: Sequence[int]) -> Pair:
         """A pair from the first photograph that makes one: where motion is bad, from the frame behind it.
 
-        Raises:
-            InputError: no candidate makes one, or one cannot be read.
+        Raises InputError where none makes one, or one cannot be read.
         """
         refused: BadMotionError | None = None
         for photograph in candidates:

@@ -67,13 +67,9 @@ class StoredPhotograph:
 def find_photographs(roots: Sequence[str], frame_stride: int = 1) -> list[Photograph]:
     """All photographs under the roots, sorted by name, the same on every machine.
 
-    Args:
-        roots: folders (searched recursively) and uncompressed tars of images, videos, rosbag2 bags.
-        frame_stride: every n-th frame of a video or of a bag's image topics counts.
-
-    Raises:
-        ConfigError: a root is missing or of no known kind, or nothing was found.
-        RestoreError: a video or bag that cannot be read.
+    Roots are folders (searched recursively) and uncompressed tars of images, videos and rosbag2 bags, of
+    which every n-th frame counts. Raises ConfigError where a root is missing or of no known kind, or nothing
+    was found, and RestoreError for a video or bag that cannot be read.
     """
     found = [photograph for root in roots for photograph in _under(Path(root), frame_stride)]
     if not found:

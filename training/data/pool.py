@@ -28,15 +28,9 @@ class PatchPool(Generic[Patch]):
     Each lane (see `lanes`) has its own row of reads, a read being one photograph with four patches of it.
     Sample i, the v-th of its lane, draws from the last `window` reads up to number v / (4 * reuse): so a
     patch serves `reuse` samples on average, spread over as many as the pool makes, and all lanes together
-    hold about `pool` patches. Lanes go on to their next reads one by one, each in its own phase: the work
-    of making patches is spread evenly over the steps.
-
-    Args:
-        make: reads a photograph and cuts `PATCHES_PER_READ` patches from it, as its generator decides.
-        pool: patches that all lanes together hold, at least one read of every lane.
-        reuse: samples that each patch serves on average.
-        seed: decides everything.
-        batch: samples a step, over all ranks.
+    hold about `pool` patches, at least one read each. Lanes go on to their next reads one by one, each in its
+    own phase: the work of making patches is spread evenly over the steps. `make` reads a photograph and cuts
+    `PATCHES_PER_READ` patches from it, as its generator decides.
     """
 
     def __init__(

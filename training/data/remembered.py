@@ -15,11 +15,7 @@ Found = TypeVar('Found')
 def remembered(kind: str, files: Sequence[Path], about: Any, find: Callable[[], Found]) -> Found:
     """What `find` finds, from an earlier time where the files are the same by name, size and time.
 
-    Args:
-        kind: what is remembered; a folder of the cache.
-        files: what it depends on.
-        about: what else it depends on, as JSON can hold it.
-        find: makes it, as JSON can hold it; raises what it likes.
+    `kind` is a folder of the cache; what is found, and what else it is about, is what JSON can hold.
     """
     stats = [(str(path.absolute()), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
     key = hashlib.sha256(json.dumps([about, stats]).encode()).hexdigest()[:32]

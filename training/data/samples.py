@@ -29,14 +29,10 @@ class Source(Protocol):
 
 
 def crop_pair(pair: Pair, size: int, rng: np.random.Generator, *, flips: bool, turns: bool) -> Pair:
-    """A random square of a pair, mirrored and turned at random if asked.
+    """A random square of a pair of at least this size, at random mirrored and turned if asked.
 
-    Args:
-        pair: at least [size, size, 3] each.
-        size: side of the crop.
-        rng: decides.
-        flips: mirror each axis in half of the cases.
-        turns: swap the axes in half of the cases; with `flips` all eight orientations are equally likely.
+    Each axis is mirrored, and the axes are swapped, in half of the cases: with both all eight orientations
+    are equally likely.
     """
     height, width = pair[0].shape[:2]
     top, left = int(rng.integers(height - size + 1)), int(rng.integers(width - size + 1))
@@ -51,16 +47,9 @@ def crop_pair(pair: Pair, size: int, rng: np.random.Generator, *, flips: bool, t
 
 
 def padded(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """The image, mirrored at its right and bottom edge where it is smaller than that.
+    """The image, uint8 [H, W, 3], mirrored at its right and bottom edge to sides of at least this size.
 
     The last row and column are repeated (numpy's `symmetric`), so that an image of any size can be continued.
-
-    Args:
-        image: uint8 [H, W, 3], 0..255.
-        size: least side of the result, in pixels.
-
-    Returns:
-        uint8 [max(H, size), max(W, size), 3].
     """
     short = [max(0, size - side) for side in image.shape[:2]]
     return np.pad(image, ((0, short[0]), (0, short[1]), (0, 0)), mode='symmetric') if any(short) else image

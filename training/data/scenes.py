@@ -20,17 +20,10 @@ _SIDE = 16
 
 
 def scenes_of(pairs: Sequence[NamedPair], root: Path) -> list[int]:
-    """The number of each pair's scene: that of the first pair which shows it.
+    """The number of each pair's scene: that of the first pair which shows it. Raises InputError.
 
     Looking at a set takes seconds and is remembered in the user's cache folder, by the names, sizes and times
     of its files.
-
-    Args:
-        pairs: of one set.
-        root: the set's folder.
-
-    Raises:
-        InputError: an image cannot be read.
     """
     files = sorted(path for path in root.rglob('*') if path.is_file())
     about = [LIKENESS, _SIDE, [pair.name for pair in pairs]]

@@ -59,14 +59,9 @@ class FolderFrame:
 def find_sequences(roots: Sequence[str], frame_stride: int = 1) -> list[CameraFrame]:
     """Every n-th frame of all sequences that has enough others behind it for an exposure, sorted by name.
 
-    Args:
-        roots: folders, or globs of them; every folder at or under one that holds images is a sequence.
-            Videos; bags, whose image topics are a sequence each.
-        frame_stride: the n.
-
-    Raises:
-        ConfigError: a root that is missing, or no sequence of `SHORTEST` frames or more anywhere.
-        RestoreError: a video or bag that cannot be read.
+    Roots are folders, or globs of them, of which every one that holds images is a sequence; videos; bags,
+    whose image topics are a sequence each. Raises ConfigError where one is missing, or no sequence has
+    `SHORTEST` frames, and RestoreError for a video or bag that cannot be read.
     """
     places = [path for root in roots for path in _matching(root)]
     found = [

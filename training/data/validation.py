@@ -33,14 +33,9 @@ class ValidationSet:
 
 
 def validation_sets(held_out: Mapping[str, Held], config: TrainConfig) -> list[ValidationSet]:
-    """The sets that a configuration names, or else patches of what its sources hold out.
+    """The sets that a configuration names, or else patches of what its sources hold out, by their names.
 
-    Args:
-        held_out: by the names of the sources.
-        config: of the run.
-
-    Raises:
-        RestoreError: a set is not where the configuration says, or broken.
+    Raises RestoreError where a set is not where the configuration says, or broken.
     """
     if config.validation.sets:
         return [_named(entry, held_out, config) for entry in config.validation.sets]

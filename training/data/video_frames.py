@@ -84,11 +84,7 @@ class VideoFrame:
 
 
 def video_frames(path: Path, stride: int) -> list[VideoFrame]:
-    """Every n-th frame of a video, from the first on.
-
-    Raises:
-        InputError: it cannot be read as a video, or has no frames.
-    """
+    """Every n-th frame of a video, from the first on. Raises InputError where none can be read."""
     capture = _open(path)
     times = remembered('videos', [path], 'times', lambda: _times(capture))
     if not times:

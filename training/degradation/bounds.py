@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, get_args, get_type_hints
+from typing import Annotated, Any, get_args, get_type_hints
 
 import numpy as np
 
@@ -18,6 +18,15 @@ class Within:
     def __contains__(self, value: float) -> bool:
         is_above = self.above is None or value > self.above
         return math.isfinite(value) and is_above and self.lowest <= value <= self.highest
+
+    def check(self, name: str, value: Any) -> None:
+        """Raises ValueError unless a field's number, or both ends of its range, are within."""
+        ends = value if isinstance(value, tuple) else (value,)
+        shown = list(ends) if isinstance(value, tuple) else value
+        if not ends[0] <= ends[-1]:
+            raise ValueError(f'{name} is {shown}, want [lowest, highest]')
+        if not all(end in self for end in ends):
+            raise ValueError(f'{name} is {shown}, want {self}')
 
     def __str__(self) -> str:
         if self.above is not None:
@@ -35,30 +44,29 @@ Angles = Annotated[Range, Within(-90.0, 90.0)]
 Counts = Annotated[tuple[int, int], Within(1)]
 
 
+@dataclass(frozen=True)
+class Weights:
+    """Names that a field gives relative weights, as an annotation."""
+
+    known: tuple[str, ...]
+
+    def check(self, name: str, weights: dict[str, float]) -> None:
+        """Raises ValueError unless a field's weights are of known names, none negative, one above 0."""
+        if unknown := sorted(set(weights) - set(self.known)):
+            raise ValueError(f'{name} has {", ".join(unknown)}, want only {", ".join(self.known)}')
+        values = list(weights.values())
+        if not (all(value in Within(0.0) for value in values) and sum(values) > 0.0):
+            raise ValueError(f'{name} has the weights {values}, want each 0 or more, and one above 0')
+
+
 class Ranges:
-    """Refuses ranges that cannot be drawn from: ends the wrong way round, or outside their field's bounds."""
+    """Refuses what cannot be drawn from: ends the wrong way round, or outside their field's bounds."""
 
     def __post_init__(self) -> None:
         for name, hint in get_type_hints(type(self), include_extras=True).items():
-            bounds = [each for each in get_args(hint)[1:] if isinstance(each, Within)]
-            if not bounds:
-                continue
-            value = getattr(self, name)
-            ends = value if isinstance(value, tuple) else (value,)
-            shown = list(ends) if isinstance(value, tuple) else value
-            if not ends[0] <= ends[-1]:
-                raise ValueError(f'{name} is {shown}, want [lowest, highest]')
-            if not all(end in bounds[0] for end in ends):
-                raise ValueError(f'{name} is {shown}, want {bounds[0]}')
-
-
-def check_weights(name: str, weights: dict[str, float], known: tuple[str, ...]) -> None:
-    """Raises ValueError unless a field's relative weights are of known names, none negative, one above 0."""
-    if unknown := sorted(set(weights) - set(known)):
-        raise ValueError(f'{name} has {", ".join(unknown)}, want only {", ".join(known)}')
-    values = list(weights.values())
-    if not (all(value in Within(0.0) for value in values) and sum(values) > 0.0):
-        raise ValueError(f'{name} has the weights {values}, want each 0 or more, and one above 0')
+            for rule in get_args(hint)[1:]:
+                if isinstance(rule, Within | Weights):
+                    rule.check(name, getattr(self, name))
 
 
 def choose(rng: np.random.Generator, weights: dict[str, float]) -> str:

@@ -53,11 +53,7 @@ def draw(
     """Parameters of one degradation of a kind.
 
     Args:
-        config: what they are drawn from.
         kind: a key of `KINDS`.
-        height: of the degraded image, in pixels.
-        width: likewise.
-        rng: decides.
         frame_height: rows of the frame that the image is, or is a part of; drawn where it is None.
         margin_px: of the sharp image around that, see `degrade`.
     """
@@ -77,15 +73,8 @@ def degrade(sharp: NDArray[np.uint8], degradation: Degradation, margin_px: int =
     """Apply a degradation; the same input gives the same output.
 
     What a restoration should make of it is `truth(sharp, degradation)`, which is `sharp` itself unless there
-    are moving objects.
-
-    Args:
-        sharp: uint8 [H, W, 3] RGB, 0..255.
-        degradation: what happens.
-        margin_px: this much around the image is what a long exposure draws in, and is cut off.
-
-    Returns:
-        uint8 [H - 2 margin, W - 2 margin, 3] RGB, 0..255.
+    are moving objects. uint8 [H, W, 3] RGB, 0..255, in, and without the margin out: that much around the
+    image is what a long exposure draws in.
     """
     if degradation.blur is None:
         light = to_linear(within(sharp, margin_px))

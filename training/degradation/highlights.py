@@ -18,15 +18,9 @@ _CLIPPED_FROM = 240
 
 
 def raised(image: NDArray[np.uint8], factor: float, curve: ToneCurve = USUAL) -> NDArray[np.float32]:
-    """The light of an image whose white places are brighter than white by a factor.
+    """The light of an image whose white places are brighter than white by a factor of 1 or more.
 
-    Args:
-        image: uint8 [H, W, 3] RGB, 0..255.
-        factor: 1 or more, see `white_of`.
-        curve: the camera's.
-
-    Returns:
-        float32 [H, W, 3], linear light, 0..`factor`.
+    uint8 [H, W, 3] RGB, 0..255, to float32 [H, W, 3], linear light by the camera's curve, 0..`factor`.
     """
     light = curve.to_light(image)
     if factor > 1.0:

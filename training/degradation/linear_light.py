@@ -20,12 +20,12 @@ def to_linear(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     return TO_LINEAR[image]
 
 
-def to_display(light: NDArray[np.float32]) -> NDArray[np.uint8]:
+def to_display(light: NDArray[np.float32], table: NDArray[np.uint8] = TO_DISPLAY) -> NDArray[np.uint8]:
     """Pixel values of linear light: float32 of any shape, clipped to 0..1, to uint8, 0..255.
 
-    `to_display(to_linear(x))` is x, bit for bit.
+    `to_display(to_linear(x))` is x, bit for bit; another curve has another table in place of `TO_DISPLAY`.
     """
     index = np.sqrt(np.clip(light, 0.0, 1.0))
     index *= STEPS
     index += 0.5
-    return TO_DISPLAY[index.astype(np.uint16)]
+    return table[index.astype(np.uint16)]

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from training.degradation.blur.ranges import BlurRanges, MotionRanges
-from training.degradation.bounds import Positive, Ranges, Within, check_weights
+from training.degradation.bounds import Positive, Ranges, Weights, Within
 from training.degradation.lens.ranges import LensRanges
 from training.degradation.rain.ranges import RainRanges, TaperedRanges
 from training.degradation.sensor import SensorRanges
@@ -34,7 +34,7 @@ class DegradationConfig(Ranges):
         frame_height: rows of the frames that patches are taken for a part of, drawn log-uniformly.
     """
 
-    kinds: dict[str, float] = field(
+    kinds: Annotated[dict[str, float], Weights(tuple(KINDS))] = field(
         default_factory=lambda: {
             'clean': 0.08,
             'blur': 0.28,
@@ -53,10 +53,6 @@ class DegradationConfig(Ranges):
     sensor: SensorRanges = field(default_factory=SensorRanges)
     reference_height: Annotated[int, Within(1)] = 360
     frame_height: Positive = (360.0, 720.0)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_weights('kinds', self.kinds, tuple(KINDS))
 
 
 RAIN100L = RainRanges(

@@ -103,17 +103,9 @@ def draw_sensor(ranges: SensorRanges, rng: np.random.Generator, *, processed: bo
 
 
 def expose(light: NDArray[np.float32], sensor: Sensor) -> NDArray[np.uint8]:
-    """The frame as the camera sends it.
+    """The frame as the camera sends it: uint8 [H, W, 3] RGB, 0..255.
 
-    Args:
-        light: float32 [H, W, 3], linear light of the usual curve (`linear_light`), 0 or more, clipped at 1.
-        sensor: the camera.
-
-    Returns:
-        uint8 [H, W, 3] RGB, 0..255.
-
-    Raises:
-        ValueError: OpenCV could not compress the frame.
+    `light` is float32 [H, W, 3], linear light of the usual curve (`linear_light`), 0 or more, clipped at 1.
     """
     frame = _developed(light, sensor)
     if sensor.sharpening > 0.0:
@@ -136,11 +128,7 @@ def noise_of(sensor: Sensor, shape: tuple[int, ...]) -> NDArray[np.float32]:
 
 
 def compress(image: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
-    """An image after JPEG of a quality of 1..100: uint8 [H, W, 3] RGB, 0..255, in and out.
-
-    Raises:
-        ValueError: OpenCV could not compress it.
-    """
+    """An image after JPEG of a quality of 1..100: uint8 [H, W, 3] RGB, 0..255, in and out."""
     done, data = cv2.imencode('.jpg', image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not done:
         raise ValueError(f'OpenCV cannot compress an image of shape {image.shape} as JPEG')

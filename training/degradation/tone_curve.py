@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from training.degradation.linear_light import GAMMA, STEPS
+from training.degradation.linear_light import GAMMA, STEPS, to_display
 from training.degradation.smoothstep import smoothstep
 
 _VALUES = np.arange(256) / 255.0
@@ -45,10 +45,7 @@ class ToneCurve:
         `to_display(to_light(x))` is x, bit for bit.
         """
         values = np.interp((np.arange(STEPS + 1) / STEPS) ** 2, self.light, np.arange(256))
-        index = np.sqrt(np.clip(light, 0.0, 1.0))
-        index *= STEPS
-        index += 0.5
-        return np.rint(values).astype(np.uint8)[index.astype(np.uint16)]
+        return to_display(light, np.rint(values).astype(np.uint8))
 
 
 USUAL = ToneCurve()

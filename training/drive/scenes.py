@@ -26,7 +26,7 @@ Size = tuple[int, int]
 REFERENCE_HEIGHT = 360
 EXPOSURE_S = 0.03  # a dark, wet day
 # Hz and pixels: the body on its springs, the wheels, the bracket of the camera. Pitch shakes more than yaw.
-VIBRATIONS = ((3.1, 5.0), (8.3, 4.6), (14.7, 1.8))
+VIBRATION_HZ, AMPLITUDE_PX = np.array([(3.1, 8.3, 14.7), (5.0, 4.6, 1.8)])
 YAW_SHARE = 0.6
 ROLL_RAD = 0.004
 FORWARD_ZOOM = 0.25  # relative growth of the picture per second
@@ -58,17 +58,31 @@ class View:
 class VirtualCamera:
     """A camera on a vehicle: wanders slowly over the scene and is shaken by the road.
 
-    Args:
-        rng: the phases of its movements.
-        height: rows of its picture, by which pixel amplitudes are scaled.
+    By the `height` of its picture pixel amplitudes are scaled; `rng` decides on the phases.
     """
 
     def __init__(self, rng: np.random.Generator, height: int) -> None:
         self._scale = height / REFERENCE_HEIGHT
         self._wander = rng.uniform(0.0, 2.0 * np.pi, size=2)
-        self._phases = rng.uniform(0.0, 2.0 * np.pi, size=(3, len(VIBRATIONS)))
+        self._phases = rng.uniform(0.0, 2.0 * np.pi, size=(3, len(VIBRATION_HZ)))
 
-    def position(self, time_s: float, room: Floats) -> tuple[int, int]:
+    def view(self, scene: NDArray[np.uint8], time_s: float, size: Size | None = None) -> View:
+        """What it sees of a scene, uint8 [h, w, 3] RGB, in the exposure around a moment.
+
+        With a size it moves over the scene; else it sees all of it, and shakes.
+        """
+        rows, columns = scene.shape[:2]
+        width, height = size or (columns, rows)
+        reach_px = float(np.hypot(width, height)) / 2.0
+        if size is None:
+            left, top, room = 0, 0, np.array([width, height], np.float64)
+        else:
+            room = np.array([columns - width, rows - height], np.float64)
+            left, top = self._position(time_s, room)
+        window = slice(top, top + height), slice(left, left + width)
+        return View(scene, window, self._trajectory(time_s, room, reach_px))
+
+    def _position(self, time_s: float, room: Floats) -> tuple[int, int]:
         """Top left corner (x, y) of the view, whole pixels in 0..room, at a moment."""
         shake = np.minimum(self._reach(room), room / 2.0)
         wander = np.sin(2.0 * np.pi * np.array(WANDER_HZ) * time_s + self._wander) * (room / 2.0 - shake)
@@ -76,12 +90,13 @@ class VirtualCamera:
         left, top = np.clip(np.rint(room / 2.0 + wander + vibration), 0.0, room)
         return int(left), int(top)
 
-    def trajectory(self, time_s: float, room: Floats, reach_px: float) -> Trajectory:
+    def _trajectory(self, time_s: float, room: Floats, reach_px: float) -> Trajectory:
         """Path over the exposure around a moment; `reach_px` is the distance of the farthest pixel."""
         growth = FORWARD_ZOOM * EXPOSURE_S
         travel = EXPOSURE_S * np.linspace(-0.5, 0.5, 65)
         steps = np.abs(np.diff(self._shift(time_s + travel, room), axis=0)).max(axis=0, initial=0.0) * 64.0
-        fastest = float(np.hypot(*steps)) + reach_px * (growth + EXPOSURE_S * self._roll_speed())
+        roll_speed = ROLL_RAD * np.average(2.0 * np.pi * VIBRATION_HZ, weights=AMPLITUDE_PX)
+        fastest = float(np.hypot(*steps)) + reach_px * (growth + EXPOSURE_S * roll_speed)
         time = EXPOSURE_S * times_of(fastest)
         middle = np.array([time_s])
         # The picture moves against the camera.
@@ -93,30 +108,19 @@ class VirtualCamera:
 
     def _reach(self, room: Floats) -> Floats:
         """Largest vibration per axis, pixels; none where the source leaves no room for it."""
-        largest = self._scale * sum(amplitude for _, amplitude in VIBRATIONS) * np.array([YAW_SHARE, 1.0])
-        return np.minimum(largest, room / 4.0)
+        return np.minimum(self._scale * AMPLITUDE_PX.sum() * np.array([YAW_SHARE, 1.0]), room / 4.0)
 
     def _shift(self, time_s: Floats, room: Floats) -> Floats:
         """Vibration (x, y) of the camera, float64 [M, 2], pixels."""
-        unit = np.stack([self._waves(time_s, phases) for phases in self._phases[:2]], axis=1)
-        return unit * self._reach(room)
+        return self._waves(time_s)[:2].T * self._reach(room)
 
     def _roll(self, time_s: Floats) -> Floats:
-        return ROLL_RAD * self._waves(time_s, self._phases[2])
+        return ROLL_RAD * self._waves(time_s)[2]
 
-    def _roll_speed(self) -> float:
-        total = sum(amplitude for _, amplitude in VIBRATIONS)
-        return ROLL_RAD * sum(2.0 * np.pi * hertz * amplitude / total for hertz, amplitude in VIBRATIONS)
-
-    @staticmethod
-    def _waves(time_s: Floats, phases: Floats) -> Floats:
-        """Sum of the vibrations, float64 [M], within -1..1."""
-        total = sum(amplitude for _, amplitude in VIBRATIONS)
-        waves = [
-            amplitude * np.sin(2.0 * np.pi * hertz * time_s + phase)
-            for (hertz, amplitude), phase in zip(VIBRATIONS, phases, strict=True)
-        ]
-        return np.sum(waves, axis=0) / total
+    def _waves(self, time_s: Floats) -> Floats:
+        """Sums of the vibrations in yaw, pitch and roll, float64 [3, M], within -1..1."""
+        waves = np.sin(2.0 * np.pi * VIBRATION_HZ * time_s[:, None] + self._phases[:, None])
+        return (AMPLITUDE_PX * waves).sum(axis=-1) / AMPLITUDE_PX.sum()
 
 
 PHOTOGRAPHS: dict[str, Callable[[], NDArray[np.uint8]]] = {
@@ -132,10 +136,8 @@ PHOTOGRAPHS: dict[str, Callable[[], NDArray[np.uint8]]] = {
 def load_photographs(size: Size) -> dict[str, NDArray[np.uint8]]:
     """The photographs that are at least as large as the camera's picture, uint8 [h, w, 3] RGB.
 
-    Much larger ones are reduced by area, so that a small camera sees the scene and not a detail of it.
-
-    Raises:
-        InputError: none is large enough.
+    Much larger ones are reduced by area, so that a small camera sees the scene and not a detail of it. Raises
+    InputError where none is large enough.
     """
     width, height = size
     photographs = {}
@@ -159,48 +161,25 @@ def load_photographs(size: Size) -> dict[str, NDArray[np.uint8]]:
     return photographs
 
 
-def view_photograph(photograph: NDArray[np.uint8], camera: VirtualCamera, time_s: float, size: Size) -> View:
-    """What a camera that moves over a photograph sees at a moment."""
-    width, height = size
-    room = np.array([photograph.shape[1] - width, photograph.shape[0] - height], np.float64)
-    left, top = camera.position(time_s, room)
-    reach = float(np.hypot(width, height)) / 2.0
-    return View(
-        scene=photograph,
-        window=(slice(top, top + height), slice(left, left + width)),
-        trajectory=camera.trajectory(time_s, room, reach),
-    )
-
-
 def read_video(path: Path, size: Size, rate_hz: float, frames: int) -> Iterator[NDArray[np.uint8]]:
     """Frames of a video at a rate of one's own, uint8 [H, W, 3] RGB, all of one size.
 
     Larger frames are reduced by area and cut to the asked shape in the middle; smaller ones stay as they are.
-
-    Raises:
-        InputError: it cannot be read as a video, or has no frames.
+    Raises InputError where it cannot be read as a video, or has no frames.
     """
     video = cv2.VideoCapture(str(path))
-    try:
-        if not path.is_file() or not video.isOpened():
-            raise InputError(
-                f'cannot read {path} as a video', fix='name an existing mp4, avi, mkv or mov file'
-            )
-        source_hz = video.get(cv2.CAP_PROP_FPS) or rate_hz
-        given, index = 0, 0
-        while given < frames:
-            done, picture = video.read()
-            if not done:
-                break
-            # A slow video shows a frame more than once; a fast one leaves frames out.
-            while given < frames and given / rate_hz < (index + 1) / source_hz:
-                yield fit(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), size)
-                given += 1
-            index += 1
-        if not given:
-            raise InputError(f'the video {path} has no frames', fix='check that it plays')
-    finally:
-        video.release()
+    if not path.is_file() or not video.isOpened():
+        raise InputError(f'cannot read {path} as a video', fix='name an existing mp4, avi, mkv or mov file')
+    source_hz = video.get(cv2.CAP_PROP_FPS) or rate_hz
+    given, index = 0, 0
+    while given < frames and (picture := video.read()[1]) is not None:
+        # A slow video shows a frame more than once; a fast one leaves frames out.
+        while given < frames and given / rate_hz < (index + 1) / source_hz:
+            yield fit(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), size)
+            given += 1
+        index += 1
+    if not given:
+        raise InputError(f'the video {path} has no frames', fix='check that it plays')
 
 
 def fit(picture: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
@@ -213,14 +192,3 @@ def fit(picture: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
         picture = cv2.resize(picture, (columns, rows), interpolation=cv2.INTER_AREA)
     left, top = (columns - width) // 2, (rows - height) // 2
     return np.ascontiguousarray(picture[top : top + height, left : left + width])
-
-
-def view_picture(picture: NDArray[np.uint8], camera: VirtualCamera, time_s: float) -> View:
-    """A whole picture under a shaking camera; what moves in over the border is a reflection."""
-    height, width = picture.shape[:2]
-    reach = float(np.hypot(width, height)) / 2.0
-    return View(
-        scene=picture,
-        window=(slice(0, height), slice(0, width)),
-        trajectory=camera.trajectory(time_s, np.array([width, height], np.float64), reach),
-    )

@@ -4,7 +4,7 @@ The strengths are set so that the segments of the demo lie between 20 and 27 dB 
 size get the same picture, larger or smaller.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,14 +31,6 @@ SEGMENTS = {
 
 MARGIN_PX = 48  # surroundings of a view that a long exposure can draw in
 CAMERA = Sensor(read_noise=1.5e-4, shot_noise=1.2e-4, seed=0, gains=(1.8, 1.5), grain_px=0.5)
-
-
-@dataclass(frozen=True)
-class Weather:
-    """Strength of rain and drops at 640x360; where a segment has everything at once, each is weaker."""
-
-    rain: RainRanges
-    lens: LensRanges
 
 
 def _rain(coverage: float, brightness: float) -> RainRanges:
@@ -82,32 +74,28 @@ def _wet(ranges: LensRanges, height: int, width: int, rng: np.random.Generator, 
     return WetLens(haze, film=None, families=families)
 
 
-ALONE = Weather(rain=_rain(0.25, 0.6), lens=_lens(220.0))
-TOGETHER = Weather(rain=_rain(0.08, 0.45), lens=_lens(70.0))
+# Strength of rain and drops at 640x360; where a segment has everything at once, each is weaker.
+ALONE = _rain(0.25, 0.6), _lens(220.0)
+TOGETHER = _rain(0.08, 0.45), _lens(70.0)
 
 
 class Degrader:
     """What degrades one segment: layout of the drops, slant of the rain; both stay, only the streaks move.
 
-    Args:
-        effects: of `blur`, `streaks`, `drops`.
-        size: width and height of the frames in pixels.
-        rng: where drops and noise are.
+    `effects` are of `blur`, `streaks`, `drops`; `size` is width and height of the frames.
     """
 
     def __init__(self, effects: frozenset[str], size: Size, rng: np.random.Generator) -> None:
         width, height = size
         scale = height / REFERENCE_HEIGHT
-        weather = TOGETHER if 'blur' in effects else ALONE
+        rain, lens = TOGETHER if 'blur' in effects else ALONE
         self._rng, self._blurred = rng, 'blur' in effects
         self._rain: Rain | None = None
         if 'streaks' in effects:
             angle = rng.uniform(6.0, 14.0) * rng.choice((-1.0, 1.0))
-            families = [
-                draw_family(name, weather.rain, angle, scale, rng) for name in ('photographic', 'tapered')
-            ]
+            far, near = (draw_family(name, rain, angle, scale, rng) for name in ('photographic', 'tapered'))
             self._rain = Rain(
-                streaks=families[0] + families[1],
+                streaks=far + near,
                 in_display=False,
                 screened=True,
                 veil=draw_veil(rng, share=0.05, light=0.45, nearest=0.2, by_position=True),
@@ -115,8 +103,7 @@ class Degrader:
             )
         self._lens: RenderedLens | None = None
         if 'drops' in effects:
-            lens = _wet(weather.lens, height, width, rng, scale)
-            self._lens = render_lens(lens, height, width)
+            self._lens = render_lens(_wet(lens, height, width, rng, scale), height, width)
 
     def degrade(self, view: View) -> NDArray[np.uint8]:
         """One frame as the camera sends it: uint8 [H, W, 3] RGB, 0..255."""

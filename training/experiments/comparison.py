@@ -60,12 +60,9 @@ class Row:
 
 
 def compare(measured: Mapping[tuple[str, str], Mapping[int, Quality]], steps: Mapping[str, int]) -> list[Row]:
-    """Rows for a table, tests together, in the order of `measured`.
+    """Rows for a table, tests together, in the order of what was measured by variant and test, then by seed.
 
-    Args:
-        measured: qualities by variant and test, then by seed; of each test, the first variant is what the
-            others are compared with.
-        steps: of each variant's training.
+    Of each test, the first variant is what the others are compared with.
     """
     firsts: dict[str, Mapping[int, Quality]] = {}
     rows = []

@@ -32,8 +32,7 @@ class Curve:
 def read_curve(folder: RunFolder, kind: str, first_db: float) -> Curve:
     """What a run recorded of one kind of degradation; `first_db` is the PSNR before its first step.
 
-    Raises:
-        InputError: the run has not measured this kind.
+    Raises InputError where it has not measured this kind.
     """
     measured = read_qualities(folder)
     found = {step: seen[kind].psnr_restored_db for step, seen in measured.items() if kind in seen}
@@ -45,16 +44,10 @@ def read_curve(folder: RunFolder, kind: str, first_db: float) -> Curve:
 
 
 def share_saved(slow: Curve, fast: Curve, level_db: float, spent_before: int = 0) -> float | None:
-    """Share of the steps that the one curve needs to a PSNR and the other does not.
+    """Share of the steps that the slow curve needs to a PSNR and the fast one does not.
 
-    Args:
-        slow: what is compared with.
-        fast: what is to save steps.
-        level_db: where.
-        spent_before: steps that the other had cost before its curve begins.
-
-    Returns:
-        1 is all of them, 0 none, below 0 it takes more; None where one of them never gets there.
+    1 is all of them, 0 none, below 0 it takes more; None where one of them never gets there. `spent_before`
+    are steps that the fast one had cost before its curve begins.
     """
     needed, taken = slow.steps_to(level_db), fast.steps_to(level_db)
     if needed is None or taken is None or needed == 0.0:

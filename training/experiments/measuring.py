@@ -21,12 +21,7 @@ def measure_run(run: Run, config: TrainConfig) -> Quality:
 
 
 def measure_run_on_set(run: Run, data: str) -> Quality:
-    """Measure a run's averaged weights on all test pairs of a published set.
-
-    Args:
-        run: finished.
-        data: `LAYOUT=FOLDER`, as of training.commands.evaluate.
-    """
+    """Measure a run's averaged weights on all test pairs of a published set, given as `LAYOUT=FOLDER`."""
     chosen = open_published(data, 'blur')
     with open_system(str(run.folder.checkpoint)) as system:
         scores = score_pairs(chosen.pairs, [system], [CONVENTION])

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from restore_node.common.errors import ConfigError
 from training.config.run import TrainConfig, load_config
 from training.experiments.runs import Run
 
@@ -92,22 +91,18 @@ class Planner:
             for variant in (*ablation.before, *ablation.variants)
         }
 
-        def first(variant: Variant) -> str:
-            return first(variants[variant.after]) if variant.after else variant.key
-
-        def depth(variant: Variant) -> int:
-            return 1 + depth(variants[variant.after]) if variant.after else 0
+        def way_to(variant: Variant) -> list[Variant]:
+            return [*(way_to(variants[variant.after]) if variant.after else ()), variant]
 
         chains: dict[tuple[int, str], list[Run]] = {}
         for seed in seeds:
-            for variant in sorted(variants.values(), key=depth):
-                chains.setdefault((seed, first(variant)), []).append(self.run(variant, seed))
+            for way in sorted(map(way_to, variants.values()), key=len):
+                chains.setdefault((seed, way[0].key), []).append(self.run(way[-1], seed))
         return list(chains.values())
 
     def test_config(self, test: TestSet) -> TrainConfig:
         """Of a test on what a configuration holds out; of one seed, so that all are measured alike."""
-        if test.config is None:
-            raise ConfigError(f'the test {test.name}', seen='a published set', wanted='a configuration')
+        assert test.config, 'it is no published set'
         return self._config(test.config, test.overrides)
 
     def test_set(self, test: TestSet) -> str:

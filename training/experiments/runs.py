@@ -53,11 +53,7 @@ class Run:
         replace_text(self._config_file, yaml.safe_dump(config_values(self.config), sort_keys=False))
 
     def steps_done(self) -> int:
-        """Steps that its last checkpoint has.
-
-        Raises:
-            ConfigError: the folder holds a run of another configuration.
-        """
+        """Steps that its last checkpoint has; raises ConfigError where that is of another configuration."""
         if not self.folder.checkpoint.exists():
             return 0
         saved = checkpoint.load(self.folder.checkpoint)

@@ -25,7 +25,7 @@ from training.runs.provenance import commit
 LEVELS = (0.25, 0.5, 0.75, 0.9, 1.0)
 """Where steps are compared: shares of what training from scratch gains in all."""
 
-_STYLES = {
+STYLES = {
     'from scratch': ('tab:blue', '-'),
     'from deblurring': ('tab:orange', '-'),
     'from scratch, a fifth of the steps': ('tab:blue', ':'),
@@ -59,12 +59,7 @@ class SeedResult:
 
 
 def tables(results: Sequence[SeedResult], config: TrainConfig) -> list[Table]:
-    """The experiment's tables.
-
-    Args:
-        results: one for each seed.
-        config: of the run from scratch.
-    """
+    """The experiment's tables, of one result for each seed."""
     notes = _notes(results, config)
     return [
         Table(
@@ -77,7 +72,7 @@ def tables(results: Sequence[SeedResult], config: TrainConfig) -> list[Table]:
                 'saved',
                 'and those of deblurring',
             ),
-            [_level_row(share, index, results) for index, share in enumerate(LEVELS)],
+            [_level_row(share, results) for share in LEVELS],
             [*notes, 'Means over the seeds; in brackets the lowest and the highest. Below 0 it takes more.'],
         ),
         Table(
@@ -105,19 +100,7 @@ def summarise(results: Sequence[SeedResult], config: TrainConfig) -> dict[str, A
         'seeds': [
             {
                 **asdict(result),
-                'levels': [
-                    {
-                        'share_of_gain': share,
-                        'psnr_db': level,
-                        'steps_scratch': result.scratch.steps_to(level),
-                        'steps_transfer': result.transfer.steps_to(level),
-                        'saved': share_saved(result.scratch, result.transfer, level),
-                        'saved_with_pretraining': share_saved(
-                            result.scratch, result.transfer, level, result.pretraining_steps
-                        ),
-                    }
-                    for share, level in zip(LEVELS, levels(result.scratch, LEVELS), strict=True)
-                ],
+                'levels': [{'share_of_gain': share} | _at_level(result, share) for share in LEVELS],
             }
             for result in results
         ],
@@ -132,7 +115,7 @@ def markdown(made: Sequence[Table]) -> str:
 def draw(results: Sequence[SeedResult], config: TrainConfig, path: Path) -> None:
     """Plot PSNR against steps as a PNG: every seed thin, their mean thick."""
     figure, axes = pyplot.subplots(figsize=(7.5, 4.5), dpi=110, layout='constrained')
-    for index, (label, (colour, line)) in enumerate(_STYLES.items()):
+    for index, (label, (colour, line)) in enumerate(STYLES.items()):
         curves = [result.curves[index] for result in results]
         for curve in curves:
             axes.plot(curve.steps, curve.psnr_db, line, color=colour, linewidth=0.7, alpha=0.5)
@@ -149,22 +132,30 @@ def draw(results: Sequence[SeedResult], config: TrainConfig, path: Path) -> None
     pyplot.close(figure)
 
 
-def _level_row(share: float, index: int, results: Sequence[SeedResult]) -> tuple[str, ...]:
-    columns: list[list[float | None]] = [[], [], [], [], []]
-    for result in results:
-        level = levels(result.scratch, LEVELS)[index]
-        taken = result.transfer.steps_to(level)
-        row = (
-            level,
-            result.scratch.steps_to(level),
-            taken,
-            share_saved(result.scratch, result.transfer, level),
-            None if taken is None else result.pretraining_steps + taken,
-        )
-        for column, value in zip(columns, row, strict=True):
-            column.append(value)
-    formats = ('{:.2f}', '{:.0f}', '{:.0f}', '{:.0%}', '{:.0f}')
-    return (f'{share:.0%}', *(_spread(values, how) for values, how in zip(columns, formats, strict=True)))
+def _at_level(result: SeedResult, share: float) -> dict[str, float | None]:
+    """Steps to the level where this share is reached of what training from scratch gains."""
+    (level,) = levels(result.scratch, [share])
+    taken, before = result.transfer.steps_to(level), result.pretraining_steps
+    return {
+        'psnr_db': level,
+        'steps_scratch': result.scratch.steps_to(level),
+        'steps_transfer': taken,
+        'saved': share_saved(result.scratch, result.transfer, level),
+        'steps_with_pretraining': None if taken is None else before + taken,
+        'saved_with_pretraining': share_saved(result.scratch, result.transfer, level, before),
+    }
+
+
+def _level_row(share: float, results: Sequence[SeedResult]) -> tuple[str, ...]:
+    formats = {
+        'psnr_db': '{:.2f}',
+        'steps_scratch': '{:.0f}',
+        'steps_transfer': '{:.0f}',
+        'saved': '{:.0%}',
+        'steps_with_pretraining': '{:.0f}',
+    }
+    found = [_at_level(result, share) for result in results]
+    return (f'{share:.0%}', *(_spread([one[name] for one in found], how) for name, how in formats.items()))
 
 
 def _spread(values: Sequence[float | None], how: str) -> str:
@@ -177,34 +168,21 @@ def _spread(values: Sequence[float | None], how: str) -> str:
 
 def _final_rows(results: Sequence[SeedResult]) -> list[tuple[str, ...]]:
     degraded = [next(iter(result.final.values())) for result in results]
-    rows: list[tuple[str, ...]] = [
-        (
-            'degraded input',
-            '-',
-            _both(
-                [seen.psnr_degraded_db for seen in degraded],
-                [seen.ssim_degraded for seen in degraded],
-            ),
-            ', '.join(f'{seen.psnr_degraded_db:.2f}' for seen in degraded),
-            'rgb',
-        )
+    rows = [
+        _final_row('degraded input', '-', [(one.psnr_degraded_db, one.ssim_degraded) for one in degraded])
     ]
     for name, curve in zip(results[0].final, results[0].curves, strict=True):
         final = [result.final[name] for result in results]
-        rows.append(
-            (
-                name,
-                str(curve.steps[-1]),
-                _both([seen.psnr_restored_db for seen in final], [seen.ssim_restored for seen in final]),
-                ', '.join(f'{seen.psnr_restored_db:.2f}' for seen in final),
-                'rgb',
-            )
-        )
+        figures = [(one.psnr_restored_db, one.ssim_restored) for one in final]
+        rows.append(_final_row(name, str(curve.steps[-1]), figures))
     return rows
 
 
-def _both(psnr_db: Sequence[float], ssim: Sequence[float]) -> str:
-    return f'{np.mean(psnr_db):.2f} / {np.mean(ssim):.3f}'
+def _final_row(name: str, steps: str, figures: Sequence[tuple[float, float]]) -> tuple[str, ...]:
+    """Of PSNR and SSIM by seed."""
+    psnr_db, ssim = np.mean(figures, axis=0)
+    by_seed = ', '.join(f'{one:.2f}' for one, _ in figures)
+    return name, steps, f'{psnr_db:.2f} / {ssim:.3f}', by_seed, 'rgb'
 
 
 def _notes(results: Sequence[SeedResult], config: TrainConfig) -> list[str]:

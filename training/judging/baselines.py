@@ -1,7 +1,6 @@
 """Classical ways to restore, which a model has to beat: filters, and one that knows the blur."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
 
 import cv2
 import numpy as np
@@ -32,12 +31,8 @@ def median(image: Image, side_px: int = 3) -> Image:
 def guided_filter(image: Image, radius_px: int = 4, edge: float = 0.04) -> Image:
     """Smooth what is fainter than an edge, guided by the image itself: the way of early deraining.
 
-    K. He et al., "Guided Image Filtering", IEEE TPAMI 35 (6), 2013.
-
-    Args:
-        image: uint8 [H, W, 3].
-        radius_px: of the windows.
-        edge: contrast of an edge that stays, of a range of 1.
+    K. He et al., "Guided Image Filtering", IEEE TPAMI 35 (6), 2013. uint8 [H, W, 3], in and out; `edge` is
+    the contrast of an edge that stays, of a range of 1.
     """
     guide = image.astype(np.float32) / 255.0
     window = (2 * radius_px + 1, 2 * radius_px + 1)
@@ -52,12 +47,8 @@ def richardson_lucy(image: Image, kernel: Kernel, iterations: int = 30) -> Image
     """Undo a blur that is the same everywhere and known (W. H. Richardson, 1972; L. B. Lucy, 1974).
 
     What no camera has: an upper reference for those who must guess the blur. In linear light, where it took
-    place; over the border the image is mirrored.
-
-    Args:
-        image: uint8 [H, W, 3] RGB, 0..255.
-        kernel: of the blur.
-        iterations: more are sharper and noisier.
+    place; over the border the image is mirrored. uint8 [H, W, 3] RGB, 0..255, in and out; more iterations are
+    sharper and noisier.
     """
     border = cv2.BORDER_REFLECT_101
     seen = to_linear(image)
@@ -81,11 +72,10 @@ FILTERS: dict[str, Callable[[Image], Image]] = {
 
 def filters() -> list[System]:
     """Each of `FILTERS` as a system."""
-    return [System(name, partial(_unnamed, run), {'method': run.__name__}) for name, run in FILTERS.items()]
-
-
-def _unnamed(run: Callable[[Image], Image], _name: str, degraded: Image) -> Image:
-    return run(degraded)
+    return [
+        System(name, lambda _name, degraded, run=run: run(degraded), {'method': run.__name__})  # type: ignore[misc]
+        for name, run in FILTERS.items()
+    ]
 
 
 def knowing(kernels: Mapping[str, Kernel]) -> System:

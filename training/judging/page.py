@@ -22,13 +22,12 @@ def page(
     command: str,
     machine: str,
 ) -> str:
-    """The whole page.
+    """The whole page, made by a command.
 
     Args:
         judged: sets with their verdicts, in order.
         costs: of every system by name.
         models: names of the systems that are models, not baselines.
-        command: that makes this page.
         machine: where times were measured.
     """
     parts = [_head(command), _costs(costs, models, machine)]

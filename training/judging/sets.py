@@ -82,15 +82,10 @@ class JudgedSet:
 
 
 def open_real(given: str, count: int | None) -> JudgedSet:
-    """A set of pairs on disk.
+    """A set of pairs on disk, or so many of them, spread over the set.
 
-    Args:
-        given: `LAYOUT=FOLDER` of a published set, whose test pairs are taken, or a folder that holds
-            `degraded` and `truth` (or `sharp`) with images of equal names.
-        count: at most so many, spread over the set.
-
-    Raises:
-        RestoreError: no such layout or folder, or not what it should hold.
+    `given` is `LAYOUT=FOLDER` of a published set, whose test pairs are taken, or a folder that holds
+    `degraded` and `truth` (or `sharp`) with images of equal names. Raises RestoreError where it is not.
     """
     layout, _, root = given.rpartition('=')
     if layout and layout not in LAYOUTS:

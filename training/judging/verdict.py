@@ -42,11 +42,7 @@ class Verdict:
 def judge(
     judged: JudgedSet, systems: Sequence[System], done: Callable[[], None] = lambda: None
 ) -> dict[str, Verdict]:
-    """Every system's verdict on a set, by name, with those that know the set.
-
-    Raises:
-        RestoreError: an image cannot be read, restored or compared.
-    """
+    """Every system's verdict on a set, by name, with those that know the set."""
     all_systems = (*systems, *judged.knowing)
     images = score_pairs(judged.pairs, all_systems, [CONVENTION], done=done)
     return {system.name: _verdict(images, system.name) for system in all_systems}
@@ -55,7 +51,7 @@ def judge(
 def look(judged: JudgedSet, system: System, verdict: Verdict) -> Image:
     """A sheet of the best, the median and the worst image of a set: degraded, restored, sharp.
 
-    uint8 [H, W, 3] RGB; images wider than a screen third are shown at half their size or less.
+    uint8 [H, W, 3] RGB.
     """
     places = {
         'best': verdict.order[-1],
@@ -68,18 +64,7 @@ def look(judged: JudgedSet, system: System, verdict: Verdict) -> Image:
         degraded, sharp = pair.read()
         restored = system.restore(pair.name, degraded)
         rows[title] = [compare(sharp, degraded, restored)]
-    return _stacked(rows)
-
-
-def _stacked(rows: dict) -> Image:
-    sheets = [draw_sheet({title: strips}) for title, strips in rows.items()]
-    width = max(sheet.shape[1] for sheet in sheets)
-    return np.concatenate(
-        [
-            np.pad(sheet, ((0, 0), (0, width - sheet.shape[1]), (0, 0)), constant_values=255)
-            for sheet in sheets
-        ]
-    )
+    return draw_sheet(rows)
 
 
 def _verdict(images: Sequence[ImageScores], system: str) -> Verdict:

@@ -45,11 +45,7 @@ class Checkpoint:
 
 
 def save(checkpoint: Checkpoint, path: Path) -> None:
-    """Write a checkpoint in place of an older one; a crash leaves the older one whole.
-
-    Raises:
-        TrainingError: it cannot be written.
-    """
+    """Write a checkpoint in place of an older one, which a crash leaves whole. Raises TrainingError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as unfinished, unfinished.open('wb') as file:
@@ -70,8 +66,7 @@ def as_values(checkpoint: Checkpoint) -> dict[str, Any]:
 def load(path: Path) -> Checkpoint:
     """Read a checkpoint onto the CPU; only tensors and plain values are unpickled.
 
-    Raises:
-        InputError: missing, unreadable, or not a checkpoint of this version.
+    Raises InputError where it is missing, unreadable, or not a checkpoint of this version.
     """
     try:
         values = torch.load(path, map_location='cpu', weights_only=True)

@@ -14,7 +14,6 @@ import os
 import platform
 import sys
 from collections.abc import Iterable
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ import yaml
 
 from restore_node.common.atomic import replace_text
 from restore_node.common.errors import ConfigError, InputError
+from restore_node.common.host import versions_of
 from training.config.run import TrainConfig, config_values
 
 _PACKAGES = ('torch', 'lightning-fabric', 'numpy', 'opencv-python-headless', 'pydantic')
@@ -53,9 +53,7 @@ class RunFolder:
     def read_config(self) -> dict[str, Any] | None:
         """The configuration that a run was begun with; None where one was killed before it was written.
 
-        Raises:
-            ConfigError: no run was begun here.
-            InputError: it cannot be read.
+        Raises ConfigError where no run was begun here, InputError where it cannot be read.
         """
         try:
             if self.config.exists():
@@ -85,19 +83,13 @@ class RunFolder:
             self.files.rename(self.files.with_name(f'data_until_step_{step}.txt'))
 
     def describe(self, config: TrainConfig, provenance: dict[str, Any], files: Iterable[str]) -> None:
-        """Write down what makes the run; raises InputError where that is impossible.
-
-        Args:
-            config: resolved.
-            provenance: see provenance.py.
-            files: lines of data.txt.
-        """
+        """Write down what makes the run, `files` as data.txt; raises InputError where that is impossible."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            _write(self.config, yaml.safe_dump(config_values(config), sort_keys=False))
+            replace_text(self.config, yaml.safe_dump(config_values(config), sort_keys=False))
             described = provenance | {'environment': _environment()}
-            _write(self.path / 'run.json', json.dumps(described, indent=1) + '\n')
-            _write(self.files, ''.join(f'{file}\n' for file in files))
+            replace_text(self.path / 'run.json', json.dumps(described, indent=1) + '\n')
+            replace_text(self.files, ''.join(f'{file}\n' for file in files))
         except OSError as error:
             raise InputError(
                 f'cannot write to the run folder {self.path}', seen=error, fix='check permissions and space'
@@ -113,16 +105,5 @@ def _environment() -> dict[str, Any]:
         'cpus': os.cpu_count(),
         'gpus': [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())],
         'cuda': torch.version.cuda,
-        'packages': {name: _version(name) for name in _PACKAGES},
+        'packages': versions_of(_PACKAGES),
     }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def _write(path: Path, text: str) -> None:
-    replace_text(path, text)

@@ -3,8 +3,10 @@
 import fcntl
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
+from typing import TextIO
 
 from restore_node.common.errors import ConfigError
 
@@ -14,50 +16,35 @@ WAIT_S = 60.0
 NAME = '.lock'
 
 
-class RunLock:
-    """A context in which the folder is this process's; it ends with the process, also when that is killed.
+@contextmanager
+def run_lock(folder: Path, wait_s: float = WAIT_S) -> Iterator[None]:
+    """Meanwhile a folder is this process's; that ends with the process, also when it is killed.
 
-    Args:
-        folder: of the run, which exists.
-        wait_s: how long to wait for a process that has it.
-
-    Raises:
-        ConfigError: another process still has it; says which.
+    Raises ConfigError, which names it, where another process still has it after so many seconds.
     """
-
-    def __init__(self, folder: Path, wait_s: float = WAIT_S) -> None:
-        self._path, self._wait_s = folder / NAME, wait_s
-
-    def __enter__(self) -> 'RunLock':
-        self._file = self._path.open('a+', encoding='utf-8')
-        until = time.monotonic() + self._wait_s
-        while not self._taken():
+    with (folder / NAME).open('a+', encoding='utf-8') as file:
+        until = time.monotonic() + wait_s
+        while not _taken(file):
             if time.monotonic() >= until:
-                self._file.seek(0)
-                owner = self._file.read().strip() or 'unknown'
-                self._file.close()
+                file.seek(0)
                 raise ConfigError(
-                    f'{self._path.parent} is being written by another training',
-                    seen=f'process {owner}',
+                    f'{folder} is being written by another training',
+                    seen=f'process {file.read().strip() or "unknown"}',
                     fix='stop it (kill -TERM, it saves), or name another folder with --folder',
                 )
             time.sleep(0.1)
-        self._file.truncate(0)
-        self._file.write(f'{os.getpid()}\n')
-        self._file.flush()
-        return self
+        file.truncate(0)
+        file.write(f'{os.getpid()}\n')
+        file.flush()
+        yield
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._file.close()
 
-    def _taken(self) -> bool:
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        except OSError:
-            # Some network file systems know no locks; there two runs in one folder are the user's affair.
-            return True
+def _taken(file: TextIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        # Some network file systems know no locks; there two runs in one folder are the user's affair.
         return True
+    return True

@@ -24,9 +24,7 @@ def provenance(
     """Describe a run.
 
     Args:
-        config: resolved.
-        source: path of its file.
-        feed: its data.
+        source: path of its configuration's file.
         files: its images, as `feed.files()` lists them.
         resumed: the checkpoint that it goes on from, of the same run.
         started_from: where it takes its first weights from.

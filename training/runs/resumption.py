@@ -40,9 +40,7 @@ learnt so far."""
 def last_checkpoint(folder: RunFolder, config: TrainConfig) -> Checkpoint | None:
     """What a run goes on from; None where it was stopped before its first checkpoint, and begins again.
 
-    Raises:
-        ConfigError: there is no run in the folder, or one that another configuration made.
-        InputError: its checkpoint cannot be read.
+    Raises ConfigError where there is no run in the folder, or one that another configuration made.
     """
     if folder.checkpoint.exists():
         last = checkpoint.load(folder.checkpoint)
@@ -58,11 +56,7 @@ def refuse_other_images(
 ) -> None:
     """Raise ConfigError where a run would go on with other images than those it has learnt from.
 
-    Args:
-        folder: of the run.
-        last: what it goes on from.
-        files: its images now, see contents.py.
-        accepted: its user knows. The run writes down what it had, and until when.
+    Where its user has accepted that, the run writes down what it had, and until when.
     """
     was = folder.read_files()
     known = last.provenance.get('images_sha256') if last else (digest_of(was) if was else None)
@@ -80,11 +74,7 @@ def refuse_other_images(
 
 
 def best_score(folder: RunFolder) -> float | None:
-    """The score of the best checkpoint that a run has kept; None where it has none.
-
-    Raises:
-        InputError: it cannot be read.
-    """
+    """The score of the best checkpoint that a run has kept; None where it has none. Raises InputError."""
     if not folder.best.exists():
         return None
     return checkpoint.load(folder.best).provenance['validation']['score']

@@ -1,5 +1,6 @@
 """What a run begins with instead of random weights: another run's checkpoint, or a model that ships."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,10 @@ from restore_node.common.errors import InputError
 from restore_node.model import load_model
 from training.config.run import TrainConfig
 from training.runs import checkpoint
-from training.runs.checkpoint import Checkpoint
 from training.runs.generator import generator_of
 
 PREFIX = 'network.'
 """Of the names of weights in a model's graph, see model_file/graph.py; the rest is the state_dict's name."""
-
-_OF_A_RUN = ('config', 'commit', 'seed', 'data')
 
 
 @dataclass(frozen=True)
@@ -32,8 +30,7 @@ class StartingPoint:
 def starting_point(config: TrainConfig) -> StartingPoint:
     """Read what a configuration's `start_from` names.
 
-    Raises:
-        RestoreError: it cannot be read, or its weights are those of another network than the run's.
+    Raises RestoreError where it cannot be read, or its weights are those of another network than the run's.
     """
     source = config.start_from or ''
     found = _of_checkpoint(Path(source)) if source.endswith('.pt') else _of_model(source)
@@ -43,12 +40,8 @@ def starting_point(config: TrainConfig) -> StartingPoint:
 
 def _of_checkpoint(path: Path) -> StartingPoint:
     saved = checkpoint.load(path)
-    return StartingPoint(saved.average, [*saved.provenance.get('started_from', []), _run_of(saved)])
-
-
-def _run_of(saved: Checkpoint) -> dict[str, Any]:
-    kept = {name: saved.provenance.get(name) for name in _OF_A_RUN}
-    return {'name': saved.config.get('name'), **kept, 'steps': saved.step}
+    run = _run(saved.config.get('name'), saved.provenance, saved.step)
+    return StartingPoint(saved.average, [*saved.provenance.get('started_from', []), run])
 
 
 def _of_model(source: str) -> StartingPoint:
@@ -59,11 +52,17 @@ def _of_model(source: str) -> StartingPoint:
         for tensor in graph.initializer
         if tensor.name.startswith(PREFIX)
     }
-    training = dict(model.card.training)
-    before = training.pop('started_from', [])
-    kept = {name: training.get(name) for name in _OF_A_RUN}
-    run = {'name': model.card.name, **kept, 'steps': training.get('steps')}
-    return StartingPoint(weights, [*before, run])
+    training = model.card.training
+    run = _run(model.card.name, training, training.get('steps'))
+    return StartingPoint(weights, [*training.get('started_from', []), run])
+
+
+def _run(name: Any, made: Mapping[str, Any], steps: Any) -> dict[str, Any]:
+    return {
+        'name': name,
+        **{key: made.get(key) for key in ('config', 'commit', 'seed', 'data')},
+        'steps': steps,
+    }
 
 
 def _refuse_another_network(weights: dict[str, torch.Tensor], config: TrainConfig) -> None:

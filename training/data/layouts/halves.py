@@ -18,8 +18,7 @@ _CHECKED = 8
 def halves_in(folder: Path, prefix: str = '') -> list[HalvesPair]:
     """A pair for each image right in a folder, the rainy half taken for the right one; none without a folder.
 
-    Raises:
-        ConfigError: the halves of the images show no one scene.
+    Raises ConfigError where the halves of the images show no one scene.
     """
     if not folder.is_dir():
         return []

@@ -10,18 +10,15 @@ from training.data.layouts.named_pairs import FilePair
 def listed(
     path: Path, wanted: str, name_of: Callable[[str], str], *, sharp_first: bool = False
 ) -> list[FilePair]:
-    """The pairs of a list file in its order; paths are relative to the file's folder.
+    """The pairs of a list file in its order, none without a file; paths are relative to the file's folder.
 
-    Lists that passed through Windows have its separators and line ends, and a byte-order mark.
+    Lists that passed through Windows have its separators and line ends, and a byte-order mark. Raises
+    ConfigError for a line that is no pair, and for files that the list names and the folder lacks.
 
     Args:
-        path: the list; where there is none there are no pairs.
         wanted: what a line holds, for people.
         name_of: a pair's name, from the degraded image's path.
         sharp_first: each line names the sharp image first.
-
-    Raises:
-        ConfigError: a line that is no pair, or files that the list names and the folder lacks.
     """
     if not path.is_file():
         return []

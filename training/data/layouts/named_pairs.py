@@ -90,17 +90,10 @@ def match(
     where: Path,
     truth_of: Callable[[str], str] = str,
 ) -> list[FilePair]:
-    """Pair files by name, in order.
+    """Pair files by name, in order; raises ConfigError for files without a partner.
 
-    Args:
-        degraded: files by name.
-        sharp: likewise.
-        where: where they are, for people.
-        truth_of: name of the sharp image that belongs to a degraded one, by default its own; several may
-            share one.
-
-    Raises:
-        ConfigError: files without a partner.
+    `where` they are is for people. `truth_of` names the sharp image that belongs to a degraded one, by
+    default that of its own name; several may share one.
     """
     truths = {name: truth_of(name) for name in degraded}
     alone = [degraded[name] for name, truth in truths.items() if truth not in sharp]
@@ -120,12 +113,9 @@ def match(
 def in_folders(
     places: Sequence[Path], names: Sequence[tuple[str, str]], truth_of: Callable[[str], str] = str
 ) -> list[FilePair]:
-    """Pairs of a folder of degraded and one of sharp images, which lie in the first place that has both.
+    """Pairs of a folder of degraded and one of sharp images, by `match`.
 
-    Args:
-        places: where they may be.
-        names: what the two may be called.
-        truth_of: see `match`, which also says what is raised.
+    They lie in the first of the places that has both, under the first of the names that it has.
     """
     for place in places:
         for degraded, sharp in names:

@@ -25,10 +25,8 @@ def title_of(config: PairsConfig) -> str:
 def find_pairs(config: PairsConfig, split: Split) -> Sequence[NamedPair]:
     """The pairs of a split in the set's order; nothing but headers is read yet.
 
-    A number of pairs other than the published one is logged as a warning.
-
-    Raises:
-        ConfigError: a folder of another layout, images without a partner, missing files, unequal sizes.
+    A number of pairs other than the published one is logged as a warning. Raises ConfigError for a folder of
+    another layout, images without a partner, missing files, unequal sizes.
     """
     layout, root = LAYOUTS[config.layout], Path(config.root)
     pairs = layout.find(root, config, split)

@@ -10,16 +10,9 @@ from training.degradation.blur.trajectory import Trajectory, homographies
 
 
 def integrate(sub_frames: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """One exposure: the mean of sub-frames in linear light (paper eq. 2).
+    """One exposure: the mean of sub-frames in linear light (paper eq. 2), float32 [H, W, 3] each.
 
-    Args:
-        sub_frames: at least one float32 [H, W, 3] of linear light, 0..1, all of one shape; not changed.
-
-    Returns:
-        float32 [H, W, 3], linear light.
-
-    Raises:
-        ValueError: there are no sub-frames.
+    Raises ValueError where there are none.
     """
     total: NDArray[np.float32] | None = None
     count = 0
@@ -50,7 +43,6 @@ def warp(
     """An image moved by a pose: float32 [H, W, C] of up to 4 channels, bilinear, the same shape out.
 
     Args:
-        light: the image.
         pose: float64 [2 or 3, 3], maps a pixel (x, y, 1) of the image to where it is seen.
         border: OpenCV's border mode, what moves in from outside.
         margin_px: cut off around what comes out.

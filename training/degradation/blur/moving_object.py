@@ -91,14 +91,9 @@ def cover(thing: MovingObject, height: int, width: int) -> NDArray[np.float32]:
 
 
 def cut_out(light: NDArray[np.float32], thing: MovingObject) -> NDArray[np.float32]:
-    """The thing as a layer of its own.
+    """The thing as a layer of its own, as it is in the middle of the exposure.
 
-    Args:
-        light: float32 [H, W, 3], linear light of the photograph, 0..1.
-        thing: what to cut out of it.
-
-    Returns:
-        float32 [H, W, 4]: linear light weighted by its cover, and the cover, in the middle of the exposure.
+    float32 [H, W, 4]: the photograph's linear light weighted by the thing's cover, and the cover.
     """
     height, width = light.shape[:2]
     there = np.array([[1.0, 0.0, -thing.texture_px[0]], [0.0, 1.0, -thing.texture_px[1]]])
@@ -152,11 +147,13 @@ class MovingLayer:
 def _crossed(share: NDArray[np.float32], poses: NDArray[np.floating]) -> tuple[int, int, int, int]:
     """Left, top, right and bottom of the part of the image that a moving layer touches."""
     height, width = share.shape
-    columns, rows = np.flatnonzero(share.any(axis=0)), np.flatnonzero(share.any(axis=1))
-    if not len(columns):
+    x, y, wide, tall = cv2.boundingRect((share > 0.0).astype(np.uint8))
+    if not wide:
         return 0, 0, 0, 0
-    x, y = (columns[0], columns[-1]), (rows[0], rows[-1])
-    corners = np.array([[x[0], x[1], x[0], x[1]], [y[0], y[0], y[1], y[1]], [1, 1, 1, 1]], np.float64)
-    places = np.concatenate([(pose @ corners)[:2] for pose in poses], axis=1)
-    low, high = np.floor(places.min(axis=1)).astype(int) - 1, np.ceil(places.max(axis=1)).astype(int) + 2
+    corners = np.array([[x, x + wide - 1] * 2, [y] * 2 + [y + tall - 1] * 2, [1] * 4], np.float64)
+    places = (poses @ corners)[:, :2]
+    low, high = (
+        np.floor(places.min(axis=(0, 2))).astype(int) - 1,
+        np.ceil(places.max(axis=(0, 2))).astype(int) + 2,
+    )
     return max(0, low[0]), max(0, low[1]), min(width, high[0]), min(height, high[1])

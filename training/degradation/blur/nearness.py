@@ -17,7 +17,6 @@ def draw_nearness(rng: np.random.Generator, *, farthest: float, depths: int) -> 
     It is random lumps on a slope: the lower a pixel, the nearer it mostly is, as a road before a camera.
 
     Args:
-        rng: decides.
         farthest: nearness of the farthest part, above 0 to 1.
         depths: number of distances, with soft steps between them; of 1 it is a smooth slope.
     """

@@ -79,16 +79,13 @@ class Interval:
         self._in_full: dict[int, tuple[Field, Field, Field]] = {}
 
     def at(self, time: float, lights: tuple[Field, Field], pose: Field | None = None) -> Field:
-        """The scene at a moment.
+        """The scene at a moment: light, float32 [H - 2 margin, W - 2 margin, 3].
 
         Args:
             time: 0 is the first frame, 1 the second.
             lights: both frames' light, float32 [H, W, 3].
             pose: float64 [3, 3], maps a pixel (x, y, 1) within the margin to where the camera sees it; by
                 default where it is.
-
-        Returns:
-            float32 [H - 2 margin, W - 2 margin, 3]: light.
         """
         index = min(int(time * self._moments), self._moments - 1)
         if pose is None:

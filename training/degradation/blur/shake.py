@@ -28,12 +28,10 @@ def draw_shake(
     """A random path of a shaken camera during one exposure, at rest (identity) in its middle.
 
     Args:
-        rng: where the path comes from.
         extent_px: length of the path along its bends, in pixels, run through at constant speed.
         anxiety: 0 is a straight path, 1 a scribble.
         roll_rad: difference between the largest and the smallest rotation, in radians.
-        zoom: see `draw_trajectory`.
-        reach_px: likewise.
+        zoom, reach_px: see `draw_trajectory`.
     """
     walk = _walk(rng, anxiety) * (extent_px / (_NODES - 1))
     roll = _sway(rng) * roll_rad

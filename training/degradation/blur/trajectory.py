@@ -52,7 +52,6 @@ def draw_trajectory(
     """A random path of the camera during one exposure, at rest (identity) in its middle.
 
     Args:
-        rng: where direction, bend and the signs of roll and zoom come from.
         extent_px: length of the straight path, in pixels.
         curvature: 0 is a straight path at constant speed; 1 bends it strongly and varies the speed.
         roll_rad: rotation over the whole exposure, in radians.

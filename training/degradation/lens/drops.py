@@ -7,7 +7,6 @@ its own. A drop out of focus has no edge: its light falls off to its middle.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from operator import attrgetter
 from typing import Any
 
 import cv2
@@ -17,6 +16,8 @@ from numpy.typing import NDArray
 from training.degradation.smoothstep import smoothstep
 
 Floats = NDArray[np.float32]
+Numbers = Any
+"""A number, or float64 [N]."""
 
 HORIZON_WIDTH = 0.7
 """Over how many of a drop's radii the scene in it gives way to the sky."""
@@ -26,45 +27,43 @@ _HARDEST_EDGE_PX = 1.2
 _COLUMNS = 256
 
 
-@dataclass(frozen=True)
-class Drop:
-    """One drop: see `DropFamilyRanges` for what is not said here.
+@dataclass(frozen=True, eq=False)
+class Drops:
+    """N drops that are equally far out of focus, from back to front; for the rest see `DropFamilyRanges`.
 
     Attributes:
-        x, y: centre, in pixels.
+        x, y: centres, in pixels, float64 [N]; all but the last of these are that, or one number for all.
         ripple_2, ripple_3: relative amplitudes of the outline's 2nd and 3rd harmonic.
         phase_2, phase_3: their phases, in radians.
         sky: light of the sky that is seen in the drop, linear; 0 where it sees only the scene.
         highlight: light of a small bright spot, linear.
+        defocus_px: blur of the scene in them (standard deviation).
     """
 
-    x: float
-    y: float
-    radius_px: float
-    stretch: float = 1.0
-    ripple_2: float = 0.0
-    ripple_3: float = 0.0
-    phase_2: float = 0.0
-    phase_3: float = 0.0
-    shrink: float = 4.0
-    softness: float = 0.3
-    opacity: float = 1.0
-    shade: float = 0.0
-    sky: float = 0.0
-    horizon: float = 2.0
-    rim: float = 0.0
-    highlight: float = 0.0
+    x: Numbers
+    y: Numbers
+    radius_px: Numbers
+    stretch: Numbers = 1.0
+    ripple_2: Numbers = 0.0
+    ripple_3: Numbers = 0.0
+    phase_2: Numbers = 0.0
+    phase_3: Numbers = 0.0
+    shrink: Numbers = 4.0
+    softness: Numbers = 0.3
+    opacity: Numbers = 1.0
+    shade: Numbers = 0.0
+    sky: Numbers = 0.0
+    horizon: Numbers = 2.0
+    rim: Numbers = 0.0
+    highlight: Numbers = 0.0
+    defocus_px: float = 0.0
 
     @property
-    def reach_px(self) -> float:
-        """Nothing farther from the centre than this is changed."""
-        softness = max(self.softness, _HARDEST_EDGE_PX / self.radius_px)
-        return (
-            self.radius_px * max(1.0, self.stretch) * (1.0 + self.ripple_2 + self.ripple_3 + softness / 2.0)
-        )
-
-
-_numbers = attrgetter(*(field.name for field in fields(Drop)))
+    def reach_px(self) -> Numbers:
+        """Nothing farther from a centre than this is changed."""
+        softness = np.maximum(self.softness, _HARDEST_EDGE_PX / self.radius_px)
+        outline = 1.0 + self.ripple_2 + self.ripple_3 + softness / 2.0
+        return self.radius_px * np.maximum(1.0, self.stretch) * outline
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,27 +85,29 @@ class DropLayer:
     glow: Floats
 
 
-def render_drops(drops: Sequence[Drop], height: int, width: int) -> tuple[DropLayer, ...]:
+def render_drops(drops: Drops, height: int, width: int) -> tuple[DropLayer, ...]:
     """The drops for one image size, in layers from back to front; where two overlap the later is seen."""
-    seen = [drop for drop in drops if _is_seen(drop, height, width)]
-    if not seen:
+    numbers = [getattr(drops, field.name) for field in fields(drops)[:-1]]
+    table = np.stack(np.broadcast_arrays(*numbers, drops.reach_px), axis=-1).reshape(-1, len(numbers) + 1)
+    x, y, reach = table[:, 0], table[:, 1], table[:, -1]
+    seen = table[(-reach < x) & (x < width + reach) & (-reach < y) & (y < height + reach)]
+    if not len(seen):
         return ()
-    which, pixels, source, alpha, gain, glow = _render(seen, height, width)
-    layers = _layers_of(seen)
-    layer_of = layers[which]
+    x, y, reach = seen[:, 0], seen[:, 1], seen[:, -1]
+    which, row, column = _pixels_of(x, y, reach, height, width)
+    inside, source, *light = _look(seen[:, :-1].astype(np.float32)[which].T, row, column)
+    values = (row * width + column)[inside], source, *light
+    layers = _layers_of(x, y, reach)
+    layer_of = layers[which[inside]]
     return tuple(
-        DropLayer(*(values[layer_of == layer] for values in (pixels, source, alpha, gain, glow)))
-        for layer in range(layers.max() + 1)
+        DropLayer(*(value[layer_of == layer] for value in values)) for layer in range(layers.max() + 1)
     )
 
 
 def add_drops(light: Floats, layers: Sequence[DropLayer], *, defocus_px: float = 1.5) -> Floats:
-    """The picture through drops: float32 [H, W, 3], linear light.
+    """The picture through layers of drops, from back to front: float32 [H, W, 3], linear light, in and out.
 
-    Args:
-        light: float32 [H, W, 3], linear light, of the size the layers were rendered for; not changed.
-        layers: from back to front.
-        defocus_px: blur of the scene inside the drops (standard deviation).
+    `defocus_px` is the blur of the scene inside the drops (standard deviation).
     """
     if not layers:
         return light
@@ -142,32 +143,25 @@ def _look_up(image: Floats, source: Floats) -> Floats:
     return seen.reshape(-1, 3)[: len(source)]
 
 
-def _is_seen(drop: Drop, height: int, width: int) -> bool:
-    reach = drop.reach_px
-    return -reach < drop.x < width + reach and -reach < drop.y < height + reach
-
-
-def _layers_of(drops: Sequence[Drop]) -> NDArray[np.intp]:
+def _layers_of(x: Numbers, y: Numbers, reach: Numbers) -> NDArray[np.intp]:
     """For each drop a layer above those of all earlier drops that it may overlap."""
-    places = np.array([(drop.x, drop.y) for drop in drops])
-    reach = np.array([drop.reach_px for drop in drops])
-    apart = np.hypot(*(places[:, None] - places[None]).transpose(2, 0, 1))
-    overlap = np.tril(apart < reach[:, None] + reach[None], -1)
-    layers = np.zeros(len(drops), np.intp)
+    apart = np.hypot(np.subtract.outer(x, x), np.subtract.outer(y, y))
+    overlap = np.tril(apart < np.add.outer(reach, reach), -1)
+    layers = np.zeros(len(overlap), np.intp)
     for index in np.flatnonzero(overlap.any(axis=1)):
         layers[index] = layers[overlap[index]].max() + 1
     return layers
 
 
-def _render(drops: Sequence[Drop], height: int, width: int) -> tuple[NDArray[Any], ...]:
-    """All pixels of all drops at once: which drop, and the values of `DropLayer`."""
-    which, row, column = _pixels_of(drops, height, width)
-    numbers = np.array([_numbers(drop) for drop in drops], np.float32)
-    x, y, radius, stretch = numbers[which, :4].T
+def _look(numbers: Floats, row: NDArray[np.intp], column: NDArray[np.intp]) -> tuple[NDArray[Any], ...]:
+    """What drops, of the numbers of `Drops`, [.., N], show at N pixels.
+
+    Which of the pixels they cover, bool [N], and of these the last values of a `DropLayer`.
+    """
+    (x, y, radius, stretch, ripple_2, ripple_3, phase_2, phase_3, shrink, softness, opacity, shade, sky,
+     horizon, rim, highlight) = numbers  # fmt: skip
     # Offsets from the centre in units of the radius.
     dx, dy = (column - x) / radius, (row - y) / (radius * stretch)
-    (ripple_2, ripple_3, phase_2, phase_3, shrink, softness, opacity, shade, sky, horizon, rim,
-     highlight) = numbers[which, 4:].T  # fmt: skip
 
     # The distance from the centre in units of the outline's radius.
     theta = np.arctan2(dy, dx)
@@ -190,26 +184,18 @@ def _render(drops: Sequence[Drop], height: int, width: int) -> tuple[NDArray[Any
     inside = cover > 0.0
     values = cover, dark * (1.0 - below), glow
     columns = (value[inside, None].astype(np.float32) for value in values)
-    return which[inside], (row * width + column)[inside], source[inside].astype(np.float32), *columns
+    return inside, source[inside].astype(np.float32), *columns
 
 
 def _pixels_of(
-    drops: Sequence[Drop], height: int, width: int
+    x: Numbers, y: Numbers, reach: Numbers, height: int, width: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
     """The pixels of the boxes around all drops, one after the other: which drop, row and column of each."""
-    boxes = [
-        (
-            max(0, int(drop.y - drop.reach_px)),
-            min(height, int(drop.y + drop.reach_px) + 2),
-            max(0, int(drop.x - drop.reach_px)),
-            min(width, int(drop.x + drop.reach_px) + 2),
-        )
-        for drop in drops
-    ]
-    top, bottom, left, right = np.array(boxes, np.intp).reshape(-1, 4).T
-    wide = np.maximum(right - left, 0)
+    top, left = (np.maximum((middle - reach).astype(np.intp), 0) for middle in (y, x))
+    bottom = np.minimum((y + reach).astype(np.intp) + 2, height)
+    wide = np.maximum(np.minimum((x + reach).astype(np.intp) + 2, width) - left, 0)
     pixels = np.maximum(bottom - top, 0) * wide
-    which = np.repeat(np.arange(len(drops)), pixels)
+    which = np.repeat(np.arange(len(pixels)), pixels)
     place = np.arange(which.size) - np.repeat(np.cumsum(pixels) - pixels, pixels)
     down, along = np.divmod(place, wide[which])
     return which, top[which] + down, left[which] + along

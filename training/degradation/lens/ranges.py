@@ -12,8 +12,8 @@ from training.degradation.bounds import (
     Ranges,
     Share,
     Shares,
+    Weights,
     Within,
-    check_weights,
 )
 
 Finite = Annotated[Range, Within()]
@@ -130,7 +130,7 @@ class LensRanges(Ranges):
         haze: share of the light that the haze replaces where it is thickest.
     """
 
-    families: dict[str, float] = field(
+    families: Annotated[dict[str, float], Weights(FAMILIES)] = field(
         default_factory=lambda: {'refracting': 0.35, 'blobs': 0.4, 'beads': 0.25}
     )
     second_share: Share = 0.35
@@ -141,7 +141,3 @@ class LensRanges(Ranges):
     film: FilmRanges = FilmRanges()
     haze_share: Share = 0.35
     haze: Shares = (0.02, 0.15)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_weights('families', self.families, FAMILIES)

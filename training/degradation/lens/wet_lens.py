@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.degradation.bounds import Range, choose, happens, log_uniform, uniform, whole
-from training.degradation.lens.drops import Drop, DropLayer, add_drops, render_drops
+from training.degradation.lens.drops import DropLayer, Drops, add_drops, render_drops
 from training.degradation.lens.film import Film, Smear, Trickle, add_film, thickness_of
 from training.degradation.lens.ranges import DropFamilyRanges, FilmRanges, LensRanges
 from training.degradation.veil import Veil, add_veil, draw_veil
@@ -14,20 +14,7 @@ from training.degradation.veil import Veil, add_veil, draw_veil
 Floats = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class Drops:
-    """Drops that are equally far out of focus.
-
-    Attributes:
-        drops: from back to front.
-        defocus_px: blur of the scene in them (standard deviation).
-    """
-
-    drops: tuple[Drop, ...]
-    defocus_px: float
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class WetLens:
     """The water on one lens, from back to front.
 
@@ -54,7 +41,7 @@ class RenderedLens:
 def render_lens(lens: WetLens, height: int, width: int) -> RenderedLens:
     """What of a lens is the same for every frame of a size."""
     thickness = None if lens.film is None else thickness_of(lens.film, height, width)
-    layers = tuple(render_drops(family.drops, height, width) for family in lens.families)
+    layers = tuple(render_drops(family, height, width) for family in lens.families)
     return RenderedLens(lens, thickness, layers)
 
 
@@ -117,27 +104,25 @@ def draw_drops(
     def each(bounds: Range) -> NDArray[np.float64]:
         return rng.uniform(*bounds, size=count)
 
-    columns: dict[str, NDArray[np.float64]] = {
-        'x': each((0.0, width)),
-        'y': each((0.0, height)),
-        'radius_px': np.exp(each((np.log(smallest), np.log(largest)))) * scale,
-        'stretch': each(ranges.stretch),
-        'ripple_2': each((0.0, 0.12)),
-        'ripple_3': each((0.0, 0.08)),
-        'phase_2': each((0.0, 2.0 * np.pi)),
-        'phase_3': each((0.0, 2.0 * np.pi)),
-        'shrink': each(ranges.shrink),
-        'softness': softness * each((0.7, 1.3)),
-        'opacity': each(ranges.opacity),
-        'shade': each(ranges.shade),
-        'sky': sky * each((0.7, 1.0)),
-        'horizon': each(ranges.horizon),
-        'rim': each(ranges.rim),
-        'highlight': sky * each(ranges.highlight),
-    }
-    rows = zip(*(column.tolist() for column in columns.values()), strict=True)
-    drops = tuple(Drop(**dict(zip(columns, row, strict=True))) for row in rows)
-    return Drops(drops, defocus_px=uniform(rng, ranges.defocus_px) * scale)
+    return Drops(
+        x=each((0.0, width)),
+        y=each((0.0, height)),
+        radius_px=np.exp(each((np.log(smallest), np.log(largest)))) * scale,
+        stretch=each(ranges.stretch),
+        ripple_2=each((0.0, 0.12)),
+        ripple_3=each((0.0, 0.08)),
+        phase_2=each((0.0, 2.0 * np.pi)),
+        phase_3=each((0.0, 2.0 * np.pi)),
+        shrink=each(ranges.shrink),
+        softness=softness * each((0.7, 1.3)),
+        opacity=each(ranges.opacity),
+        shade=each(ranges.shade),
+        sky=sky * each((0.7, 1.0)),
+        horizon=each(ranges.horizon),
+        rim=each(ranges.rim),
+        highlight=sky * each(ranges.highlight),
+        defocus_px=uniform(rng, ranges.defocus_px) * scale,
+    )
 
 
 def _draw_film(ranges: FilmRanges, height: int, width: int, rng: np.random.Generator, scale: float) -> Film:

@@ -18,14 +18,9 @@ Shape = tuple[float, float, float, float]
 def draw_family(
     family: str, ranges: RainRanges, angle_deg: float, scale: float, rng: np.random.Generator
 ) -> tuple[Streaks, ...]:
-    """Streaks of one family.
+    """Streaks of one of `FAMILIES`, around the rain's lean from the vertical.
 
-    Args:
-        family: one of `FAMILIES`.
-        ranges: what they are drawn from.
-        angle_deg: the rain's lean from the vertical, in degrees.
-        scale: frame's height relative to the ranges' reference height.
-        rng: decides.
+    `scale` is the frame's height over the ranges' reference height.
     """
     if family == 'dragged_noise':
         return tuple(_sheets(ranges.dragged_noise, angle_deg, scale, rng))

@@ -5,6 +5,7 @@ that is hardly seen to a downpour that hides the scene.
 """
 
 from dataclasses import dataclass, field
+from typing import Annotated
 
 from training.degradation.bounds import (
     Angles,
@@ -15,7 +16,7 @@ from training.degradation.bounds import (
     Ranges,
     Share,
     Shares,
-    check_weights,
+    Weights,
 )
 
 FAMILIES = ('lines', 'tapered', 'dragged_noise', 'photographic')
@@ -109,7 +110,7 @@ class RainRanges(Ranges):
         veil_nearest: the veil's thinnest place relative to its thickest.
     """
 
-    families: dict[str, float] = field(
+    families: Annotated[dict[str, float], Weights(FAMILIES)] = field(
         default_factory=lambda: {'lines': 0.2, 'tapered': 0.3, 'dragged_noise': 0.3, 'photographic': 0.2}
     )
     second_share: Share = 0.2
@@ -124,7 +125,3 @@ class RainRanges(Ranges):
     veil: Shares = (0.02, 0.2)
     veil_light: Shares = (0.2, 0.7)
     veil_nearest: Shares = (0.0, 1.0)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_weights('families', self.families, FAMILIES)
