@@ -4,32 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from cuda_double import (
-    CAPTURE_INVALIDATED,
-    INVALID_VALUE,
-    NOT_READY,
-    RecordingRuntime,
-)
+from cuda_double import CAPTURE_INVALIDATED, INVALID_VALUE, NOT_READY
 
 from restore_node.common.errors import EngineError
-from restore_node.engine import cuda as cuda_module
-from restore_node.engine.cuda import Cuda, CudaError, GpuFacts
+from restore_node.engine.cuda import CudaError, GpuFacts
 from restore_node.engine.cuda_resources import DeviceBuffer, Event, Graph, HostBuffer, Stream
-
-
-@pytest.fixture(autouse=True)
-def _latch(monkeypatch):
-    monkeypatch.setattr(cuda_module, '_lost', None)
-
-
-@pytest.fixture
-def runtime() -> RecordingRuntime:
-    return RecordingRuntime()
-
-
-@pytest.fixture
-def cuda(runtime) -> Cuda:
-    return Cuda(runtime)
 
 
 def test_tells_what_the_gpu_is(cuda):

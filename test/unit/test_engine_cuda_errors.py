@@ -31,21 +31,6 @@ from restore_node.engine.cuda_resources import DeviceBuffer, Event, Graph, HostB
 from restore_node.engine.cuda_runtime import CudaResult
 
 
-@pytest.fixture(autouse=True)
-def _latch(monkeypatch):
-    monkeypatch.setattr(cuda_module, '_lost', None)
-
-
-@pytest.fixture
-def runtime() -> RecordingRuntime:
-    return RecordingRuntime()
-
-
-@pytest.fixture
-def cuda(runtime) -> Cuda:
-    return Cuda(runtime)
-
-
 @pytest.fixture
 def on_this_machine(monkeypatch) -> Callable[..., None]:
     """`on_this_machine(runtime or error, ...)` is what `open_cuda` finds."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -15,13 +16,12 @@ pytest.importorskip('matplotlib', reason='matplotlib is not installed: no report
 
 from restore_node.common.errors import BagError, InputError, ReplayError
 from restore_node.common.metrics import BeforeAfter
-from restore_node.runtime.counters import Outcome
+from restore_node.runtime.counters import FrameRecord, Outcome, Reason
 from restore_node.tools.replay_test.accounting import make_report
 from restore_node.tools.replay_test.page import page
 from restore_node.tools.replay_test.pictures import before_after, detail
 from restore_node.tools.replay_test.records import (
     Drive,
-    JournalEntry,
     Replay,
     Segment,
     open_drive,
@@ -37,19 +37,18 @@ FACTS = {
     'ros_distro': 'jazzy',
     'rmw_implementation': 'rmw_fastrtps_cpp',
 }
-RESTORED = JournalEntry(0, Outcome.RESTORED, 'restored', 10.0)
-PASSED = JournalEntry(0, Outcome.PASSED_THROUGH, 'gate', 2.0)
-DROPPED = JournalEntry(0, Outcome.DROPPED, 'superseded', None)
+TOPIC = '/c/image_raw'
+RESTORED = FrameRecord(TOPIC, 0, Outcome.RESTORED, Reason.RESTORED, 10.0)
+PASSED = FrameRecord(TOPIC, 0, Outcome.PASSED_THROUGH, Reason.GATE, 2.0)
+DROPPED = FrameRecord(TOPIC, 0, Outcome.DROPPED, Reason.SUPERSEDED, None)
 
 
-def journal(*kinds: JournalEntry) -> list[JournalEntry]:
+def journal(*kinds: FrameRecord) -> list[FrameRecord]:
     """One after the other, with stamps 0, 1, 2, ..."""
-    return [
-        JournalEntry(stamp, kind.outcome, kind.reason, kind.latency_ms) for stamp, kind in enumerate(kinds)
-    ]
+    return [replace(kind, stamp_ns=stamp) for stamp, kind in enumerate(kinds)]
 
 
-def replay(entries: list[JournalEntry], played: int | None = None, **summary: int) -> Replay:
+def replay(entries: list[FrameRecord], played: int | None = None, **summary: int) -> Replay:
     """A replay whose books agree, but for the given changes of the summary."""
     outcomes = {outcome.value: sum(entry.outcome is outcome for entry in entries) for outcome in Outcome}
     counts = {'received': len(entries), **outcomes, 'in_flight': 0, **summary}
@@ -63,7 +62,7 @@ def published(found: Replay) -> list[int | None]:
 
 def test_every_frame_is_in_one_place():
     entries = journal(RESTORED, RESTORED, DROPPED, PASSED, RESTORED, DROPPED)
-    entries[1] = JournalEntry(1, Outcome.RESTORED, 'restored', 20.0)
+    entries[1] = replace(RESTORED, stamp_ns=1, latency_ms=20.0)
     found = replay(entries, played=8)
     report = make_report(found, published(found), {}, image_size=(640, 360))
     assert report['problems'] == []
@@ -109,7 +108,7 @@ def test_wrong_books_are_named(found, recorded, problem):
 
 
 def test_a_malformed_frame_without_a_stamp_adds_up():
-    entries = [*journal(RESTORED), JournalEntry(None, Outcome.DROPPED, 'malformed', None)]
+    entries = [*journal(RESTORED), FrameRecord(TOPIC, None, Outcome.DROPPED, Reason.MALFORMED, None)]
     found = Replay([0, None], 0.1, entries, replay(entries).summary, FACTS)
     assert make_report(found, [0], {})['problems'] == []
 
@@ -164,16 +163,16 @@ def write_records(folder: Path, journal: list[object], player: object) -> None:
 
 def test_records_are_read_back(tmp_path):
     line = {
-        'topic': '/c/image_raw',
+        'topic': TOPIC,
         'stamp_ns': 5,
         'outcome': 'dropped',
         'reason': 'stale',
         'latency_ms': None,
     }
-    player = {'frames_played': 1, 'stamps_ns': [5], 'duration_s': 0.0, 'topic': '/c/image_raw'}
+    player = {'frames_played': 1, 'stamps_ns': [5], 'duration_s': 0.0, 'topic': TOPIC}
     write_records(tmp_path, [line, {'summary': {'received': 1}, **FACTS}], player)
     found = read_replay(tmp_path)
-    assert found.journal == [JournalEntry(5, Outcome.DROPPED, 'stale', None)]
+    assert found.journal == [FrameRecord(TOPIC, 5, Outcome.DROPPED, Reason.STALE, None)]
     assert (found.played_ns, found.summary, found.facts) == ([5], {'received': 1}, FACTS)
 
     write_records(tmp_path, [line], player)

@@ -9,8 +9,8 @@ from typing import Any
 
 from restore_node.common.metrics import CONVENTIONS, PSNR_CAP_DB, BeforeAfter
 from restore_node.common.timing import percentiles
-from restore_node.runtime.counters import Outcome
-from restore_node.tools.replay_test.records import JournalEntry, Replay, Segment
+from restore_node.runtime.counters import FrameRecord, Outcome
+from restore_node.tools.replay_test.records import Replay, Segment
 
 #: The scores of `BeforeAfter`, and the digits that they are rounded to.
 SCORES = {'psnr_degraded_db': 3, 'psnr_restored_db': 3, 'ssim_degraded': 5, 'ssim_restored': 5}
@@ -108,7 +108,7 @@ def total_of(report: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _segment(
-    segment: Segment, journal: Sequence[JournalEntry], scores: Mapping[int, BeforeAfter]
+    segment: Segment, journal: Sequence[FrameRecord], scores: Mapping[int, BeforeAfter]
 ) -> dict[str, Any]:
     stamps = set(segment.stamps_ns)
     outcomes = Counter(entry.outcome for entry in journal if entry.stamp_ns in stamps)

@@ -9,20 +9,10 @@ from typing import Any
 
 from restore_node.common.errors import InputError, ReplayError, RestoreError
 from restore_node.messages.bag import BagReader
-from restore_node.runtime.counters import Outcome
+from restore_node.runtime.counters import FrameRecord, Outcome, Reason
 
 #: What the journal's last line says beside the counts.
 FACTS = ('backend', 'provider', 'model', 'ros_distro', 'rmw_implementation')
-
-
-@dataclass(frozen=True)
-class JournalEntry:
-    """One line of the journal: a frame the node received, and what became of it."""
-
-    stamp_ns: int | None
-    outcome: Outcome
-    reason: str
-    latency_ms: float | None
 
 
 @dataclass(frozen=True)
@@ -39,7 +29,7 @@ class Replay:
 
     played_ns: list[int | None]
     duration_s: float
-    journal: list[JournalEntry]
+    journal: list[FrameRecord]
     summary: dict[str, Any]
     facts: dict[str, str]
 
@@ -93,7 +83,13 @@ def read_replay(folder: Path) -> Replay:
         entries = [json.loads(line) for line in lines]
         summaries = [entry for entry in entries if 'summary' in entry]
         journal = [
-            JournalEntry(entry['stamp_ns'], Outcome(entry['outcome']), entry['reason'], entry['latency_ms'])
+            FrameRecord(
+                entry['topic'],
+                entry['stamp_ns'],
+                Outcome(entry['outcome']),
+                Reason(entry['reason']),
+                entry['latency_ms'],
+            )
             for entry in entries
             if 'summary' not in entry
         ]

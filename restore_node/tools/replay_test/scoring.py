@@ -14,8 +14,8 @@ from restore_node.common.metrics import BeforeAfter, compare_with_truth
 from restore_node.messages.bag import BagReader
 from restore_node.messages.cdr import read_stamp_ns
 from restore_node.messages.codec import DECODERS, rgb_of
-from restore_node.runtime.counters import Outcome
-from restore_node.tools.replay_test.records import Drive, JournalEntry
+from restore_node.runtime.counters import FrameRecord, Outcome
+from restore_node.tools.replay_test.records import Drive
 
 #: Pictures of a drive whose segments are not known.
 EVENLY_SPACED = 4
@@ -74,7 +74,7 @@ def score_frames(drive: Drive, restored_bag: Path) -> Iterator[tuple[int, Before
 
 def choose_examples(
     drive: Drive,
-    journal: Sequence[JournalEntry],
+    journal: Sequence[FrameRecord],
     recorded_ns: Collection[int | None],
     scores: Mapping[int, BeforeAfter],
 ) -> dict[int, str]:
