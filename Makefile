@@ -129,11 +129,6 @@ format: setup  ## mend what ruff can mend
 	@$(NODE) -m ruff check --fix .
 	@$(NODE) -m ruff format .
 
-.PHONY: parameters
-parameters: setup  ## generate the node's parameters anew from parameters.yaml
-	@$(ROS) python -m generate_parameter_library_py.generate_python_module \
-		restore_node/ros/parameters.py restore_node/ros/parameters.yaml
-
 .PHONY: clean
 clean:  ## remove what was built and made; environments stay
 	rm -rf build install log out .pytest_cache .mypy_cache .ruff_cache

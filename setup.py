@@ -1,11 +1,20 @@
 """Install what a vehicle runs: restore_node, its launch files, parameters and models. Not training/."""
 
+from contextlib import redirect_stdout
 from glob import glob
+from pathlib import Path
 
+from generate_parameter_library_py.generate_python_module import run as generate
 from setuptools import find_packages, setup
 
 NAME = 'restore_node'
 SHARE = f'share/{NAME}'
+DECLARED, MADE = Path(NAME, 'ros/parameters.yaml'), Path(NAME, 'ros/parameters.py')
+
+# By the generator of the ROS 2 that the node will run with. It prints, and colcon evaluates what is printed.
+if not MADE.exists() or MADE.stat().st_mtime < DECLARED.stat().st_mtime:
+    with redirect_stdout(None):
+        generate(str(MADE), str(DECLARED))
 
 setup(
     name=NAME,
