@@ -111,7 +111,7 @@ def test_the_content_loss_is_the_weighted_sum_of_its_terms(state, publish, preci
     with torch.autocast('cpu', torch.bfloat16, enabled=precision == 'bf16-mixed'):
         distances = PerceptualLoss(path)(restored, sharp)
     wanted = 3.0 * distances.mean() + charbonnier * pixel.charbonnier(restored, sharp).mean()
-    seen = content(restored, sharp)
+    seen = content(restored, restored, sharp)
     assert seen.dtype == torch.float32
     assert seen.shape == ()
     assert seen.item() == pytest.approx(wanted.item(), rel=1e-6)

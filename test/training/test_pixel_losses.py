@@ -4,8 +4,10 @@ import pytest
 
 torch = pytest.importorskip('torch', reason='the training environment is not set up')
 
+from restore_node.common.errors import ConfigError
 from training.config.losses import LossConfig
-from training.losses.pixel import charbonnier, frequency, mean_square, pixel_loss
+from training.losses.lpips import LpipsLoss
+from training.losses.pixel import charbonnier, edge, frequency, l1, mean_square, pixel_loss, ssim
 
 SHARP = torch.zeros(1, 1, 2, 2)
 HALF = torch.full((1, 1, 2, 2), 0.5)
@@ -18,13 +20,51 @@ def test_terms_by_hand():
     # All energy is in the constant: 0.5 * sqrt(4) in one of the 8 numbers that make 2x2 coefficients.
     assert frequency(HALF, SHARP).tolist() == pytest.approx([1.0 / 8])
     assert mean_square(HALF_OF_IT, SHARP).tolist() == pytest.approx([0.125])
+    assert l1(HALF_OF_IT, SHARP).tolist() == pytest.approx([0.25])
 
 
-@pytest.mark.parametrize('term', [charbonnier, frequency, mean_square])
+def test_edges_count_whatever_the_brightness():
+    sharp = torch.rand(1, 3, 8, 8)
+    assert edge(sharp + 0.3, sharp).tolist() == pytest.approx([1e-3], abs=1e-5)
+    dot = torch.zeros(1, 1, 5, 5)
+    dot[..., 2, 2] = 1.0
+    # The Laplacian of a dot is -4 there and 1 at four neighbours, of nine pixels that have all of theirs.
+    assert edge(dot, torch.zeros(1, 1, 5, 5)).tolist() == pytest.approx([8.0 / 9.0], abs=1e-3)
+
+
+def test_ssim_is_the_library_s_that_scores_are_made_with():
+    structural_similarity = pytest.importorskip('skimage.metrics').structural_similarity
+    # Large: the loss counts the border, mirrored, which scores leave out.
+    sharp = torch.rand(2, 3, 160, 144)
+    restored = (sharp + 0.1 * torch.randn_like(sharp)).clamp(0.0, 1.0)
+    wanted = [
+        1.0
+        - structural_similarity(
+            restored[index].numpy(),
+            sharp[index].numpy(),
+            data_range=1.0,
+            channel_axis=0,
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+        )
+        for index in range(2)
+    ]
+    assert ssim(restored, sharp).tolist() == pytest.approx(wanted, abs=2e-3)
+
+
+def test_lpips_without_its_weights_says_what_to_fetch(monkeypatch, tmp_path):
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path))
+    with pytest.raises(ConfigError, match='vgg16-397923af') as caught:
+        LpipsLoss('vgg')
+    assert str(tmp_path) in str(caught.value)
+
+
+@pytest.mark.parametrize('term', [charbonnier, edge, frequency, l1, mean_square, ssim])
 def test_a_term_judges_each_image_by_itself_and_is_smooth_at_zero(term):
-    restored = torch.rand(3, 3, 8, 8)
+    restored = torch.rand(3, 3, 16, 16)
     sharp = restored.clone()
-    sharp[1] += 0.1
+    sharp[1, :, ::2] += 0.1
     restored.requires_grad_()
     errors = term(restored, sharp)
     assert errors.shape == (3,)

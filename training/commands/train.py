@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning_fabric import Fabric
+from torch import nn
 from torch.multiprocessing import ProcessExitedException, ProcessRaisedException
 
 from restore_node.common.errors import ConfigError
@@ -25,11 +26,12 @@ from training.loop.failures import told
 from training.loop.monitor import Monitor
 from training.loop.stopping import ForwardedStop
 from training.loop.trainer import Trainer
+from training.losses.lpips import find_lpips
 from training.losses.perceptual import find_weights
 from training.networks.trial import check_generator
 from training.runs.checkpoint import Checkpoint
 from training.runs.folder import RunFolder
-from training.runs.generator import generator_of
+from training.runs.generator import generator_of, trained_generator
 from training.runs.lock import run_lock
 from training.runs.provenance import provenance
 from training.runs.resumption import best_score, last_checkpoint, refuse_other_images
@@ -91,15 +93,23 @@ def train(
 def check_network(config: TrainConfig) -> None:
     """Raise ConfigError for a network that cannot be made, or that its crops or losses do not fit."""
     network = generator_of(config)
+    _check_crops(config, network)
+    check_generator(config.network, network)
+    if config.loss.perceptual:
+        find_weights(config.loss.perceptual.weights, config.loss.perceptual.download)
+    if config.loss.teacher:
+        _check_crops(config, trained_generator(Path(config.loss.teacher.checkpoint)).network)
+    if config.loss.lpips:
+        find_lpips(config.loss.lpips.network)
+
+
+def _check_crops(config: TrainConfig, network: nn.Module) -> None:
     if config.data.crop_px % network.size_multiple:
         raise ConfigError(
             'data.crop_px',
             seen=config.data.crop_px,
-            wanted=f'a multiple of {network.size_multiple} for {config.network}',
+            wanted=f'a multiple of {network.size_multiple}, for {type(network).__name__}',
         )
-    check_generator(config.network, network)
-    if config.loss.perceptual:
-        find_weights(config.loss.perceptual.weights, config.loss.perceptual.download)
 
 
 def _train_rank(

@@ -47,30 +47,67 @@ class AdversarialConfig:
 
 
 @dataclass(frozen=True)
+class LpipsConfig:
+    """Learned perceptual similarity (Zhang et al. 2018), see losses/lpips.py.
+
+    Attributes:
+        weight: of the term.
+        network: whose features are compared: AlexNet's, VGG16's or SqueezeNet's.
+    """
+
+    weight: Positive = 1.0
+    network: Literal['alex', 'vgg', 'squeeze'] = 'alex'
+
+
+@dataclass(frozen=True)
+class TeacherConfig:
+    """Distillation: what a trained generator makes of the degraded frame is a second truth.
+
+    Attributes:
+        checkpoint: of its run, whose averaged weights teach.
+        weight: of the pixel terms to what it makes, beside those to the sharp frame.
+    """
+
+    checkpoint: str
+    weight: Positive = 1.0
+
+
+PIXEL_TERMS = ('charbonnier', 'l1', 'mean_square', 'frequency', 'edge', 'ssim')
+"""Keys of LossConfig that are weights of pixel terms, see losses/pixel.py."""
+
+
+@dataclass(frozen=True)
 class LossConfig:
     """What the generator is to make small: weights of the terms, see losses/.
 
     Attributes:
-        charbonnier, frequency, mean_square: weights of the pixel terms; 0 leaves one out.
+        charbonnier, l1, mean_square, frequency, edge, ssim: weights of the pixel terms; 0 leaves one out.
         relative: the loss is the logarithm of each image's error, so halving a small error counts as much as
             halving a large one (pixel terms only).
         floor: added to that error; about what is left of it in an image that is clean enough.
-        perceptual, adversarial: these terms, where they are given.
+        perceptual, lpips, teacher, adversarial: these terms, where they are given.
     """
 
     charbonnier: NotNegative = 1.0
-    frequency: NotNegative = 0.0
+    l1: NotNegative = 0.0
     mean_square: NotNegative = 0.0
+    frequency: NotNegative = 0.0
+    edge: NotNegative = 0.0
+    ssim: NotNegative = 0.0
     relative: bool = False
     floor: Positive = 0.01
     perceptual: PerceptualConfig | None = None
+    lpips: LpipsConfig | None = None
+    teacher: TeacherConfig | None = None
     adversarial: AdversarialConfig | None = None
 
     @property
     def has_pixel_terms(self) -> bool:
         """Whether restored and sharp pixels are compared."""
-        return max(self.charbonnier, self.frequency, self.mean_square) > 0.0
+        return any(getattr(self, term) > 0.0 for term in PIXEL_TERMS)
 
     def __post_init__(self) -> None:
-        if not (self.has_pixel_terms or self.perceptual):
+        if not (self.has_pixel_terms or self.perceptual or self.lpips):
             raise ValueError('nothing ties restored to sharp frames, want a pixel or perceptual term')
+        if self.teacher and not self.has_pixel_terms:
+            raise ValueError('teacher wants a pixel term, by which its pictures are compared')

@@ -26,6 +26,8 @@ class ScheduleConfig:
 
     Attributes:
         batch: crops a step, over all devices.
+        accumulate: the crops of a step go through the network in so many parts, one after another, for
+            memory that does not hold them at once; what is learnt is the same.
         steps: length of a run of one stage.
         stages: instead, lengths of several: each begins with a fresh critic and fresh optimizers and keeps
             the generator (the incremental training strategy of the paper, section 4.1).
@@ -40,6 +42,7 @@ class ScheduleConfig:
     """
 
     batch: Count = 8
+    accumulate: Count = 1
     steps: Count | None = None
     stages: tuple[Count, ...] = ()
     max_minutes: Positive | None = None
@@ -74,15 +77,17 @@ class OptimizerConfig:
     """Which optimizer, see loop/optimizers.py, and its constants.
 
     Attributes:
-        name: `adam`, or `muon` for the kernels and Adam for the rest.
-        betas: Adam's.
+        name: `adam`, `adamw` with its decay of the weights, or `muon` for the kernels and Adam for the rest.
+        betas: Adam's and AdamW's.
+        weight_decay: AdamW's.
         momentum: Muon's.
         muon_factor: Muon's learning rate over Adam's; its steps are as long whatever the gradient.
         muon_decay: weight decay of the kernels, which bounds what steps of one length add up to.
     """
 
-    name: Literal['adam', 'muon'] = 'adam'
+    name: Literal['adam', 'adamw', 'muon'] = 'adam'
     betas: tuple[BelowOne, BelowOne] = (0.9, 0.999)
+    weight_decay: NotNegative = 0.01
     momentum: BelowOne = 0.95
     muon_factor: Positive = 20.0
     muon_decay: NotNegative = 0.1
@@ -119,6 +124,7 @@ class TrainConfig:
             32-true elsewhere, where bfloat16 is emulated and three times as slow.
         compile: run the generator through torch.compile.
         log_seconds: how often losses are recorded.
+        wandb: project of Weights & Biases that gets what TensorBoard gets, where wandb is installed.
     """
 
     # Also holds for the dataclasses inside.
@@ -143,6 +149,7 @@ class TrainConfig:
     validation: ValidationConfig = field(default_factory=ValidationConfig)
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
     log_seconds: Positive = 30.0
+    wandb: str | None = None
 
     def __post_init__(self) -> None:
         for name in ('devices', 'cpu_processes'):
@@ -150,6 +157,13 @@ class TrainConfig:
                 raise ValueError(
                     f'schedule.batch is {self.schedule.batch}, not a multiple of {name} {getattr(self, name)}'
                 )
+            if self.schedule.batch // getattr(self, name) % self.schedule.accumulate:
+                raise ValueError(
+                    f'schedule.accumulate is {self.schedule.accumulate}, and does not divide schedule.batch '
+                    f'{self.schedule.batch} over {name} {getattr(self, name)}'
+                )
+        if self.loss.adversarial and self.schedule.accumulate > 1:
+            raise ValueError('schedule.accumulate does not go with loss.adversarial')
         if self.loss.adversarial and self.data.crop_px != CRITIC_PX:
             raise ValueError(
                 f'data.crop_px is {self.data.crop_px}, and the critic of loss.adversarial wants {CRITIC_PX}'

@@ -17,11 +17,9 @@ from restore_node.common.image_files import read_rgb
 from restore_node.messages.frame import Frame, Header
 from restore_node.model import load_model
 from restore_node.runtime.restore import restore_frame
-from training.config.run import parse_config
 from training.data.layouts.named_pairs import FilePair, NamedPair, by_name
 from training.evaluation.restoring import restore_with
-from training.runs import checkpoint
-from training.runs.generator import generator_of
+from training.runs.generator import trained_generator
 
 Image = NDArray[np.uint8]
 
@@ -96,14 +94,11 @@ def open_system(
 
 
 def _open_checkpoint(path: Path, device: str, tile_px: int | None) -> System:
-    saved = checkpoint.load(path)
-    config = parse_config(saved.config, str(path))
-    network = generator_of(config)
-    checkpoint.fill(network, saved.average)
+    network, saved, config = trained_generator(path)
     place = torch.device(('cuda' if torch.cuda.is_available() else 'cpu') if device == 'auto' else device)
     if place.type == 'cuda' and not torch.cuda.is_available():
         raise ConfigError('--device', seen='cuda', wanted='a CUDA device that PyTorch finds', fix='give cpu')
-    restore = restore_with(network.to(place).eval(), place, tile_px)
+    restore = restore_with(network.to(place), place, tile_px)
     provenance = saved.provenance | {'steps': saved.step}
     name = _named(f'{config.name} at step {saved.step}', provenance)
     return System(name, lambda _name, degraded: restore(degraded), provenance)

@@ -1,5 +1,6 @@
 """A network that learns: the generator, and the critic where there is one."""
 
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 import torch
@@ -80,10 +81,12 @@ class Learner:
         self.backward(loss)
         return self.descend(loss, rate)
 
+    def passing(self, *, last: bool) -> AbstractContextManager[Any]:
+        """A context for the passes of one part of a batch; the processes share gradients after the last."""
+        return self._fabric.no_backward_sync(self.network, enabled=not last)
+
     def backward(self, loss: Tensor) -> None:
-        """The first half of `update`: the gradient of a loss."""
-        for optimizer in self._optimizers:
-            optimizer.zero_grad()
+        """The first half of `update`: the gradient of a loss, added to what was found since the last step."""
         self._fabric.backward(loss)
 
     def descend(self, loss: Tensor, rate: float) -> Tensor:
@@ -96,6 +99,7 @@ class Learner:
         set_rate(self._optimizers, rate)
         for optimizer in self._optimizers:
             optimizer.step()
+            optimizer.zero_grad()
         return norm
 
     def state(self) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:

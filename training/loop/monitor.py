@@ -13,6 +13,7 @@ from training.config.run import TrainConfig
 from training.data.validation import ValidationSet
 from training.evaluation.quality import Quality, measure, score, table
 from training.evaluation.restoring import Image, Restore, restore_with
+from training.loop.mirror import start_mirror
 from training.loop.progress import ProgressView
 from training.loop.records import Picture, Records
 from training.loop.schedule import progress
@@ -58,6 +59,7 @@ class Monitor:
     ) -> None:
         self._schedule, self._log_seconds = config.schedule, config.log_seconds
         self._held_out, self._device = held_out, device
+        self._mirror = start_mirror(config, folder)
         self._records = Records(folder, step)
         self._view = ProgressView(config.name)
         self._means = _Means()
@@ -76,6 +78,8 @@ class Monitor:
         self._view.__exit__(kind, error, trace)
         try:
             self._records.close()
+            if self._mirror:
+                self._mirror.finish()
         except TrainingError:
             # What ended the run says more than what cannot be written after it.
             if error is None:

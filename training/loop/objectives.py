@@ -6,18 +6,20 @@ the records.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Protocol
 
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from training.config.losses import AdversarialConfig, LossConfig
-from training.config.run import OptimizerConfig
+from training.config.losses import AdversarialConfig
+from training.config.run import OptimizerConfig, TrainConfig
 from training.loop.learner import Learner
 from training.losses.adversarial import clip_weights, critic_loss, generator_loss, gradient_penalty
 from training.losses.content import ContentLoss
 from training.networks.discriminator import Discriminator
+from training.runs.generator import trained_generator
 
 Values = dict[str, Tensor]
 
@@ -41,14 +43,20 @@ class ContentObjective:
 
     critic: Learner | None = None
 
-    def __init__(self, generator: Learner, content: ContentLoss) -> None:
-        self._generator, self._content = generator, content
+    def __init__(self, generator: Learner, content: ContentLoss, parts: int) -> None:
+        self._generator, self._content, self._parts = generator, content, parts
 
     def step(self, degraded: Tensor, sharp: Tensor, rate: float) -> Values:
-        """Update the generator once."""
-        loss = self._content(self._generator.network(degraded), sharp)
-        norm = self._generator.update(loss, rate)
-        return {'loss': loss.detach(), 'gradient_norm': norm}
+        """Update the generator once, by the gradient of the whole batch, however many parts it goes in."""
+        total = degraded.new_zeros(())
+        pairs = zip(degraded.chunk(self._parts), sharp.chunk(self._parts), strict=True)
+        for number, (part, truth) in enumerate(pairs, start=1):
+            with self._generator.passing(last=number == self._parts):
+                loss = self._content(part, self._generator.network(part), truth) / self._parts
+                self._generator.backward(loss)
+            total += loss.detach()
+        norm = self._generator.descend(total, rate)
+        return {'loss': total, 'gradient_norm': norm}
 
     def begin_stage(self) -> None:
         """Begin with fresh optimizers."""
@@ -73,7 +81,7 @@ class AdversarialObjective:
         restored = self._generator.network(degraded)
         for _ in range(self._config.critic_steps):
             seen = self._update_critic(restored.detach(), sharp, rate)
-        return seen | self._update_generator(restored, sharp, rate)
+        return seen | self._update_generator(degraded, restored, sharp, rate)
 
     def begin_stage(self) -> None:
         """Begin with a fresh critic and fresh optimizers."""
@@ -93,10 +101,10 @@ class AdversarialObjective:
             clip_weights(self.critic.module, self._config.clip_limit)
         return {'wasserstein_distance': distance.detach(), 'critic_loss': loss.detach()}
 
-    def _update_generator(self, restored: Tensor, sharp: Tensor, rate: float) -> Values:
+    def _update_generator(self, degraded: Tensor, restored: Tensor, sharp: Tensor, rate: float) -> Values:
         with _frozen(self.critic.module), self._fabric.autocast():
             adversarial = generator_loss(self.critic.module(restored).float())
-        content = self._content(restored, sharp)
+        content = self._content(degraded, restored, sharp)
         loss = content + self._config.weight * adversarial
         norm = self._generator.update(loss, rate)
         return {
@@ -122,9 +130,11 @@ def _frozen(network: nn.Module) -> Iterator[None]:
         network.requires_grad_(True)
 
 
-def make_objective(fabric: Fabric, generator: Learner, config: LossConfig) -> Objective:
-    """The objective that a configuration asks for; raises ConfigError where a loss lacks what it needs."""
-    content = ContentLoss(fabric, config)
-    if config.adversarial is None:
-        return ContentObjective(generator, content)
-    return AdversarialObjective(fabric, generator, content, config.adversarial)
+def make_objective(fabric: Fabric, generator: Learner, config: TrainConfig) -> Objective:
+    """The objective that a configuration asks for; raises RestoreError where a loss lacks what it needs."""
+    loss = config.loss
+    teacher = trained_generator(Path(loss.teacher.checkpoint)).network if loss.teacher else None
+    content = ContentLoss(fabric, loss, teacher)
+    if loss.adversarial is None:
+        return ContentObjective(generator, content, config.schedule.accumulate)
+    return AdversarialObjective(fabric, generator, content, loss.adversarial)

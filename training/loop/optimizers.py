@@ -1,4 +1,4 @@
-"""Optimizers: Adam, as the paper has it, and Muon, which trains our small generators about twice as fast.
+"""Optimizers: Adam, as the paper has it, AdamW, and Muon, which trains our small generators twice as fast.
 
 Adam scales every weight by itself. Muon (Jordan et al. 2024) takes a kernel as one matrix, from all it sees
 to each feature it makes, and steps along the orthogonal matrix nearest to its momentum: rare directions, such
@@ -94,8 +94,13 @@ def make_optimizers(network: nn.Module, config: OptimizerConfig) -> list[Optimiz
     kernels = _hidden_kernels(network) if config.name == 'muon' else []
     taken = {id(kernel) for kernel in kernels}
     rest = [weights for weights in network.parameters() if id(weights) not in taken]
-    adam = torch.optim.Adam(
-        rest, lr=1.0, betas=config.betas, fused=all(weights.is_cuda for weights in rest) or None
+    adamw = config.name == 'adamw'
+    adam = (torch.optim.AdamW if adamw else torch.optim.Adam)(
+        rest,
+        lr=1.0,
+        betas=config.betas,
+        weight_decay=config.weight_decay if adamw else 0.0,
+        fused=all(weights.is_cuda for weights in rest) or None,
     )
     optimizers: list[Optimizer] = [adam]
     if kernels:

@@ -87,7 +87,7 @@ def time_steps(
         steps: how many at most.
         seconds: after so many no further step begins.
     """
-    objective = make_objective(fabric, generator, config.loss)
+    objective = make_objective(fabric, generator, config)
     times = StepTimes()
     first = now(fabric.device)
     for _ in range(steps):

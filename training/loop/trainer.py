@@ -57,7 +57,7 @@ class Trainer:
         self._fabric, self._config, self._provenance, self._folder = fabric, config, provenance, folder
         seed_torch(config.seed, NETWORKS, 0)
         self._generator = Learner.of_generator(fabric, config)
-        self._objective = make_objective(fabric, self._generator, config.loss)
+        self._objective = make_objective(fabric, self._generator, config)
         self._average = AveragedModel(
             self._generator.module, multi_avg_fn=get_ema_multi_avg_fn(config.schedule.ema_decay)
         )

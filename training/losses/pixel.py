@@ -1,7 +1,11 @@
 """Pixel losses: how far restored frames are from the sharp ones, pixel by pixel."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
+from torch.nn.functional import conv2d
+from torchmetrics.functional.image import structural_similarity_index_measure
 
 from training.config.losses import LossConfig
 
@@ -14,6 +18,34 @@ def charbonnier(restored: Tensor, sharp: Tensor) -> Tensor:
     Both are float32 [N, C, H, W], 0..1; the result is [N], one for each image.
     """
     return torch.sqrt((restored - sharp) ** 2 + _CHARBONNIER_EPSILON**2).mean(dim=(1, 2, 3))
+
+
+def l1(restored: Tensor, sharp: Tensor) -> Tensor:
+    """Mean absolute error.
+
+    Both are float32 [N, C, H, W], 0..1; the result is [N], one for each image.
+    """
+    return (restored - sharp).abs().mean(dim=(1, 2, 3))
+
+
+def edge(restored: Tensor, sharp: Tensor) -> Tensor:
+    """Charbonnier distance of the Laplacians (Zamir et al. 2021, MPRNet): edges, whatever the brightness.
+
+    Both are float32 [N, C, H, W], 0..1; the result is [N], one for each image.
+    """
+    kernel = restored.new_tensor([[0.0, 1.0, 0.0], [1.0, -4.0, 1.0], [0.0, 1.0, 0.0]])
+    laplacians = [conv2d(images.flatten(0, 1)[:, None], kernel[None, None]) for images in (restored, sharp)]
+    return charbonnier(*(found.unflatten(0, restored.shape[:2])[:, :, 0] for found in laplacians))
+
+
+def ssim(restored: Tensor, sharp: Tensor) -> Tensor:
+    """1 - SSIM with a Gaussian window (Wang et al. 2004), by torchmetrics: structure more than brightness.
+
+    Both are float32 [N, C, H, W], 0..1, at least 11 pixels wide; the result is [N], one for each image.
+    """
+    alike = structural_similarity_index_measure(restored, sharp, data_range=1.0, reduction='none')
+    assert isinstance(alike, Tensor)
+    return 1.0 - alike
 
 
 def frequency(restored: Tensor, sharp: Tensor) -> Tensor:
@@ -33,6 +65,9 @@ def mean_square(restored: Tensor, sharp: Tensor) -> Tensor:
     return ((restored - sharp) ** 2).mean(dim=(1, 2, 3))
 
 
+_TERMS: tuple[Callable[[Tensor, Tensor], Tensor], ...] = (charbonnier, l1, mean_square, frequency, edge, ssim)
+
+
 def pixel_loss(restored: Tensor, sharp: Tensor, config: LossConfig) -> Tensor:
     """Return the weighted sum of the terms that the config turns on, at least one, as a scalar.
 
@@ -41,10 +76,7 @@ def pixel_loss(restored: Tensor, sharp: Tensor, config: LossConfig) -> Tensor:
     so strong degradations do not hide the slight ones; `config.floor` is added to the error, and images that
     are cleaner than that count less and less.
     """
-    terms = (
-        (config.charbonnier, charbonnier),
-        (config.frequency, frequency),
-        (config.mean_square, mean_square),
-    )
-    errors = torch.stack([weight * term(restored, sharp) for weight, term in terms if weight > 0.0]).sum(0)
+    weights = {term: getattr(config, term.__name__) for term in _TERMS}
+    found = [weight * term(restored, sharp) for term, weight in weights.items() if weight > 0.0]
+    errors = torch.stack(found).sum(0)
     return torch.log(errors + config.floor).mean() if config.relative else errors.mean()

@@ -38,7 +38,8 @@ def make_card(
         graphs: the file of each precision, already written.
     """
     made = saved.provenance
-    before = made.get('started_from', [])
+    before = {key: made.get(key, []) for key in ('started_from', 'taught_by')}
+    data = [origin for runs in before.values() for run in runs for origin in run['data']]
     return {
         'format': FORMAT,
         'name': config.name,
@@ -53,9 +54,9 @@ def make_card(
             'seed': made['seed'],
             'steps': saved.step,
             'data': made['data'],
-            'started_from': before,
+            **before,
         },
-        'terms': weights_terms([*made['data'], *(origin for run in before for origin in run['data'])]),
+        'terms': weights_terms([*made['data'], *data]),
         'quality': [],
     }
 

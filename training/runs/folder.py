@@ -6,6 +6,7 @@ data.txt        every photograph or pair, by name and content, and which are hel
 checkpoint.pt   see checkpoint.py; best.pt, that of the best score so far; hourly/, one of every hour
 metrics.jsonl   losses and qualities by step; tensorboard/ has the same, and pictures
 progress.json   how far the run is, its rate and the time left
+wandb/          what Weights & Biases keeps, where it is asked for, and wandb_id
 nan/            the batch that a run died of
 """
 
@@ -41,6 +42,7 @@ class RunFolder:
         self.metrics = path / 'metrics.jsonl'
         self.progress = path / 'progress.json'
         self.tensorboard = path / 'tensorboard'
+        self.wandb_id = path / 'wandb_id'
         self.nan = path / 'nan'
 
     def refuse_if_taken(self) -> None:

@@ -9,7 +9,7 @@ from training.config.run import TrainConfig
 from training.data.contents import digest_of
 from training.data.feed import Feed
 from training.runs.checkpoint import Checkpoint
-from training.runs.starting_point import StartingPoint
+from training.runs.starting_point import StartingPoint, of_checkpoint
 
 
 def provenance(
@@ -33,9 +33,10 @@ def provenance(
         `name`, `config`, `commit`, `seed`, `data`, `held_out`, `images_sha256` of the list of all images;
         `earlier_commits` and `earlier_images` that a resumed run was trained with; `started_from`, the runs
         that its weights went through before, each with `name`, `config`, `commit`, `seed`, `steps` and
-        `data`; all of them oldest first.
+        `data`; `taught_by`, the runs of its teacher, likewise; all of them oldest first.
     """
     now = commit()
+    teacher = config.loss.teacher
     images = digest_of(files)
     earlier_commits: list[str] = []
     earlier_images: list[dict[str, Any]] = []
@@ -62,6 +63,7 @@ def provenance(
         'images_sha256': images,
         'earlier_images': earlier_images,
         'started_from': before,
+        'taught_by': of_checkpoint(Path(teacher.checkpoint)).lineage if teacher else [],
     }
 
 

@@ -21,6 +21,7 @@ MAY_CHANGE = (
     'validation',
     'checkpoint',
     'log_seconds',
+    'wandb',
     'accelerator',
     'devices',
     'cpu_processes',

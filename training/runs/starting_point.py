@@ -33,15 +33,15 @@ def starting_point(config: TrainConfig) -> StartingPoint:
     Raises RestoreError where it cannot be read, or its weights are those of another network than the run's.
     """
     source = config.start_from or ''
-    found = _of_checkpoint(Path(source)) if source.endswith('.pt') else _of_model(source)
+    found = of_checkpoint(Path(source)) if source.endswith('.pt') else _of_model(source)
     _refuse_another_network(found.weights, config)
     return found
 
 
-def _of_checkpoint(path: Path) -> StartingPoint:
+def of_checkpoint(path: Path) -> StartingPoint:
+    """The weights of a checkpoint; raises InputError where it cannot be read."""
     saved = checkpoint.load(path)
-    run = _run(saved.config.get('name'), saved.provenance, saved.step)
-    return StartingPoint(saved.average, [*saved.provenance.get('started_from', []), run])
+    return StartingPoint(saved.average, _lineage(saved.config.get('name'), saved.provenance, saved.step))
 
 
 def _of_model(source: str) -> StartingPoint:
@@ -53,16 +53,14 @@ def _of_model(source: str) -> StartingPoint:
         if tensor.name.startswith(PREFIX)
     }
     training = model.card.training
-    run = _run(model.card.name, training, training.get('steps'))
-    return StartingPoint(weights, [*training.get('started_from', []), run])
+    return StartingPoint(weights, _lineage(model.card.name, training, training.get('steps')))
 
 
-def _run(name: Any, made: Mapping[str, Any], steps: Any) -> dict[str, Any]:
-    return {
-        'name': name,
-        **{key: made.get(key) for key in ('config', 'commit', 'seed', 'data')},
-        'steps': steps,
-    }
+def _lineage(name: Any, made: Mapping[str, Any], steps: Any) -> list[dict[str, Any]]:
+    """The runs that weights come from: what they began with, what taught them, and their own."""
+    kept = {key: made.get(key) for key in ('config', 'commit', 'seed', 'data')}
+    own = {'name': name, **kept, 'steps': steps}
+    return [*made.get('started_from', []), *made.get('taught_by', []), own]
 
 
 def _refuse_another_network(weights: dict[str, torch.Tensor], config: TrainConfig) -> None:
