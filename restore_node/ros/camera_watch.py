@@ -39,6 +39,7 @@ class CameraWatch:
             clock.now().nanoseconds if clock.ros_time_is_active else None,
             self._stream.age_s,
             self._stream.last_complaint,
+            self._input.lost or 0,
         )
         return self._health.look(seen)
 
@@ -48,13 +49,13 @@ class CameraWatch:
 
     def values(self) -> dict[str, str]:
         """What `/diagnostics` shows of it."""
-        age_s, by_stamps = self._stream.age_s, self._input.stamps.hz
+        age_s, by_stamps, lost = self._stream.age_s, self._input.stamps.hz, self._input.lost
         values = {
             'rate in Hz': f'{self._health.rate_in:.1f}',
             'rate by stamps Hz': 'unknown' if by_stamps is None else f'{by_stamps:.1f}',
             'rate out Hz': f'{self._health.rate_out:.1f}',
             'age at arrival s': 'unknown' if age_s is None else f'{age_s:.3f}',
-            'lost in transport': self._input.lost,
+            'lost in transport': 'not told by this RMW' if lost is None else str(lost),
         }
         if self._output.relay:
             values['camera_info'] = self._output.relay.state

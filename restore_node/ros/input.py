@@ -55,9 +55,9 @@ class Input:
         return self._image.subscription
 
     @property
-    def lost(self) -> str:
-        """How many images the transport lost, as far as the RMW tells."""
-        return 'not told by this RMW' if self._image.lost is None else str(self._image.lost)
+    def lost(self) -> int | None:
+        """How many images the transport lost; None where the RMW does not tell."""
+        return self._image.lost
 
     def destroy(self) -> None:
         """Take the subscriptions off the graph."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from rclpy.duration import Duration
 from rclpy.node import Node
-from rclpy.qos import QoSCompatibility, QoSProfile, qos_check_compatible
+from rclpy.qos import QoSCompatibility, QoSProfile, ReliabilityPolicy, qos_check_compatible
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
 from restore_node.runtime.health import Peers
@@ -42,7 +42,8 @@ def look_at_peers(node: Node, subscription: Any, publisher: Any) -> Peers:
             deaf.append(f'incompatible QoS: {_name(peer)} does not hear {publisher.topic_name}: {fault}')
         else:
             listeners += 1
-    return Peers(publishers, listeners, tuple(strangers), tuple(unheard), tuple(deaf))
+    is_best_effort = subscription.qos_profile.reliability == ReliabilityPolicy.BEST_EFFORT
+    return Peers(publishers, listeners, tuple(strangers), tuple(unheard), tuple(deaf), is_best_effort)
 
 
 def _incompatibility(offered: QoSProfile, requested: QoSProfile) -> str:

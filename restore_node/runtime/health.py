@@ -27,6 +27,8 @@ AHEAD_S = 0.1
 SETTLED_S = 1.0
 #: Seconds until the same finding is logged again.
 QUIET_S = 30.0
+#: What helps where the transport loses images.
+ADVICE = 'publish reliably, or give DDS room (docs/vehicle.md, "Big images over DDS")'
 #: What becomes of frames that nobody would have seen in any case.
 NO_LOSS = {'unwatched', 'inactive'}
 #: Drops that come with more frames than can be restored, which is no fault.
@@ -62,6 +64,7 @@ class Peers:
         strangers: a line for each publisher of the input that sends another type.
         unheard: a line for each publisher of the input whose QoS does not fit.
         deaf: a line for each subscriber to the output whose type or QoS does not fit.
+        is_best_effort: the input is subscribed so.
     """
 
     publishers: int = 0
@@ -69,6 +72,7 @@ class Peers:
     strangers: tuple[str, ...] = ()
     unheard: tuple[str, ...] = ()
     deaf: tuple[str, ...] = ()
+    is_best_effort: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,7 @@ class Observation:
         age_s: the newest frame's age when it came, by the node's clock, seconds; negative where its stamp is
             ahead; None where nothing has come yet, or its stamp is zero.
         detail: the last complaint about a frame, or an empty text.
+        lost: images that the transport says it has lost so far.
     """
 
     counts: FrameCounts
@@ -89,6 +94,7 @@ class Observation:
     clock_ns: int | None = None
     age_s: float | None = None
     detail: str = ''
+    lost: int = 0
 
 
 class Health:
@@ -105,7 +111,7 @@ class Health:
 
     def __init__(self, topic_in: str, topic_out: str, clock: Clock = CLOCK) -> None:
         self._topic_in, self._topic_out, self._clock = topic_in, topic_out, clock
-        self._window: deque[tuple[float, FrameCounts]] = deque()
+        self._window: deque[tuple[float, FrameCounts, int]] = deque()
         self._heard_at = self._clock_moved_at = clock.now()
         self._clock_ns: int | None = None
         self._blind_since: tuple[float, FrameCounts] | None = None
@@ -134,10 +140,10 @@ class Health:
     def _remember(self, seen: Observation) -> None:
         now, counts = self._clock.now(), seen.counts
         before = self._window[-1][1] if self._window else counts
-        self._window.append((now, counts))
+        self._window.append((now, counts, seen.lost))
         while len(self._window) > 2 and now - self._window[1][0] >= WINDOW_S:
             self._window.popleft()
-        then, first = self._window[0]
+        then, first, _ = self._window[0]
         elapsed = max(now - then, 1e-3)
         self.rate_in = (counts.received - first.received) / elapsed
         self.rate_out = (_published(counts) - _published(first)) / elapsed
@@ -156,12 +162,9 @@ class Health:
         lines = {*peers.strangers, *peers.unheard, *peers.deaf}
         self._seen = {line: self._seen.get(line, now) for line in lines}
         stand = {line for line, since in self._seen.items() if now - since >= SETTLED_S}
-        return replace(
-            peers,
-            strangers=tuple(line for line in peers.strangers if line in stand),
-            unheard=tuple(line for line in peers.unheard if line in stand),
-            deaf=tuple(line for line in peers.deaf if line in stand),
-        )
+        every = (peers.strangers, peers.unheard, peers.deaf)
+        strangers, unheard, deaf = (tuple(line for line in lines if line in stand) for lines in every)
+        return replace(peers, strangers=strangers, unheard=unheard, deaf=deaf)
 
     def _of_the_input(self, seen: Observation) -> Iterator[Finding]:
         peers = seen.peers
@@ -172,6 +175,7 @@ class Health:
             return
         kind, level = 'nothing arrives', Level.ERROR
         cause = f'{peers.publishers} publish {self._topic_in}, and nothing arrives'
+        cause += f', best effort: {ADVICE}' * peers.is_best_effort
         if not peers.publishers:
             kind, level, cause = 'no publisher', Level.WARN, f'nobody publishes {self._topic_in}'
             for kind_of_line, lines in (('strangers', peers.strangers), ('unheard', peers.unheard)):
@@ -189,8 +193,11 @@ class Health:
                 shares = _shares(_lost(before, counts, NO_LOSS))
                 yield Finding('no output', Level.ERROR, line + shares + self._why(seen, shares))
                 return
-        before = self._window[0][1]
-        received = counts.received - before.received
+        _, before, lost_before = self._window[0]
+        received, gone = counts.received - before.received, seen.lost - lost_before
+        if gone > TOLERATED * (received + gone):
+            share = f'{100 * gone / (received + gone):.0f} %'
+            yield Finding('transport', Level.WARN, f'{share} of the images are lost in transport: {ADVICE}')
         lost = _lost(before, counts, EXPECTED)
         if received and sum(lost.values()) > TOLERATED * received:
             shares = _shares(lost, received)

@@ -9,6 +9,7 @@ from fake_clock import FakeClock
 
 from restore_node.runtime.counters import FrameCounters, Outcome, Reason
 from restore_node.runtime.health import (
+    ADVICE,
     QUIET_S,
     SILENCE_S,
     Finding,
@@ -31,6 +32,7 @@ class Camera:
         self.clock, self.counters = FakeClock(), FrameCounters()
         self.health = Health('/image_raw', '/image_restored', self.clock)
         self.findings: list[Finding] = []
+        self.lost = 0
         self.logged: list[Finding] = []
 
     def run(
@@ -41,15 +43,17 @@ class Camera:
         age_s: float | None = 0.01,
         clock_ns: int | None = None,
         detail: str = '',
+        lost: int = 0,
     ) -> list[Finding]:
         """Ten frames a second meet these outcomes in turn (none: no frames come); the last findings."""
         for _ in range(seconds):
+            self.lost += lost
             for index in range(10 if outcomes else 0):
                 pending = self.counters.receive('/image_raw', 1)
                 self.counters.finish(pending, *outcomes[index % len(outcomes)])
             self.clock.advance(1.0)
             self.findings = self.health.look(
-                Observation(self.counters.counts(), peers, clock_ns, age_s, detail)
+                Observation(self.counters.counts(), peers, clock_ns, age_s, detail, self.lost)
             )
             self.logged += self.health.news(self.findings)
         return self.findings
@@ -140,6 +144,16 @@ def test_some_losses_are_a_warning_that_passes(camera: Camera) -> None:
     assert camera.line() == 'frames are lost: 50 % stale, stamps are 0.6 s behind this clock'
 
 
+def test_images_that_the_transport_loses_are_a_warning_that_says_what_to_set(camera: Camera) -> None:
+    camera.run(10, RESTORED, lost=1)
+    assert camera.level() is Level.OK
+    camera.run(10, RESTORED, lost=30)
+    assert camera.level() is Level.WARN
+    assert camera.line().startswith('75 % of the images are lost in transport: publish reliably, or give DDS')
+    camera.run(10, RESTORED)
+    assert camera.level() is Level.OK
+
+
 @pytest.mark.parametrize('age_s', [0.01, -37.0, None])
 def test_a_clock_that_was_set_right_is_not_blamed_for_what_was_stale(
     camera: Camera, age_s: float | None
@@ -164,6 +178,11 @@ def test_frames_that_are_never_restored_are_a_warning(camera: Camera, reason: Re
     [
         (Peers(), Level.WARN, 'nobody publishes /image_raw'),
         (Peers(publishers=2), Level.ERROR, '2 publish /image_raw, and nothing arrives'),
+        (
+            Peers(publishers=1, is_best_effort=True),
+            Level.ERROR,
+            f'1 publish /image_raw, and nothing arrives, best effort: {ADVICE}',
+        ),
         (Peers(strangers=('/cam sends CompressedImage',)), Level.ERROR, '/cam sends CompressedImage'),
         (Peers(unheard=('incompatible QoS: /cam',)), Level.ERROR, 'incompatible QoS: /cam'),
         (Peers(publishers=1, strangers=('x',)), Level.ERROR, '1 publish /image_raw, and nothing arrives'),
