@@ -56,6 +56,11 @@ bench-node: build  ## what a hop through the node costs over DDS, beside a relay
 		$(ROS) env RMW_IMPLEMENTATION=$$rmw python -m dev.bench_node.hop out/bench-node/$$rmw.json $(ARGS); done
 	@$(NODE) -m dev.bench_node.report out/bench-node
 
+# ARGS='--minutes 60 --seed 3' soaks longer and otherwise; RMW_IMPLEMENTATION chooses the RMW.
+.PHONY: soak
+soak: build  ## ten minutes of all that a vehicle can do to the node, over DDS, and what has to hold: out/soak
+	@$(ROS) python -m dev.soak.run out/soak $(ARGS)
+
 .PHONY: test
 test: test-side-by-side test-ros  ## all tests
 
@@ -86,9 +91,10 @@ test-train:  ## tests of the trainer and its configs, in .venv/train
 	@$(PLAIN) .venv/train/bin/python -m pytest -m 'not slow' test/training test/test_configs.py
 
 .PHONY: test-slow
-test-slow:  ## the tests that take minutes: long trainings, torchrun, thousands of damaged messages
+test-slow: build  ## the tests that take minutes: long trainings, torchrun, thousands of damaged messages
 	@dev/setup.sh node train
 	@$(NODE) -m pytest -m slow test/unit
+	@$(ROS) python -m pytest -m slow test/ros
 	@$(PLAIN) .venv/train/bin/python -m pytest -m slow test/training
 
 # ARGS='data.roots=[/my/photographs]' goes to these commands.
@@ -116,7 +122,7 @@ bench-train:  ## what a training step costs on this machine, by part: out/benchm
 
 .PHONY: test-ros
 test-ros: build  ## tests of the node over real DDS
-	@$(ROS) python -m pytest test/ros
+	@$(ROS) python -m pytest -m 'not slow' test/ros
 
 .PHONY: lint
 lint: setup  ## style, import order and types
