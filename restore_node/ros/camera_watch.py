@@ -33,13 +33,16 @@ class CameraWatch:
     def findings(self) -> list[Finding]:
         """What is to be known now, the worst first."""
         clock = self._node.get_clock()
+        peers = look_at_peers(self._node, self._input.image, self._output.image)
+        # Not every RMW tells of lost images; the stamps of those that arrive do, where a gap can be a loss.
+        missing = self._input.stamps.missing if peers.is_best_effort else 0
         seen = Observation(
             self._counters.counts(),
-            look_at_peers(self._node, self._input.image, self._output.image),
+            peers,
             clock.now().nanoseconds if clock.ros_time_is_active else None,
             self._stream.age_s,
             self._stream.last_complaint,
-            self._input.lost or 0,
+            max(self._input.lost or 0, missing),
         )
         return self._health.look(seen)
 

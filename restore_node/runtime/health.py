@@ -86,7 +86,7 @@ class Observation:
         age_s: the newest frame's age when it came, by the node's clock, seconds; negative where its stamp is
             ahead; None where nothing has come yet, or its stamp is zero.
         detail: the last complaint about a frame, or an empty text.
-        lost: images that the transport says it has lost so far.
+        lost: images lost on the way so far, by what the transport says or the gaps between stamps tell.
     """
 
     counts: FrameCounts

@@ -25,3 +25,20 @@ def test_stamps_that_tell_nothing_are_passed_over() -> None:
     assert rate.hz is None
     rate.add(5 * PERIOD_NS)
     assert rate.hz == pytest.approx(10.0)
+
+
+def test_images_that_do_not_arrive_are_counted_by_the_gaps_they_leave() -> None:
+    rate = StampRate()
+    for number in range(1, 200):
+        if number % 10 < 4:  # four of ten, in a row
+            rate.add(number * PERIOD_NS)
+    assert rate.missing == pytest.approx(0.6 * 200, abs=10)
+
+
+@pytest.mark.parametrize('gaps', [(1, 1), (1, 2), (1, 1, 1, 11)], ids=['steady', 'uneven', 'pauses'])
+def test_a_camera_that_is_uneven_or_pauses_loses_nothing(gaps: tuple[int, ...]) -> None:
+    rate, stamp = StampRate(), PERIOD_NS
+    for number in range(200):
+        stamp += gaps[number % len(gaps)] * PERIOD_NS
+        rate.add(stamp)
+    assert rate.missing == 0
