@@ -17,11 +17,13 @@ from restore_node.tools.shared.cli import run_command
 #: What generators are made of and TensorRT's ONNX parser takes in fp32 and fp16, and what exporters add to
 #: compute sizes. Anything else is to be looked up in the parser's own list and added here.
 _NAMES = """
-    Add And AveragePool BatchNormalization Cast Ceil Clip Concat Constant ConstantOfShape Conv ConvTranspose
-    DepthToSpace DequantizeLinear Div Equal Erf Exp Expand Flatten Floor Gather Gemm GlobalAveragePool
-    GreaterOrEqual Identity InstanceNormalization LayerNormalization LeakyRelu Less MatMul Max MaxPool Min Mod
-    Mul Neg PRelu Pad Pow QuantizeLinear Range ReduceMean ReduceSum Relu Reshape Resize Round Shape Sigmoid
-    Slice Softmax SpaceToDepth Split Sqrt Squeeze Sub Tanh Transpose Unsqueeze Where
+    Abs Add And AveragePool BatchNormalization Cast Ceil Clip Concat Constant ConstantOfShape Conv
+    ConvTranspose DepthToSpace DequantizeLinear Div Elu Equal Erf Exp Expand Flatten Floor Gather
+    GatherElements GatherND Gemm GlobalAveragePool GlobalMaxPool Greater GreaterOrEqual HardSigmoid Identity
+    InstanceNormalization LayerNormalization LeakyRelu Less LessOrEqual Log MatMul Max MaxPool Min Mod Mul
+    Neg Not Or PRelu Pad Pow QuantizeLinear Range ReduceL1 ReduceL2 ReduceMax ReduceMean ReduceMin ReduceSum
+    ReduceSumSquare Relu Reshape Resize Round Selu Shape Sigmoid Sign Slice Softmax Softplus SpaceToDepth
+    Split Sqrt Squeeze Sub Tanh Tile Transpose Unsqueeze Where
 """
 SUPPORTED = frozenset(_NAMES.split())
 #: The oldest TensorRT that is supported, 10.3, reads opsets up to this one.

@@ -151,5 +151,6 @@ def test_terms_of_free_photographs_put_no_limit():
     free = [{'name': 'ours', 'images': 3, 'terms': 'own photographs'}]
     assert 'Apache-2.0' in weights_terms(free)
     limited = weights_terms([*free, {'name': 'theirs', 'images': 1, 'terms': 'not stated'}])
-    assert 'theirs' in limited
-    assert 'ours' not in limited
+    assert limited == 'Only what the terms of its images allow: not stated for theirs.'
+    bound = weights_terms([*free, {'name': 'roads', 'images': 1, 'terms': 'CC BY 4.0 NC'}])
+    assert bound == 'Only what the terms of its images allow: roads (CC BY 4.0 NC).'

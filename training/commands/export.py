@@ -7,9 +7,10 @@ compared with the network and its quality was measured on the photographs that t
 import argparse
 import copy
 import os
+import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +23,20 @@ from restore_node.common.errors import ConfigError, InputError
 from restore_node.model import load_model
 from training.commands.cli import one_line_errors
 from training.config.run import TrainConfig, parse_config
+from training.data.cutting import middle
 from training.data.feed import open_feed
-from training.evaluation.quality import Quality, measure, table
+from training.data.spread import few
+from training.evaluation.quality import Quality, harm, measure, table
 from training.evaluation.systems import open_system
 from training.model_file.card import make_card, quality_entry, write_card
 from training.model_file.graph import check_alike, check_equal, write_graph
+from training.model_file.half import check_half
 from training.runs import checkpoint
 from training.runs.checkpoint import Checkpoint
 from training.runs.generator import generator_of
+
+HALF_PX, HALF_PICTURES = 192, 8
+"""Side and number of the pictures that fp16 is computed on, which takes a CPU five times as long as fp32."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +48,13 @@ class Exported:
         qualities: by kind of degradation, measured with the fp32 graph on what the run held out.
         half_db: PSNR in dB of the fp16 graph's output to the fp32 graph's, on noise, a smooth picture or what
             the run held out, where they differ the most.
+        harms: what the model spoils, by set.
     """
 
     graph: Path
     qualities: dict[str, Quality]
     half_db: float
+    harms: dict[str, str]
 
 
 def export(source: Path, name: str | None, out: Path, roots: Sequence[str] = ()) -> Exported:
@@ -72,7 +81,7 @@ def export(source: Path, name: str | None, out: Path, roots: Sequence[str] = ())
     try:
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out, prefix=f'.{config.name}.') as unfinished:
-            qualities, half_db = _make(network, saved, config, Path(unfinished))
+            found = _make(network, saved, config, Path(unfinished))
             # The card last: until it arrives, a reader sees a graph that does not match and says so.
             for suffix in ('.onnx', '.fp16.onnx', '.json'):
                 os.replace(Path(unfinished, config.name + suffix), out / (config.name + suffix))
@@ -80,7 +89,7 @@ def export(source: Path, name: str | None, out: Path, roots: Sequence[str] = ())
         raise InputError(
             f'cannot write the model to {out}', seen=error, fix='check permissions and space'
         ) from error
-    return Exported(out / f'{config.name}.onnx', qualities, half_db)
+    return replace(found, graph=out / found.graph.name)
 
 
 def _moved(data: dict[str, Any], roots: Sequence[str]) -> dict[str, Any]:
@@ -108,17 +117,16 @@ def _moved(data: dict[str, Any], roots: Sequence[str]) -> dict[str, Any]:
     return data | {'sources': [source | {kind: source[kind] | moved}]}
 
 
-def _make(
-    network: nn.Module, saved: Checkpoint, config: TrainConfig, folder: Path
-) -> tuple[dict[str, Quality], float]:
+def _make(network: nn.Module, saved: Checkpoint, config: TrainConfig, folder: Path) -> Exported:
     """Write graph and card to a folder, checked and measured through the node's own loader and backend."""
     held_out = open_feed(config).held_out()
     multiple = network.size_multiple
     graph, half = folder / f'{config.name}.onnx', folder / f'{config.name}.fp16.onnx'
+    pictures = [_whole(degraded, multiple) for held in held_out for degraded, _ in held.pairs]
+    half_db = check_half(network, [_whole(some, multiple, HALF_PX) for some in few(pictures, HALF_PICTURES)])
     write_graph(network, multiple, graph)
     write_graph(copy.deepcopy(network).half(), multiple, half)
-    pictures = (_whole(degraded, multiple) for held in held_out for degraded, _ in held.pairs)
-    half_db = check_alike(half, graph, multiple, pictures)
+    half_db = min(half_db, check_alike(half, graph, multiple, pictures))
     card = make_card(network, saved, config, {'fp32': graph, 'fp16': half})
     write_card(card, folder)
     with OnnxRuntimeBackend(load_model(str(graph)), device='cpu') as backend:
@@ -127,17 +135,18 @@ def _make(
         qualities = {
             held.name: measure(lambda degraded: system.restore('', degraded), held.pairs) for held in held_out
         }
+    harms = {held.name: harm(qualities[held.name], clean=held.clean) for held in held_out}
     card['quality'] = [
         quality_entry(f'held out by the run: {name}', quality) for name, quality in qualities.items()
     ]
     write_card(card, folder)
-    return qualities, half_db
+    return Exported(graph, qualities, half_db, {name: found for name, found in harms.items() if found})
 
 
-def _whole(image: NDArray[np.uint8], multiple: int) -> NDArray[np.uint8]:
-    """An image without the last rows and columns that a graph cannot take."""
-    height, width = (side // multiple * multiple for side in image.shape[:2])
-    return np.ascontiguousarray(image[:height, :width])
+def _whole(image: NDArray[np.uint8], multiple: int, most: int | None = None) -> NDArray[np.uint8]:
+    """The middle of an image, of sides that a graph can take, `most` pixels long."""
+    height, width = (min(side, most or side) // multiple * multiple for side in image.shape[:2])
+    return middle(image, height, width)
 
 
 @one_line_errors
@@ -159,6 +168,8 @@ def main(arguments: list[str] | None = None) -> int:
     exported = export(options.checkpoint, options.name, options.out, options.roots)
     print(f'{exported.graph}, on what the run held out:\n{table(exported.qualities)}')
     print(f'The fp16 graph beside it: {exported.half_db:.1f} dB or more to this one, there and on noise.')
+    for name, found in exported.harms.items():
+        print(f'warning: on {name} the model {found}', file=sys.stderr)
     return 0
 
 

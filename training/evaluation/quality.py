@@ -79,6 +79,16 @@ def _worth(quality: Quality, clean: bool) -> float:
     return min(0.0, quality.psnr_to_input_db - HARMLESS_DB)
 
 
+def harm(quality: Quality, *, clean: bool) -> str | None:
+    """What a model spoils on a set, in words; None where it restores, or leaves clean frames as they are."""
+    if clean and _worth(quality, clean) < 0.0:
+        change = f'{quality.psnr_to_input_db:.1f} dB to the input, {HARMLESS_DB:.0f} cannot be seen'
+        return f'changes clean frames ({change}): leave the gate of the node on'
+    if not clean and quality.gain_db < 0.0:
+        return f'makes the images worse, by {-quality.gain_db:.2f} dB'
+    return None
+
+
 def table(qualities: Mapping[str, Quality]) -> str:
     """One line a set, for people."""
     return '\n'.join(map(_line, qualities, qualities.values()))

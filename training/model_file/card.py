@@ -14,16 +14,19 @@ from training.evaluation.quality import Quality
 from training.networks.costs import macs_per_pixel, parameters
 from training.runs.checkpoint import Checkpoint
 
+UNSTATED = 'not stated'
 FREE_TERMS = {'CC0', 'CC BY 4.0', 'public domain', 'MIT', 'Apache-2.0', 'own photographs'}
 """Terms of photographs that put no limit on the use of weights trained on them."""
 
 
 def weights_terms(data: list[dict[str, Any]]) -> str:
     """What one may do with weights trained on this data, in one sentence."""
-    limited = dict.fromkeys(origin['name'] for origin in data if origin['terms'] not in FREE_TERMS)
-    if not limited:
+    bound = {origin['name']: origin['terms'] for origin in data if origin['terms'] not in FREE_TERMS}
+    if not bound:
         return 'As this package, Apache-2.0.'
-    return f'Research and non-commercial use only, by the terms of its photographs: {", ".join(limited)}.'
+    parts = [f'{name} ({terms})' for name, terms in bound.items() if terms != UNSTATED]
+    parts += [f'not stated for {name}' for name, terms in bound.items() if terms == UNSTATED]
+    return f'Only what the terms of its images allow: {", ".join(parts)}.'
 
 
 def make_card(

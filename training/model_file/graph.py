@@ -20,6 +20,7 @@ from restore_node.common.errors import ModelError
 from restore_node.common.metrics import psnr
 from restore_node.model import INPUT_NAME, OUTPUT_NAME
 from training.evaluation.restoring import restore_batch
+from training.model_file.pooling import exportable_pooling
 
 OPSET = 18
 
@@ -61,18 +62,25 @@ def write_graph(network: nn.Module, size_multiple: int, path: Path) -> None:
     frames = torch.zeros(2, smallest + 4 * size_multiple, smallest + 6 * size_multiple, 3, dtype=torch.uint8)
     # The exporter prints its progress, and warns about itself and about packages that are not used here.
     logging.getLogger('torch.onnx').setLevel(logging.ERROR)
-    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-        warnings.simplefilter('ignore', FutureWarning)
-        program = torch.onnx.export(
-            PixelsInPixelsOut(network).eval(),
-            (frames,),
-            dynamo=True,
-            opset_version=OPSET,
-            input_names=[INPUT_NAME],
-            output_names=[OUTPUT_NAME],
-            dynamic_shapes={INPUT_NAME: {0: dim('batch'), 1: rows, 2: columns}},
-            external_data=False,
-        )
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings(), exportable_pooling():
+            warnings.simplefilter('ignore', FutureWarning)
+            program = torch.onnx.export(
+                PixelsInPixelsOut(network).eval(),
+                (frames,),
+                dynamo=True,
+                opset_version=OPSET,
+                input_names=[INPUT_NAME],
+                output_names=[OUTPUT_NAME],
+                dynamic_shapes={INPUT_NAME: {0: dim('batch'), 1: rows, 2: columns}},
+                external_data=False,
+            )
+    except torch.onnx.OnnxExporterError as error:
+        raise ModelError(
+            'torch.export cannot follow the network',
+            seen=str(error.__cause__ or error).strip().partition('\n')[0],
+            fix='compute sizes from tensors (images.shape), never as Python numbers or by their values',
+        ) from error
     if program is None:
         raise ModelError(
             'torch.onnx.export returned no graph', fix='check the versions in requirements/train.txt'
@@ -109,7 +117,7 @@ def check_equal(network: nn.Module, size_multiple: int, backend: Backend) -> Non
 
 
 def check_alike(half: Path, full: Path, size_multiple: int, pictures: Iterable[NDArray[np.uint8]]) -> float:
-    """Compare the fp16 graph with the fp32 one, in ONNX Runtime on the CPU.
+    """Compare the fp16 graph with the fp32 one, in ONNX Runtime on the CPU, which hides what overflows.
 
     Args:
         half: the fp16 graph.
@@ -126,10 +134,8 @@ def check_alike(half: Path, full: Path, size_multiple: int, pictures: Iterable[N
     sessions = [
         onnxruntime.InferenceSession(str(graph), providers=['CPUExecutionProvider']) for graph in (half, full)
     ]
-    side = 8 * size_multiple
-    noise = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
     least_alike = float('inf')
-    for picture in (noise, np.sort(noise, axis=1), *pictures):
+    for picture in (*probes(size_multiple), *pictures):
         restored = [session.run([OUTPUT_NAME], {INPUT_NAME: picture[None]})[0][0] for session in sessions]
         alike = psnr(*restored)
         if alike < LEAST_ALIKE_DB:
@@ -141,6 +147,13 @@ def check_alike(half: Path, full: Path, size_multiple: int, pictures: Iterable[N
             )
         least_alike = min(least_alike, alike)
     return least_alike
+
+
+def probes(size_multiple: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Noise and a smooth picture, uint8 [H, W, 3], as large as any network takes."""
+    side = max(_smallest(size_multiple), 8 * size_multiple)
+    noise = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
+    return noise, np.sort(noise, axis=1)
 
 
 def _smallest(size_multiple: int) -> int:

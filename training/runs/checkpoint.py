@@ -89,10 +89,22 @@ def load(path: Path) -> Checkpoint:
 
 
 def fill(network: nn.Module, weights: dict[str, torch.Tensor]) -> None:
-    """Put a checkpoint's weights into a network; raises InputError when they are another network's."""
+    """Put a checkpoint's weights into a network; raises InputError for another's, or where some are NaN."""
+    refuse_not_finite(weights, 'the checkpoint')
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:
         raise InputError(
             'the checkpoint does not fit the network', seen=error, fix='use the network of its config'
         ) from error
+
+
+def refuse_not_finite(weights: dict[str, torch.Tensor], source: str) -> None:
+    """Raise InputError where weights are NaN or infinite: what computes with them is black, or nothing."""
+    broken = [name for name, tensor in weights.items() if not tensor.isfinite().all()]
+    if broken:
+        raise InputError(
+            f'{source} has weights that are not finite',
+            seen=f'{len(broken)} of {len(weights)}, first {broken[0]}',
+            fix='take an earlier one, such as those in hourly/',
+        )

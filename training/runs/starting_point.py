@@ -30,11 +30,12 @@ class StartingPoint:
 def starting_point(config: TrainConfig) -> StartingPoint:
     """Read what a configuration's `start_from` names.
 
-    Raises RestoreError where it cannot be read, or its weights are those of another network than the run's.
+    Raises RestoreError where it cannot be read, or its weights are another network's than the run's, or NaN.
     """
     source = config.start_from or ''
     found = of_checkpoint(Path(source)) if source.endswith('.pt') else _of_model(source)
     _refuse_another_network(found.weights, config)
+    checkpoint.refuse_not_finite(found.weights, f'start_from={source}')
     return found
 
 
