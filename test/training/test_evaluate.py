@@ -1,17 +1,28 @@
 """The command, end to end."""
 
 import csv
+import errno
 import json
+import os
+import signal
+from contextlib import nullcontext
 
 import cv2
 import numpy as np
 import pytest
+from skimage.data import astronaut
 
 torch = pytest.importorskip('torch', reason='the training environment is not set up')
 
+from restore_node.backends.onnxruntime import OnnxRuntimeBackend
+from restore_node.messages.frame import Frame, Header
+from restore_node.model import load_model
+from restore_node.runtime.restore import restore_frame
+from training.commands import evaluate
 from training.commands.evaluate import main
 from training.config.run import config_values, parse_config
 from training.evaluation.conventions import CONVENTIONS, PLAIN
+from training.evaluation.systems import System
 from training.networks.registry import build
 from training.runs import checkpoint
 
@@ -133,6 +144,102 @@ def test_the_shipped_model_runs_on_any_size_and_a_partial_table_says_so(tmp_path
     assert set(entry['means']['restore-lite']) == {'rgb', 'luma'}
     assert entry['means']['restore-lite'] != entry['means']['unrestored input']
     assert 'BSDS500' in printed
+
+
+def test_the_gate_publishes_and_saves_what_the_node_does(tmp_path):
+    photograph = cv2.resize(astronaut()[..., ::-1], (256, 256), interpolation=cv2.INTER_AREA)
+    for name, image in (('clean', photograph), ('blurred', cv2.blur(photograph, (1, 9)))):
+        write(tmp_path / f'degraded/drive/{name}.png', image)
+        write(tmp_path / f'sharp/drive/{name}.png', photograph)
+    folders = [
+        '--degraded',
+        str(tmp_path / 'degraded'),
+        '--truth',
+        str(tmp_path / 'sharp'),
+        '--device',
+        'cpu',
+    ]
+    out, save, found = tmp_path / 'out', tmp_path / 'saved', {}
+    with OnnxRuntimeBackend(load_model('restore-lite'), device='cpu') as backend:
+        for name in ('clean', 'blurred'):
+            rgb = cv2.imread(str(tmp_path / f'degraded/drive/{name}.png'))[..., ::-1]
+            restored = restore_frame(backend, Frame(rgb, 'rgb8', Header(0, 0, '')), 1.0)
+            found[name] = rgb, restored.rgb.copy(), restored.score
+    between = sum(score for *_, score in found.values()) / 2
+    chosen = ['--gate', f'{between}', '--save', str(save), '--out', str(out)]
+    assert main(['--model', 'restore-lite', *folders, *chosen]) == 0
+    for name, (degraded, restored, score) in found.items():
+        saved = cv2.imread(str(save / f'drive/{name}.png'))[..., ::-1]
+        assert np.array_equal(saved, degraded if score < between else restored)
+    (count,) = (n for system, n in summary(out)['sets'][0]['unchanged'].items() if 'gate' in system)
+    assert count == 1
+    assert 'left 1 of them as they were' in (out / 'tables.md').read_text()
+
+
+def test_images_of_several_systems_and_sets_are_saved_apart(untrained, tmp_path):
+    write(tmp_path / 'degraded/1.jpg', sharp(1))
+    write(tmp_path / 'sharp/1.png', sharp(1))
+    write(tmp_path / 'drive/2.jpg', sharp(2))
+    folders = ['--degraded', str(tmp_path / 'degraded'), '--truth', str(tmp_path / 'sharp')]
+    models = ['--model', str(untrained), '--model', 'restore-lite', '--device', 'cpu']
+    save = [
+        '--try',
+        str(tmp_path / 'drive'),
+        '--save',
+        str(tmp_path / 'saved'),
+        '--out',
+        str(tmp_path / 'out'),
+    ]
+    assert main([*models, *folders, *save]) == 0
+    files = sorted((tmp_path / 'saved').rglob('*.png'))
+    saved = [path.relative_to(tmp_path / 'saved').as_posix().partition('/')[2] for path in files]
+    assert saved == ['folders/1.png', 'try/2.jpg.png'] * 2
+
+
+def test_an_evaluation_that_is_stopped_keeps_its_scores_and_says_so(tmp_path, capsys, monkeypatch):
+    for index in range(12):
+        write(tmp_path / f'sharp/{index:02d}.png', sharp(index))
+    seen = []
+
+    def restore(name, image):
+        seen.append(name)
+        if len(seen) == 8:
+            signal.raise_signal(signal.SIGTERM)
+        return image
+
+    monkeypatch.setattr(evaluate, 'open_system', lambda *_: nullcontext(System('ours', restore)))
+    monkeypatch.setattr(os, 'cpu_count', lambda: 2)
+    folders = ['--degraded', str(tmp_path / 'sharp'), '--truth', str(tmp_path / 'sharp')]
+    assert main(['--model', 'm', *folders, '--out', str(tmp_path / 'out')]) == 130
+    printed = capsys.readouterr()
+    assert 'PARTIAL: stopped' in printed.out
+    assert printed.err == 'interrupted\n'
+    entry = summary(tmp_path / 'out')['sets'][0]
+    assert (entry['images'], entry['available'], entry['partial']) == (5, 12, True)
+    assert 'PARTIAL: 5 of 12 pairs' in (tmp_path / 'out/tables.md').read_text()
+
+
+@pytest.mark.parametrize(
+    ('error', 'said'),
+    [
+        (OSError(errno.ENOSPC, 'No space left on device'), 'No space left'),
+        (MemoryError(), 'memory ran out'),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), 'memory ran out'),
+    ],
+)
+def test_a_full_disk_or_memory_is_one_line(tmp_path, capsys, monkeypatch, error, said):
+    write(tmp_path / 'sharp/1.png', sharp(1))
+
+    def restore(name, image):
+        raise error
+
+    monkeypatch.setattr(evaluate, 'open_system', lambda *_: nullcontext(System('ours', restore)))
+    folders = ['--degraded', str(tmp_path / 'sharp'), '--truth', str(tmp_path / 'sharp')]
+    assert main(['--model', 'm', *folders, '--out', str(tmp_path / 'out')]) == 2
+    printed = capsys.readouterr().err
+    assert printed.startswith('error: ')
+    assert said in printed
+    assert printed.count('\n') == 1
 
 
 def test_another_systems_images_are_scored_with_and_without_the_degraded_ones(published, tmp_path):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from restore_node.common.errors import RestoreError
+from training.loop.failures import told
 
 
 def command_parser(file: str, doc: str | None, *, config: bool = False) -> argparse.ArgumentParser:
@@ -43,15 +44,26 @@ def positive(text: str) -> float:
 
 
 def one_line_errors(main: Callable[..., int]) -> Callable[..., int]:
-    """Let a command end with one `error:` line and exit code 2 where the user can mend what is wrong."""
+    """Let a command end with one `error:` line and exit code 2 where the user can mend what is wrong.
+
+    That is also a full disk or memory that ran out. Where it is interrupted it says so; the exit code is 130.
+    """
 
     @functools.wraps(main)
     def run(arguments: Sequence[str] | None = None) -> int:
         try:
             return main(arguments)
-        except RestoreError as error:
-            print(f'error: {error}', file=sys.stderr)
-            return 2
+        except KeyboardInterrupt:
+            print('interrupted', file=sys.stderr)
+            return 130
+        except (RestoreError, OSError) as error:
+            one_line: Exception | None = error
+        except (RuntimeError, MemoryError) as error:
+            one_line = told(error)
+            if one_line is None:
+                raise
+        print(f'error: {one_line}', file=sys.stderr)
+        return 2
 
     return run
 

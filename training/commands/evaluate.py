@@ -7,11 +7,15 @@ images without truth (--try), before and after side by side.
 
 import argparse
 import logging
-from collections.abc import Sequence
-from contextlib import ExitStack
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+
+from rich.progress import TaskID
 
 from restore_node.common.atomic import Unfinished
 from restore_node.common.console import progress_bar, table_console
@@ -23,60 +27,91 @@ from training.evaluation.conventions import CONVENTIONS
 from training.evaluation.report import show, write
 from training.evaluation.scoring import UNRESTORED, score_pairs
 from training.evaluation.sets import EvaluationSet, open_folders, open_published
-from training.evaluation.systems import System, open_system, restored_by_others
+from training.evaluation.systems import System, gated, open_system, restored_by_others, saving
 from training.evaluation.tables import SetResult, Table, make_tables
 from training.evaluation.trial import write_side_by_side
 
 PICTURES = 'try'
 
 
+@dataclass(frozen=True)
+class Evaluated:
+    """The tables that were written, and what stopped the evaluation before its end, if anything did."""
+
+    tables: list[Table]
+    stopped: BaseException | None
+
+
 def evaluate(
-    sets: Sequence[EvaluationSet], systems: Sequence[System], trial: Path | None, out: Path
-) -> list[Table]:
-    """Score every system on every set and write the results.
+    sets: Sequence[EvaluationSet], systems: Sequence[System], trial: Path | None, save: Path | None, out: Path
+) -> Evaluated:
+    """Score every system on every set and write the results, also those of an evaluation that is stopped.
 
     Args:
         sets: to score on; may be empty where there is a trial.
         systems: to score, with names of their own.
         trial: folder of images without truth, to be restored for looking at.
-        out: folder for the results, which must not exist; it appears when it is complete.
-
-    Returns:
-        The tables that were written.
+        save: folder for restored images, of several systems and sets in a folder for each.
+        out: folder for the results. Neither folder may exist; they appear at the end.
 
     Raises:
-        RestoreError: something cannot be read, restored, compared or written.
+        RestoreError: something cannot be read, restored, compared or written, and nothing was done before.
     """
     pictures = images_under(trial) if trial else []
     if trial and not pictures:
         raise InputError(f'no images in {trial}', fix='check the path')
-    results = []
-    with Unfinished(out) as folder, progress_bar() as bar:
-        folder.mkdir()
-        for chosen in sets:
-            task = bar.add_task(chosen.title, total=len(chosen.pairs))
-            scores = score_pairs(
-                chosen.pairs, systems, chosen.conventions, chosen.first, partial(bar.advance, task)
-            )
-            names = (chosen.first, *(system.name for system in systems))
-            results.append(
-                SetResult(
-                    chosen.key,
-                    chosen.title,
-                    chosen.source,
-                    chosen.available,
-                    names,
-                    chosen.conventions,
-                    scores,
-                )
-            )
-        if trial:
-            task = bar.add_task(PICTURES, total=len(pictures))
-            write_side_by_side(trial, pictures, systems, folder / PICTURES, partial(bar.advance, task))
+    results = [_nothing_yet(chosen, systems) for chosen in sets]
+    several = len(sets) + bool(trial) > 1
+    done, stopped = 0, None
+    with ExitStack() as made, progress_bar() as bar:
+        folder, kept = (made.enter_context(_new_folder(path)) if path else None for path in (out, save))
+        assert folder
+
+        def tick(task: TaskID) -> None:
+            nonlocal done
+            bar.advance(task)
+            done += 1
+
+        try:
+            for chosen, result in zip(sets, results, strict=True):
+                task = bar.add_task(chosen.title, total=len(chosen.pairs))
+                keeping = _keeping(systems, kept, chosen.key if several else '')
+                for image in score_pairs(chosen.pairs, keeping, chosen.conventions, chosen.first):
+                    result.images.append(image)
+                    tick(task)
+            if trial:
+                task = bar.add_task(PICTURES, total=len(pictures))
+                keeping = _keeping(systems, kept, PICTURES if several else '')
+                write_side_by_side(trial, pictures, keeping, folder / PICTURES, partial(tick, task))
+        except (KeyboardInterrupt, Exception) as error:
+            if not done:
+                raise
+            stopped = error
         tables = make_tables(results, {system.name: system.origin() for system in systems})
         if sets:
             write(folder, results, systems, tables)
-    return tables
+    return Evaluated(tables, stopped)
+
+
+@contextmanager
+def _new_folder(path: Path) -> Iterator[Path]:
+    with Unfinished(path) as folder:
+        folder.mkdir()
+        yield folder
+
+
+def _keeping(systems: Sequence[System], folder: Path | None, key: str) -> Sequence[System]:
+    """The systems, with their images kept under a folder, of several in one for each."""
+    if folder is None:
+        return systems
+    return [saving(system, folder / (system.name if len(systems) > 1 else '') / key) for system in systems]
+
+
+def _nothing_yet(chosen: EvaluationSet, systems: Sequence[System]) -> SetResult:
+    names = (chosen.first, *(system.name for system in systems))
+    return SetResult(
+        chosen.key, chosen.title, chosen.source, chosen.available, names, chosen.conventions, images=[]
+    )
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -115,6 +150,13 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--tile', type=int, metavar='PX', help='cut frames that do not fit into memory; checkpoints only'
     )
+    parser.add_argument(
+        '--gate',
+        type=float,
+        metavar='G',
+        help='publish what a node does whose gate_threshold is G (8.1 there)',
+    )
+    parser.add_argument('--save', type=Path, metavar='DIR', help='keep the restored images, in a new folder')
     parser.add_argument('--device', choices=('auto', 'cpu', 'cuda'), default='auto')
     parser.add_argument('--out', type=Path, help='folder to make (default: out/evaluation/DATE-TIME)')
     given = parser.parse_args(arguments)
@@ -122,6 +164,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error('nothing to evaluate on: give --data, --truth or --try')
     if not (given.model or given.restored):
         parser.error('nothing to evaluate: give --model or --restored')
+    if given.restored and (given.save or given.gate is not None):
+        parser.error('--restored goes without --save and --gate')
+    if given.gate is not None and given.gate <= 0.0:
+        parser.error('--gate wants more than 0')
     if given.restored and (given.model or given.trial or len(given.data) + bool(given.truth) != 1):
         parser.error('--restored goes with one --data or with --truth, and without --model and --try')
     if bool(given.degraded) > bool(given.truth) or (given.truth and not (given.degraded or given.restored)):
@@ -149,7 +195,7 @@ def _systems(given: argparse.Namespace, sets: Sequence[EvaluationSet], opened: E
     names = [UNRESTORED, *(system.name for system in systems)]
     if len(set(names)) < len(names):
         raise ConfigError('--model', seen=', '.join(names[1:]), wanted='different names', fix='rename a run')
-    return systems
+    return [gated(system, given.gate) for system in systems] if given.gate else systems
 
 
 @one_line_errors
@@ -157,15 +203,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Evaluate as the command line says. Returns the exit code."""
     given = parse(arguments)
     logging.basicConfig(level=logging.WARNING, format='warning: %(message)s')
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with ExitStack() as opened:
         sets = _sets(given)
         systems = _systems(given, sets, opened)
         out = given.out or Path('out/evaluation', datetime.now().strftime('%Y%m%d-%H%M%S'))
-        tables = evaluate(sets, systems, given.trial, out)
-    show(tables, table_console())
+        found = evaluate(sets, systems, given.trial, given.save, out)
+    show(found.tables, table_console())
     made = ['tables.md, summary.json, images.csv'] if sets else []
     made += [f'{PICTURES}/'] if given.trial else []
     print(f'{out}: {", ".join(made)}')
+    if found.stopped:
+        print('PARTIAL: stopped before the end, the figures are means over what was done until then')
+        raise found.stopped
     return 0
 
 

@@ -99,6 +99,7 @@ def summarise(
                 'available': result.available,
                 'paper_counts': SETS[result.key].test_pairs if result.key in SETS else None,
                 'partial': result.partial,
+                'unchanged': {system: result.unchanged(system) for system in result.systems},
                 'means': {system: _means(result, system) for system in result.systems},
             }
             for result in results

@@ -1,7 +1,7 @@
 """Scores of systems on the images of a test set."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,11 +35,13 @@ class ImageScores:
         name: in its set.
         size: width and height.
         scores: by system, by convention; None where the image could not be aligned.
+        unchanged: the systems that left it as it was.
     """
 
     name: str
     size: tuple[int, int]
     scores: dict[str, dict[str, Score | None]]
+    unchanged: tuple[str, ...] = ()
 
 
 class Mean(NamedTuple):
@@ -55,8 +57,7 @@ def score_pairs(
     systems: Sequence[System],
     conventions: Sequence[str],
     first: str = UNRESTORED,
-    done: Callable[[], None] = lambda: None,
-) -> list[ImageScores]:
+) -> Iterator[ImageScores]:
     """Restore and score every image, one after the other, comparing beside restoring.
 
     Args:
@@ -64,18 +65,14 @@ def score_pairs(
         systems: what restores them.
         conventions: keys of CONVENTIONS.
         first: name under which the first image of each pair is scored as it is.
-        done: called after every image.
+
+    Yields:
+        The scores of one image, in the order of the pairs; what was yielded stays true if a later one fails.
 
     Raises:
         RestoreError: an image cannot be read, restored or compared; names it.
     """
     waiting: list[Future[ImageScores]] = []
-    finished: list[ImageScores] = []
-
-    def collect() -> None:
-        finished.append(waiting.pop(0).result())
-        done()
-
     workers = min(MOST_WORKERS, os.cpu_count() or 1)
     with _one_thread_each(), ThreadPoolExecutor(workers) as pool:
         for pair in pairs:
@@ -84,10 +81,8 @@ def score_pairs(
             images |= {system.name: system.restore(pair.name, degraded) for system in systems}
             waiting.append(pool.submit(_score, pair.name, images, sharp, conventions))
             if len(waiting) > workers:
-                collect()
-        while waiting:
-            collect()
-    return finished
+                yield waiting.pop(0).result()
+        yield from (future.result() for future in waiting)
 
 
 def mean(images: Sequence[ImageScores], system: str, convention: str) -> Mean | None:
@@ -108,7 +103,9 @@ def _score(name: str, images: Mapping[str, Image], sharp: Image, conventions: Se
         }
     except RestoreError as error:
         raise InputError(f'test image {name}', seen=error) from error
-    return ImageScores(name, (sharp.shape[1], sharp.shape[0]), scores)
+    (_, degraded), *restored = images.items()
+    unchanged = tuple(system for system, image in restored if np.array_equal(image, degraded))
+    return ImageScores(name, (sharp.shape[1], sharp.shape[0]), scores, unchanged)
 
 
 def _one(image: Image, sharp: Image, convention: str) -> Score | None:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from restore_node.backends.onnxruntime import OnnxRuntimeBackend
 from restore_node.common.errors import ConfigError, InputError
-from restore_node.common.image_files import read_rgb
+from restore_node.common.image_files import read_rgb, write_rgb
 from restore_node.messages.frame import Frame, Header
 from restore_node.model import load_model
-from restore_node.runtime.restore import restore_frame
+from restore_node.runtime.restore import change_score, restore_frame
 from training.data.layouts.named_pairs import FilePair, NamedPair, by_name
 from training.evaluation.restoring import restore_with
 from training.runs.generator import trained_generator
@@ -62,6 +62,36 @@ def _named(name: str, provenance: dict[str, Any]) -> str:
     return f'{name}, {data}' if 0 < len(data) <= LONGEST_ORIGIN else name
 
 
+def gated(system: System, threshold: float) -> System:
+    """A system behind the node's gate: what it would hardly change goes out as it came.
+
+    Args:
+        system: any.
+        threshold: the node's `gate_threshold`, grey levels.
+    """
+
+    def restore(name: str, degraded: Image) -> Image:
+        restored = system.restore(name, degraded)
+        return degraded if change_score(degraded, restored) < threshold else restored
+
+    return System(
+        f'{system.name}, gate {threshold:g}', restore, system.provenance | {'gate_threshold': threshold}
+    )
+
+
+def saving(system: System, folder: Path) -> System:
+    """A system whose restored images are kept, as PNG under the names of the images."""
+
+    def restore(name: str, degraded: Image) -> Image:
+        restored = system.restore(name, degraded)
+        path = folder / (name if name.endswith('.png') else f'{name}.png')
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_rgb(path, restored)
+        return restored
+
+    return replace(system, restore=restore)
+
+
 @contextmanager
 def open_system(
     source: str, device: str = 'auto', tile_px: int | None = None, precision: str = 'fp32'
@@ -69,8 +99,8 @@ def open_system(
     """Open a model or a checkpoint.
 
     Args:
-        source: name or `.onnx` file of a model, run by ONNX Runtime as the node runs it, or a `.pt`
-            checkpoint, whose averaged weights PyTorch runs.
+        source: name or `.onnx` file of a model, run by ONNX Runtime in the node's own code, without its gate;
+            or a `.pt` checkpoint, whose averaged weights PyTorch runs.
         device: `auto`, `cpu` or `cuda`.
         tile_px: see `restore_with`; for checkpoints only.
         precision: which of a model's graphs.

@@ -1,6 +1,6 @@
 """Tables of results, with everything beside the figures that one needs to compare them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from restore_node.common.metrics import PSNR_CAP_DB
@@ -41,6 +41,10 @@ class SetResult:
     def partial(self) -> bool:
         """Only some of the set's images were scored."""
         return len(self.images) < self.available
+
+    def unchanged(self, system: str) -> int:
+        """How many images a system left as they were."""
+        return sum(system in image.unchanged for image in self.images)
 
     def count(self) -> str:
         """How many images the figures are means over."""
@@ -108,6 +112,12 @@ def _table(
     return Table(title, ('method', *headings.values(), 'convention'), rows, notes)
 
 
+def _unchanged(result: SetResult) -> Iterator[str]:
+    for system in result.systems:
+        if count := result.unchanged(system):
+            yield f'{system} left {count} of them as they were'
+
+
 def _measured(result: SetResult | None, system: str, convention: str) -> str:
     if result is None or system not in result.systems or convention not in result.conventions:
         return _figures(None)
@@ -131,7 +141,7 @@ def _notes(
     ]
     for result in results:
         remark = SETS[result.key].remark if result.key in SETS else ''
-        known = [result.count(), result.source, *([remark] if remark else [])]
+        known = [result.count(), result.source, *([remark] if remark else []), *_unchanged(result)]
         notes.append(f'{result.title}: {"; ".join(known)}.')
     for name in conventions:
         convention = CONVENTIONS[name]

@@ -24,7 +24,7 @@ def measure_run_on_set(run: Run, data: str) -> Quality:
     """Measure a run's averaged weights on all test pairs of a published set, given as `LAYOUT=FOLDER`."""
     chosen = open_published(data, 'blur')
     with open_system(str(run.folder.checkpoint)) as system:
-        scores = score_pairs(chosen.pairs, [system], [CONVENTION])
+        scores = list(score_pairs(chosen.pairs, [system], [CONVENTION]))
     before, after = (mean(scores, name, CONVENTION) for name in (UNRESTORED, system.name))
     if before is None or after is None:
         raise InputError(f'no images to measure in {data}', fix='check the folder')

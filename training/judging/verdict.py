@@ -44,7 +44,10 @@ def judge(
 ) -> dict[str, Verdict]:
     """Every system's verdict on a set, by name, with those that know the set."""
     all_systems = (*systems, *judged.knowing)
-    images = score_pairs(judged.pairs, all_systems, [CONVENTION], done=done)
+    images = []
+    for image in score_pairs(judged.pairs, all_systems, [CONVENTION]):
+        images.append(image)
+        done()
     return {system.name: _verdict(images, system.name) for system in all_systems}
 
 
