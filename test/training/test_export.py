@@ -9,7 +9,7 @@ torch = pytest.importorskip('torch', reason='the training environment is not set
 onnx = pytest.importorskip('onnx', reason='the training environment is not set up')
 
 from restore_node.backends.onnxruntime import OnnxRuntimeBackend
-from restore_node.common.errors import ModelError
+from restore_node.common.errors import ConfigError, ModelError
 from restore_node.model import load_model
 from training.commands import export
 from training.config.run import config_values, parse_config
@@ -127,6 +127,37 @@ def test_a_paired_set_that_is_not_there_is_one_line(paired, tmp_path, capsys, ro
     assert said in printed
     assert 'both of roots' not in printed
     assert printed.count('\n') == 1
+
+
+@pytest.fixture
+def mixture(run_values):
+    """The values of a run of several sources and a validation set of its own."""
+    sources = [
+        {'name': 'streets', 'photographs': {'roots': ['/gone/a']}},
+        {'name': 'wet', 'pairs': {'layout': 'folders', 'root': '/gone/b', 'held_out': ['1*']}},
+    ]
+    sets = [
+        {'name': 'real', 'pairs': {'layout': 'folders', 'root': '/gone/c'}},
+        {'name': 'held', 'held_out_of': 'wet'},
+    ]
+    values = run_values | {'data': {'crop_px': 64, 'sources': sources}, 'validation': {'sets': sets}}
+    return config_values(parse_config(values, 'test'))
+
+
+def test_images_of_a_mixture_are_found_where_they_lie_now(mixture):
+    found = export.moved(mixture, ['streets=/here/1', 'streets=/here/2=3', 'wet=/here/b', 'real=/here/c'])
+    streets, wet = found['data']['sources']
+    assert streets['photographs']['roots'] == ['/here/1', '/here/2=3']
+    assert (wet['pairs']['root'], wet['pairs']['held_out']) == ('/here/b', ['1*'])
+    assert found['validation']['sets'][0]['pairs']['root'] == '/here/c'
+    assert mixture['data']['sources'][1]['pairs']['root'] == '/gone/b'
+    assert export.moved(mixture, []) == mixture
+
+
+@pytest.mark.parametrize('root', ['/here', 'held=/here', 'nonesuch=/here'])
+def test_a_place_for_nothing_of_a_mixture_is_refused(mixture, root):
+    with pytest.raises(ConfigError, match=f'got {root}, want NAME=FOLDER with one of real, streets, wet'):
+        export.moved(mixture, [root])
 
 
 @pytest.mark.slow

@@ -64,8 +64,7 @@ def export(source: Path, name: str | None, out: Path, roots: Sequence[str] = ())
         source: the checkpoint.
         name: stem of the model's files, of a run's name's letters; that of the run if None.
         out: folder they go to.
-        roots: where the photographs lie on this machine, or its paired set, which is one folder; where the
-            run found them if empty.
+        roots: where the images lie now, see `moved`; where the run found them if empty.
 
     Raises:
         RestoreError: unreadable checkpoint or photographs, an impossible name, or a graph that differs from
@@ -73,9 +72,7 @@ def export(source: Path, name: str | None, out: Path, roots: Sequence[str] = ())
     """
     saved = checkpoint.load(source)
     values = saved.config | ({'name': name} if name else {})
-    if roots:
-        values |= {'data': _moved(values['data'], roots)}
-    config = parse_config(values, str(source))
+    config = parse_config(moved(values, roots), str(source))
     network = generator_of(config)
     checkpoint.fill(network, saved.average)
     try:
@@ -92,29 +89,37 @@ def export(source: Path, name: str | None, out: Path, roots: Sequence[str] = ())
     return replace(found, graph=out / found.graph.name)
 
 
-def _moved(data: dict[str, Any], roots: Sequence[str]) -> dict[str, Any]:
-    """The `data` part of a run's configuration with the images of its only source at another place."""
-    sources = data['sources']
-    if len(sources) > 1:
-        raise ConfigError(
-            '--roots',
-            seen=f'a run of {len(sources)} sources, {", ".join(source["name"] for source in sources)}',
-            wanted='a run of one',
-            fix='make their folders available where the run found them, links will do',
-        )
-    (source,) = sources
-    kind = next(kind for kind in ('photographs', 'sequences', 'pairs') if source[kind])
-    if kind != 'pairs':
-        moved: dict[str, Any] = {'roots': list(roots)}
-    elif len(roots) == 1:
-        moved = {'root': roots[0]}
-    else:
-        raise ConfigError(
-            '--roots',
-            seen=', '.join(roots),
-            wanted=f'one folder, that of the paired set {source["pairs"]["layout"]}',
-        )
-    return data | {'sources': [source | {kind: source[kind] | moved}]}
+def moved(values: dict[str, Any], roots: Sequence[str]) -> dict[str, Any]:
+    """A run's configuration with images at other places.
+
+    Args:
+        values: the resolved configuration.
+        roots: `NAME=FOLDER` for a source, or for a validation set that has images of its own; of photographs
+            and sequences as often as there are roots. Of a run of one source the folders alone.
+
+    Raises:
+        ConfigError: nothing of that name, or two folders for a paired set.
+    """
+    values = copy.deepcopy(values)
+    sources = values['data']['sources']
+    own = [entry for entry in values['validation']['sets'] if not entry['held_out_of']]
+    known = {entry['name']: entry for entry in (*own, *sources)}
+    places: dict[str, list[str]] = {}
+    for root in roots:
+        name, _, folder = root.partition('=')
+        if name not in known:
+            if len(sources) > 1:
+                wanted = f'NAME=FOLDER with one of {", ".join(known)}'
+                raise ConfigError('--roots', seen=root, wanted=wanted)
+            name, folder = sources[0]['name'], root
+        places.setdefault(name, []).append(folder)
+    for name, folders in places.items():
+        kind = next(kind for kind in ('photographs', 'sequences', 'pairs') if known[name].get(kind))
+        if kind == 'pairs' and len(folders) > 1:
+            wanted = f'one folder, that of the paired set {name}'
+            raise ConfigError('--roots', seen=', '.join(folders), wanted=wanted)
+        known[name][kind] |= {'root': folders[0]} if kind == 'pairs' else {'roots': folders}
+    return values
 
 
 def _make(network: nn.Module, saved: Checkpoint, config: TrainConfig, folder: Path) -> Exported:
@@ -162,7 +167,8 @@ def main(arguments: list[str] | None = None) -> int:
         '--roots',
         nargs='+',
         default=(),
-        help='folders or tars of photographs, or the folder of the paired set, if not where the run found it',
+        metavar='[NAME=]FOLDER',
+        help='where images lie now, if not where the run found them; NAME: of a source or validation set',
     )
     options = parser.parse_args(arguments)
     exported = export(options.checkpoint, options.name, options.out, options.roots)
