@@ -1,10 +1,14 @@
 """What ends a run from outside, told in one line: no memory, a process that was killed or lost."""
 
-import signal
+from __future__ import annotations
 
-from torch.multiprocessing import ProcessExitedException, ProcessRaisedException
+import signal
+from typing import TYPE_CHECKING
 
 from training.runs.errors import TrainingError
+
+if TYPE_CHECKING:
+    from torch.multiprocessing import ProcessExitedException
 
 _OURS = 'restore_node.common.errors.', 'training.runs.errors.'
 _NO_MEMORY = "can't allocate memory", 'out of memory', 'MemoryError'
@@ -17,6 +21,11 @@ def told(error: BaseException) -> TrainingError | None:
     Args:
         error: what ended the run. Of a spawned process, the text of its traceback is all there is.
     """
+    if isinstance(error, RuntimeError | MemoryError):
+        return _known(f'{type(error).__name__}: {error}')
+    # Not before: a drive is made where there is no PyTorch.
+    from torch.multiprocessing import ProcessExitedException, ProcessRaisedException
+
     if isinstance(error, ProcessExitedException):
         return _killed(error)
     if isinstance(error, ProcessRaisedException):
@@ -30,7 +39,9 @@ def _known(text: str) -> TrainingError | None:
     last = text.strip().rsplit('\n', 1)[-1]
     if any(words in text for words in _NO_MEMORY):
         return TrainingError(
-            'memory ran out', seen=last, fix='lower schedule.batch, data.pool or data.crop_px'
+            'memory ran out',
+            seen=last,
+            fix='lower schedule.batch, data.pool or data.crop_px; of an evaluation --tile',
         )
     if any(words in text for words in _LOST):
         return TrainingError(
