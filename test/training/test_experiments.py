@@ -82,8 +82,10 @@ def test_a_curve_is_what_a_run_recorded_of_one_kind(tmp_path):
 
 
 def seed_result(seed):
-    final = {name: quality(curve.psnr_db[-1]) for name, curve in zip('abcd', (SLOW, FAST) * 2, strict=True)}
-    return SeedResult(seed, SLOW, FAST, SLOW, FAST, 1500, final)
+    curves = {'scratch': SLOW, 'transfer': FAST, 'short_scratch': SLOW, 'short_transfer': FAST}
+    return SeedResult(
+        seed, 1500, curves, {name: quality(curve.psnr_db[-1]) for name, curve in curves.items()}
+    )
 
 
 def test_transfer_is_reported_as_tables_figures_and_a_plot(tmp_path):
@@ -98,7 +100,7 @@ def test_transfer_is_reported_as_tables_figures_and_a_plot(tmp_path):
         '2500 (2500 to 2500)',
     )
     assert finals.rows[0][2] == '20.00 / 0.700'
-    assert finals.rows[2][:3] == ('b', '2000', '25.40 / 0.800')
+    assert finals.rows[2][:3] == ('from deblurring', '2000', '25.40 / 0.800')
     figures = json.loads(json.dumps(summarise([seed_result(1)], config)))
     assert [level['saved'] for level in figures['seeds'][0]['levels']] == pytest.approx([0.5] * 5)
     draw([seed_result(1), seed_result(2)], config, tmp_path / 'plot')

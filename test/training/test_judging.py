@@ -112,7 +112,7 @@ def test_clean_frames_are_their_own_truth(photographs):
     clean = clean_set(photographs, 2)
     untouched = System('none', lambda _name, degraded: degraded)
     verdict = judge(clean, [untouched])['none']
-    assert verdict.psnr_db[1] == verdict.lowest_db == 60.0
+    assert verdict.psnr_restored_db == verdict.lowest_db == 60.0
 
 
 def test_a_verdict_counts_harm_and_orders_from_worst_to_best(judged):

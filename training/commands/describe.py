@@ -27,10 +27,6 @@ def _make(name: str, **options: Any) -> nn.Module:
     return Discriminator()
 
 
-def _costs(network: nn.Module) -> str:
-    return f'{parameters(network):,} parameters, {macs_per_pixel(network):,} MAC per pixel'
-
-
 def _networks_table() -> Table:
     table = Table('network', *_right('parameters', 'MAC per pixel', 'size multiple'), box=None)
     for name in sorted(NETWORKS):
@@ -83,7 +79,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     network = _make(asked.network, **_options(asked.options))
     console.print(_layers_table(network))
-    console.print(f'{asked.network}: {_costs(network)}', highlight=False)
+    costs = f'{parameters(network):,} parameters, {macs_per_pixel(network):,} MAC per pixel'
+    console.print(f'{asked.network}: {costs}', highlight=False)
     return 0
 
 

@@ -24,10 +24,10 @@ from training.config.run import load_config
 from training.data.example_photographs import provide_photographs
 from training.evaluation.report import show
 from training.experiments.catalogue import SMALL
-from training.experiments.curves import Curve, read_curve
+from training.experiments.curves import read_curve
 from training.experiments.measuring import measure_run
 from training.experiments.runs import Run, default_jobs, train_all
-from training.experiments.transfer_report import STYLES, SeedResult, draw, markdown, summarise, tables
+from training.experiments.transfer_report import SeedResult, draw, markdown, summarise, tables
 
 SHORT_SHARE = 0.2
 """Of the steps, for the direct test: what the paper's "more than 80 %" leaves."""
@@ -50,14 +50,14 @@ def runs_of(overrides: Sequence[str], seed: int, folder: Path) -> dict[str, Run]
         'deblur': deblur,
         'scratch': scratch,
         'transfer': run('transfer', 'derain', transferred),
-        'short-scratch': run('short-scratch', 'derain', short),
-        'short-transfer': run('short-transfer', 'derain', short, transferred),
+        'short_scratch': run('short-scratch', 'derain', short),
+        'short_transfer': run('short-transfer', 'derain', short, transferred),
     }
 
 
 def chains_of(runs: Mapping[str, Run]) -> list[list[Run]]:
     """The runs of one seed in the order in which they need each other."""
-    names = ('deblur', 'transfer', 'short-transfer'), ('scratch', 'short-scratch')
+    names = ('deblur', 'transfer', 'short_transfer'), ('scratch', 'short_scratch')
     return [[runs[name] for name in chain] for chain in names]
 
 
@@ -66,20 +66,12 @@ def result_of(seed: int, runs: Mapping[str, Run]) -> SeedResult:
     config = runs['scratch'].config
     final = {name: measure_run(run, config) for name, run in runs.items()}
     # An untrained generator returns its input.
-    untrained_db, deblurring_db = final['scratch'].psnr_degraded_db, final['deblur'].psnr_restored_db
-
-    def curve(name: str, first_db: float) -> Curve:
-        return read_curve(runs[name].folder, config.validation.kinds[0], first_db)
-
-    return SeedResult(
-        seed,
-        curve('scratch', untrained_db),
-        curve('transfer', deblurring_db),
-        curve('short-scratch', untrained_db),
-        curve('short-transfer', deblurring_db),
-        runs['deblur'].config.schedule.total_steps,
-        {label: final[name] for label, name in zip(STYLES, list(runs)[1:], strict=True)},
-    )
+    first_db = {False: final['scratch'].psnr_degraded_db, True: final.pop('deblur').psnr_restored_db}
+    curves = {
+        name: read_curve(runs[name].folder, config.validation.kinds[0], first_db['transfer' in name])
+        for name in final
+    }
+    return SeedResult(seed, runs['deblur'].config.schedule.total_steps, curves, final)
 
 
 def transfer(overrides: Sequence[str], seeds: Sequence[int], jobs: int, out: Path, console: Console) -> None:

@@ -47,7 +47,10 @@ class Stored(Protocol):
 
 
 def listing(source: str, use: str, images: Iterable[Stored]) -> list[str]:
-    """A line for each image: source, use, name and digest, with tabs in between; raises InputError."""
+    """A line for each image: source, use, name and digest, with tabs in between.
+
+    Raises InputError where a file cannot be read.
+    """
     # All frames of a video are read from one file.
     of_extent = cache(_of_extent)
     return [f'{source}\t{use}\t{image.name}\t{_digest(image, of_extent)}' for image in images]

@@ -1,7 +1,6 @@
 """Where a patch is cut from a photograph, and how large it is there."""
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import cv2
 import numpy as np
@@ -32,17 +31,6 @@ class Cut:
         return np.ascontiguousarray(part)
 
 
-class Cuts(Protocol):
-    """Where patches are cut."""
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether they are whole frames, not parts of larger ones."""
-
-    def draw(self, height: int, width: int, margin: int, rng: np.random.Generator) -> Cut:
-        """A cut from an image of so many rows and columns, with a margin on every side."""
-
-
 @dataclass(frozen=True)
 class SquareCuts:
     """Squares of `size` pixels anywhere in an image, reduced by a random factor.
@@ -56,7 +44,7 @@ class SquareCuts:
     is_whole = False
 
     def draw(self, height: int, width: int, margin: int, rng: np.random.Generator) -> Cut:
-        """See `Cuts`."""
+        """A cut from an image of so many rows and columns, with a margin on every side."""
         size = self.size + 2 * margin
         least = min(1.0, max(self.smallest_scale, size / min(height, width)))
         side = round(size / rng.uniform(least, 1.0))
@@ -77,12 +65,16 @@ class WholeCuts:
     is_whole = True
 
     def draw(self, height: int, width: int, margin: int, rng: np.random.Generator) -> Cut:
-        """See `Cuts`."""
+        """As of `SquareCuts`; nothing is drawn."""
         rows, columns = min(self.rows, height) // 2 * 2, min(self.columns, width) // 2 * 2
         scale = min(height / rows, width / columns)
         part = round((rows + 2 * margin) * scale), round((columns + 2 * margin) * scale)
         top, left = ((whole - side) // 2 for whole, side in zip((height, width), part, strict=True))
         return Cut(top, left, *part, rows + 2 * margin, columns + 2 * margin)
+
+
+Cuts = SquareCuts | WholeCuts
+"""Where patches are cut: parts of larger frames, or whole ones."""
 
 
 def middle(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:

@@ -3,9 +3,8 @@
 import logging
 import zlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,24 +24,6 @@ from training.data.sequences import find_sequences
 from training.data.validation import Held, ValidationSet, validation_sets
 
 log = logging.getLogger('training')
-
-
-@dataclass(frozen=True)
-class Feed:
-    """The data of a run; it can be sent to another process.
-
-    Attributes:
-        source: training samples.
-        held_out: makes the sets of pairs to measure on.
-        data, data_held_out: name, images and terms of every set, as a model card lists them.
-        files: lists every image with its source, use and digest, see contents.py.
-    """
-
-    source: Source
-    held_out: Callable[[], list[ValidationSet]]
-    data: list[dict[str, Any]]
-    data_held_out: list[dict[str, Any]]
-    files: Callable[[], list[str]]
 
 
 @dataclass(frozen=True)
@@ -69,19 +50,46 @@ class OpenSource:
         return data_list(images, self.config.sharp.sets)
 
 
+@dataclass(frozen=True)
+class Feed:
+    """The data of a run: samples to train on, and the sources that it opened for them."""
+
+    config: TrainConfig
+    opened: Sequence[OpenSource]
+    source: Source
+
+    def held_out(self) -> list[ValidationSet]:
+        """The sets of pairs to measure on."""
+        return validation_sets({source.config.name: source.held_out for source in self.opened}, self.config)
+
+    @property
+    def data(self) -> list[dict[str, Any]]:
+        """Name, images and terms of every set that is trained on, as a model card lists them."""
+        return _joined(source.listed(source.train) for source in self.opened)
+
+    @property
+    def data_held_out(self) -> list[dict[str, Any]]:
+        """The same of what is held out."""
+        return _joined(source.listed(source.held_out) for source in self.opened)
+
+    def files(self) -> list[str]:
+        """Every image with its source, use and digest, see contents.py."""
+        return [
+            line
+            for source in self.opened
+            for use, images in (('train', source.train), ('held out', source.held_out))
+            for line in listing(source.config.name, use, images)
+        ]
+
+
 def open_feed(config: TrainConfig) -> Feed:
     """Find a run's data; raises ConfigError where it is not what the configuration says."""
     opened = [_sound(open_source(source), config) for source in config.data.sources]
     samples = [source.samples(config) for source in opened]
     weights = [source.config.weight for source in opened]
     one = len(samples) == 1
-    return Feed(
-        source=samples[0] if one else Mixture(samples, weights, config.seed, config.schedule.batch),
-        held_out=partial(validation_sets, {source.config.name: source.held_out for source in opened}, config),
-        data=_joined(source.listed(source.train) for source in opened),
-        data_held_out=_joined(source.listed(source.held_out) for source in opened),
-        files=partial(_files, opened),
-    )
+    source = samples[0] if one else Mixture(samples, weights, config.seed, config.schedule.batch)
+    return Feed(config, opened, source)
 
 
 def open_source(source: SourceConfig) -> OpenSource:
@@ -126,12 +134,3 @@ def _joined(lists: Any) -> list[dict[str, Any]]:
     for origin in (origin for listed in lists for origin in listed):
         joined[origin['name'], origin['terms']] += origin['images']
     return [{'name': name, 'images': images, 'terms': terms} for (name, terms), images in joined.items()]
-
-
-def _files(opened: Sequence[OpenSource]) -> list[str]:
-    return [
-        line
-        for source in opened
-        for use, images in (('train', source.train), ('held out', source.held_out))
-        for line in listing(source.config.name, use, images)
-    ]

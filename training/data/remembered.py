@@ -19,7 +19,8 @@ def remembered(kind: str, files: Sequence[Path], about: Any, find: Callable[[], 
     """
     stats = [(str(path.absolute()), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
     key = hashlib.sha256(json.dumps([about, stats]).encode()).hexdigest()[:32]
-    place = _cache_folder() / kind / f'{key}.json'
+    cache = Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache')
+    place = cache / 'restore_node' / kind / f'{key}.json'
     try:
         return json.loads(place.read_text(encoding='utf-8'))
     except (OSError, ValueError):
@@ -31,8 +32,3 @@ def remembered(kind: str, files: Sequence[Path], about: Any, find: Callable[[], 
         # A memory that cannot be written costs the same time again.
         pass
     return found
-
-
-def _cache_folder() -> Path:
-    base = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
-    return Path(base) / 'restore_node'

@@ -65,7 +65,10 @@ def find_sequences(roots: Sequence[str], frame_stride: int = 1) -> list[CameraFr
     """
     places = [path for root in roots for path in _matching(root)]
     found = [
-        frame for path in places for frames in _under(path) for frame in _beginnings(frames, frame_stride)
+        frame
+        for path in places
+        for frames in _under(path)
+        for frame in frames[: max(0, len(frames) - SHORTEST + 1) : frame_stride]
     ]
     if not found:
         raise ConfigError(
@@ -80,10 +83,6 @@ def _matching(root: str) -> list[Path]:
     if has_magic(root) and not Path(root).exists():
         return [Path(path) for path in sorted(glob(root))]
     return [Path(root)]
-
-
-def _beginnings(frames: Sequence[CameraFrame], stride: int) -> Sequence[CameraFrame]:
-    return frames[: max(0, len(frames) - SHORTEST + 1) : stride]
 
 
 def _under(root: Path) -> list[Sequence[CameraFrame]]:

@@ -58,7 +58,7 @@ class View:
 class VirtualCamera:
     """A camera on a vehicle: wanders slowly over the scene and is shaken by the road.
 
-    By the `height` of its picture pixel amplitudes are scaled; `rng` decides on the phases.
+    Its amplitudes are scaled by the `height` of its picture; `rng` decides on their phases.
     """
 
     def __init__(self, rng: np.random.Generator, height: int) -> None:

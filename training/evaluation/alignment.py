@@ -58,14 +58,9 @@ class Aligned:
 
 
 def align(restored: NDArray[np.uint8], truth: NDArray[np.uint8]) -> Aligned:
-    """Scale and warp a restored image onto its truth.
+    """Scale and warp a restored image onto its truth: uint8 [H, W, 3] RGB each.
 
-    Args:
-        restored: uint8 [H, W, 3] RGB.
-        truth: uint8 of the same shape.
-
-    Raises:
-        AlignmentError: no homography was found, as for an image without any structure.
+    Raises AlignmentError where no homography is found, as for an image without any structure.
     """
     image, wanted = (pixels.astype(np.float32) / 255.0 for pixels in (restored, truth))
     energy = np.sum(image * image, dtype=np.float64)

@@ -51,8 +51,7 @@ class Convention:
     def score(self, restored: Image, truth: Image) -> Score:
         """Compare two images.
 
-        Raises:
-            InputError: not RGB uint8, of different sizes, smaller than SSIM's window, or not to be aligned.
+        Raises InputError where they are not RGB uint8, of different sizes, too small, or not to be aligned.
         """
         metrics.check_images(restored, truth, metrics.SSIM_WINDOW)
         psnr_db, ssim = self.compare(restored, truth)
@@ -102,10 +101,6 @@ def _aligned(restored: Image, truth: Image) -> tuple[float, float]:
     return aligned.psnr(), aligned.ssim()
 
 
-def _whole(positions: NDArray[np.floating]) -> NDArray[np.floating]:
-    return positions
-
-
 NOT_ALIGNED = 'not aligned'
 CONVENTIONS = {
     convention.name: convention
@@ -144,7 +139,7 @@ CONVENTIONS = {
             "MATLAB's ssim (Gaussian 11x11, border repeated)",
             NOT_ALIGNED,
             "NAFNet's and other ports of MATLAB's ssim",
-            _on_luma(matlab_luma, _whole),
+            _on_luma(matlab_luma, lambda positions: positions),
         ),
         Convention(
             'luma-full',

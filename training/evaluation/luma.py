@@ -12,16 +12,10 @@ _BLACK = 16
 
 
 def matlab_luma(image: Image) -> Image:
-    """Luma of MATLAB's `rgb2ycbcr` on uint8: ITU-R BT.601, 16..235, rounded.
+    """Luma of MATLAB's `rgb2ycbcr`, ITU-R BT.601, 16..235, rounded: uint8 [H, W, 3] RGB to uint8 [H, W].
 
     Its range is 219 of RGB's 255 levels, which alone adds 20 log10(255 / 219) = 1.32 dB to the PSNR of an
     achromatic error.
-
-    Args:
-        image: uint8 [H, W, 3] RGB.
-
-    Returns:
-        uint8 [H, W].
     """
     # Whole numbers until the division: halves are rounded up on every machine.
     weighted = cv2.transform(image.astype(np.float64), _BT601)
@@ -29,12 +23,5 @@ def matlab_luma(image: Image) -> Image:
 
 
 def full_luma(image: Image) -> Image:
-    """BT.601 luma over the full range 0..255, as OpenCV's `COLOR_RGB2GRAY` rounds it.
-
-    Args:
-        image: uint8 [H, W, 3] RGB.
-
-    Returns:
-        uint8 [H, W].
-    """
+    """BT.601 luma over the full range 0..255, as OpenCV rounds it: uint8 [H, W, 3] RGB to uint8 [H, W]."""
     return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)

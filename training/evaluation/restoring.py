@@ -18,17 +18,9 @@ Restore = Callable[[Image], Image]
 
 
 def restore_batch(backend: Backend, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Run an open backend.
+    """Run an open backend: uint8 [N, H, W, 3] RGB, 0..255, in and out, which the next call may use again.
 
-    Args:
-        backend: of any model.
-        frames: uint8 [N, H, W, 3] RGB, 0..255, H and W multiples of its `size_multiple`.
-
-    Returns:
-        uint8 [N, H, W, 3] RGB; may be reused by the next call.
-
-    Raises:
-        BackendError: the device or the library failed.
+    H and W are multiples of its `size_multiple`. Raises BackendError where the device or the library fails.
     """
     staging = backend.staging(*frames.shape[:3])
     staging[:] = frames
@@ -36,17 +28,11 @@ def restore_batch(backend: Backend, frames: NDArray[np.uint8]) -> NDArray[np.uin
 
 
 def restore_with(network: nn.Module, device: torch.device, tile_px: int | None = None) -> Restore:
-    """A network as a function on one image; rounds and clamps as the exported graph does.
+    """A network in evaluation mode as a function on one image; rounds and clamps as the exported graph does.
 
-    Args:
-        network: in evaluation mode, on `device`; its `size_multiple` is met by mirroring the image, as the
-            node does.
-        device: where it runs.
-        tile_px: side of the tiles that an image is cut into where it does not fit into memory, a multiple of
-            32; how small it may be depends on the network's reach. None runs images whole.
-
-    Raises:
-        ConfigError: impossible size of tiles.
+    Its `size_multiple` is met by mirroring the image, as the node does. `tile_px` is the side of the tiles
+    that an image is cut into where it does not fit into memory, a multiple of 32; how small it may be depends
+    on the network's reach. Raises ConfigError where it is impossible.
     """
     multiple = int(getattr(network, 'size_multiple', 1))
     tiles = Tiles.of(network, tile_px) if tile_px is not None else None

@@ -9,7 +9,7 @@ from restore_node.common.errors import InputError
 from training.config.data import OWN_LAYOUTS, PairsConfig
 from training.data.layouts.named_pairs import NamedPair, by_name, check_sizes, match
 from training.data.layouts.registry import LAYOUTS, find_pairs, title_of
-from training.data.spread import spread
+from training.data.spread import few
 from training.evaluation.conventions import CONVENTIONS, PLAIN
 from training.evaluation.published import SETS
 from training.evaluation.scoring import UNRESTORED
@@ -52,18 +52,13 @@ class EvaluationSet:
         """The same with at most `count` pairs, spread evenly over the set."""
         if count is None or count >= len(self.pairs):
             return self
-        return replace(self, pairs=[self.pairs[index] for index in spread(count, len(self.pairs))])
+        return replace(self, pairs=few(self.pairs, count))
 
 
 def open_published(given: str, variant: Variant) -> EvaluationSet:
-    """The test pairs of a set in a published layout.
+    """The test pairs of a set in a published layout, given as `LAYOUT=FOLDER`.
 
-    Args:
-        given: `LAYOUT=FOLDER`, as from the command line.
-        variant: for GOPRO, `blur` or `blur_gamma`.
-
-    Raises:
-        ConfigError: no such layout, or the folder does not hold it.
+    Raises InputError where there is no such layout, ConfigError where the folder does not hold it.
     """
     name, _, root = given.partition('=')
     layout = next((known for known in LAYOUTS if known == name), None)
@@ -80,15 +75,9 @@ def open_published(given: str, variant: Variant) -> EvaluationSet:
 
 
 def open_folders(first: Path, sharp: Path, *, restored: bool = False) -> EvaluationSet:
-    """Two folders with images of equal names.
+    """Two folders with images of equal names: degraded or, by another system, restored ones, and their truth.
 
-    Args:
-        first: the degraded images, or those that another system restored.
-        sharp: their truth.
-        restored: the first are restored ones.
-
-    Raises:
-        RestoreError: a folder is missing or empty, or names or sizes do not match.
+    Raises RestoreError where a folder is missing or empty, or names or sizes do not match.
     """
     for folder in (first, sharp):
         if not folder.is_dir():

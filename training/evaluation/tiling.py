@@ -32,8 +32,7 @@ class Tiles:
     def of(cls, network: nn.Module, side_px: int) -> 'Tiles':
         """Tiles that restore what the whole image would: their context is the network's measured reach.
 
-        Raises:
-            ConfigError: impossible size of tiles, or a network that looks too far for any.
+        Raises ConfigError for an impossible size, and a network that looks too far for any.
         """
         grid = math.lcm(GRID_PX, int(getattr(network, 'size_multiple', 1)))
         # In halves of the grid, for a step between tiles leaves out two contexts.
@@ -62,12 +61,8 @@ def in_tiles(run: Callable[[Tensor], Tensor], frames: Tensor, tiles: Tiles) -> T
     """Run a network on overlapping tiles and join what it returns.
 
     Exact, up to the order of floating-point sums, where the network's reach is at most the tiles' context: no
-    pixel that counts was restored without all it depends on.
-
-    Args:
-        run: float32 [N, 3, H, W] to the same shape, on the CPU.
-        frames: float32 [N, 3, H, W].
-        tiles: how to cut; the last ones of a row and a column may be smaller.
+    pixel that counts was restored without all it depends on. float32 [N, 3, H, W], in and out, on the CPU;
+    the last tiles of a row and a column may be smaller.
     """
     height, width = frames.shape[-2:]
     total = torch.zeros_like(frames)

@@ -18,14 +18,9 @@ def write_side_by_side(
     out: Path,
     done: Callable[[], None] = lambda: None,
 ) -> None:
-    """Write one PNG for each image: the image as it is, then what each system makes of it.
+    """Write one PNG for each image of a folder: the image as it is, then what each system makes of it.
 
-    Args:
-        folder: of the images.
-        paths: the images in it.
-        systems: what restores.
-        out: folder for the PNGs, which keep the images' names.
-        done: called after every image.
+    They keep the images' names in the folder `out`; `done` is called after every image.
     """
     for file in paths:
         image = read_rgb(file)

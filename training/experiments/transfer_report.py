@@ -1,6 +1,6 @@
 """What is said of the transfer experiment: tables, a plot, and the figures for programs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -26,36 +26,25 @@ LEVELS = (0.25, 0.5, 0.75, 0.9, 1.0)
 """Where steps are compared: shares of what training from scratch gains in all."""
 
 STYLES = {
-    'from scratch': ('tab:blue', '-'),
-    'from deblurring': ('tab:orange', '-'),
-    'from scratch, a fifth of the steps': ('tab:blue', ':'),
-    'from deblurring, a fifth of the steps': ('tab:orange', ':'),
+    'scratch': ('from scratch', 'tab:blue', '-'),
+    'transfer': ('from deblurring', 'tab:orange', '-'),
+    'short_scratch': ('from scratch, a fifth of the steps', 'tab:blue', ':'),
+    'short_transfer': ('from deblurring, a fifth of the steps', 'tab:orange', ':'),
 }
+"""Of each training: what tables and plot call it, colour and line."""
 
 
 @dataclass(frozen=True)
 class SeedResult:
-    """What came of one seed: PSNR of rain held out, by step.
+    """What came of one seed: PSNR of rain held out, by step, and what each training ended with.
 
-    Attributes:
-        seed: of all its runs.
-        scratch, transfer: over the whole schedule; short_scratch, short_transfer: over a fifth of it.
-        pretraining_steps: of the deblurring generator.
-        final: of each run, by its name in tables.
+    Both are by the names of `STYLES`; pretraining steps are those of the deblurring generator.
     """
 
     seed: int
-    scratch: Curve
-    transfer: Curve
-    short_scratch: Curve
-    short_transfer: Curve
     pretraining_steps: int
-    final: dict[str, Quality]
-
-    @property
-    def curves(self) -> tuple[Curve, Curve, Curve, Curve]:
-        """In the order of the plot's legend."""
-        return self.scratch, self.transfer, self.short_scratch, self.short_transfer
+    curves: Mapping[str, Curve]
+    final: Mapping[str, Quality]
 
 
 def tables(results: Sequence[SeedResult], config: TrainConfig) -> list[Table]:
@@ -99,7 +88,10 @@ def summarise(results: Sequence[SeedResult], config: TrainConfig) -> dict[str, A
         'commit': commit(),
         'seeds': [
             {
-                **asdict(result),
+                'seed': result.seed,
+                'pretraining_steps': result.pretraining_steps,
+                **{name: asdict(curve) for name, curve in result.curves.items()},
+                'final': {STYLES[name][0]: asdict(quality) for name, quality in result.final.items()},
                 'levels': [{'share_of_gain': share} | _at_level(result, share) for share in LEVELS],
             }
             for result in results
@@ -115,13 +107,13 @@ def markdown(made: Sequence[Table]) -> str:
 def draw(results: Sequence[SeedResult], config: TrainConfig, path: Path) -> None:
     """Plot PSNR against steps as a PNG: every seed thin, their mean thick."""
     figure, axes = pyplot.subplots(figsize=(7.5, 4.5), dpi=110, layout='constrained')
-    for index, (label, (colour, line)) in enumerate(STYLES.items()):
-        curves = [result.curves[index] for result in results]
+    for name, (label, colour, line) in STYLES.items():
+        curves = [result.curves[name] for result in results]
         for curve in curves:
             axes.plot(curve.steps, curve.psnr_db, line, color=colour, linewidth=0.7, alpha=0.5)
         mean = np.mean([curve.psnr_db for curve in curves], axis=0)
         axes.plot(curves[0].steps, mean, line, color=colour, linewidth=2.0, label=label)
-    degraded = float(np.mean([result.scratch.psnr_db[0] for result in results]))
+    degraded = float(np.mean([result.curves['scratch'].psnr_db[0] for result in results]))
     axes.axhline(degraded, color='0.6', linewidth=0.8, label='degraded input')
     axes.set_xlabel(f'steps of deraining, {config.schedule.batch} crops of {config.data.crop_px} px each')
     axes.set_ylabel('PSNR of photographs held out, RGB, dB')
@@ -134,15 +126,16 @@ def draw(results: Sequence[SeedResult], config: TrainConfig, path: Path) -> None
 
 def _at_level(result: SeedResult, share: float) -> dict[str, float | None]:
     """Steps to the level where this share is reached of what training from scratch gains."""
-    (level,) = levels(result.scratch, [share])
-    taken, before = result.transfer.steps_to(level), result.pretraining_steps
+    scratch, transfer, before = result.curves['scratch'], result.curves['transfer'], result.pretraining_steps
+    (level,) = levels(scratch, [share])
+    taken = transfer.steps_to(level)
     return {
         'psnr_db': level,
-        'steps_scratch': result.scratch.steps_to(level),
+        'steps_scratch': scratch.steps_to(level),
         'steps_transfer': taken,
-        'saved': share_saved(result.scratch, result.transfer, level),
+        'saved': share_saved(scratch, transfer, level),
         'steps_with_pretraining': None if taken is None else before + taken,
-        'saved_with_pretraining': share_saved(result.scratch, result.transfer, level, before),
+        'saved_with_pretraining': share_saved(scratch, transfer, level, before),
     }
 
 
@@ -167,14 +160,14 @@ def _spread(values: Sequence[float | None], how: str) -> str:
 
 
 def _final_rows(results: Sequence[SeedResult]) -> list[tuple[str, ...]]:
-    degraded = [next(iter(result.final.values())) for result in results]
+    degraded = [result.final['scratch'] for result in results]
     rows = [
         _final_row('degraded input', '-', [(one.psnr_degraded_db, one.ssim_degraded) for one in degraded])
     ]
-    for name, curve in zip(results[0].final, results[0].curves, strict=True):
+    for name, (label, *_) in STYLES.items():
         final = [result.final[name] for result in results]
         figures = [(one.psnr_restored_db, one.ssim_restored) for one in final]
-        rows.append(_final_row(name, str(curve.steps[-1]), figures))
+        rows.append(_final_row(label, str(results[0].curves[name].steps[-1]), figures))
     return rows
 
 

@@ -86,10 +86,10 @@ def _cells(verdict: Verdict, cost: Cost | None) -> tuple[str, ...]:
     per_mac = gain / cost.kmacs_per_pixel if cost and cost.kmacs_per_pixel else None
     per_ms = gain / cost.milliseconds if cost else None
     return (
-        f'{verdict.psnr_db[0]:.2f} → {verdict.psnr_db[1]:.2f}',
-        f'{verdict.ssim[0]:.3f} → {verdict.ssim[1]:.3f}',
+        f'{verdict.psnr_degraded_db:.2f} → {verdict.psnr_restored_db:.2f}',
+        f'{verdict.ssim_degraded:.3f} → {verdict.ssim_restored:.3f}',
         f'{verdict.gain_db:+.2f}',
-        f'{100.0 * verdict.made_worse:.0f} %',
+        f'{100.0 * (verdict.made_worse or 0.0):.0f} %',
         _number(per_mac, '+.2f'),
         _number(per_ms, '+.2f'),
     )
@@ -97,7 +97,8 @@ def _cells(verdict: Verdict, cost: Cost | None) -> tuple[str, ...]:
 
 def _clean(judged: JudgedSet, verdicts: Verdicts, models: Sequence[str]) -> str:
     rows = [
-        (name, f'{verdict.psnr_db[1]:.2f}', f'{verdict.lowest_db:.2f}') for name, verdict in verdicts.items()
+        (name, f'{verdict.psnr_restored_db:.2f}', f'{verdict.lowest_db:.2f}')
+        for name, verdict in verdicts.items()
     ]
     heads = ('', 'PSNR to the input', 'of the frame changed most')
     return '\n'.join(

@@ -8,13 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from restore_node.common.errors import InputError
 from restore_node.common.metrics import psnr
-from training.config.data import PairsConfig
 from training.data.contents import Extent
 from training.data.cutting import WholeCuts
 from training.data.layouts.named_pairs import NamedPair
-from training.data.layouts.registry import LAYOUTS, find_pairs, title_of
 from training.data.patches import MARGIN_PX, PatchMaker, Plan
 from training.data.photographs import Photograph
 from training.data.samples import Pair
@@ -24,6 +21,7 @@ from training.degradation.degrade import within
 from training.degradation.linear_light import to_linear
 from training.degradation.ranges import DegradationConfig
 from training.degradation.sensor import Sensor, expose
+from training.evaluation.sets import open_folders, open_published
 from training.evaluation.systems import System
 from training.judging.baselines import Kernel, knowing
 
@@ -88,20 +86,18 @@ def open_real(given: str, count: int | None) -> JudgedSet:
     `degraded` and `truth` (or `sharp`) with images of equal names. Raises RestoreError where it is not.
     """
     layout, _, root = given.rpartition('=')
-    if layout and layout not in LAYOUTS:
-        raise InputError(
-            'cannot understand --data', seen=given, wanted=f'one of {", ".join(LAYOUTS)}, =FOLDER'
+    if layout in ('', 'folders'):
+        folder = Path(root)
+        found = open_folders(
+            folder / 'degraded', folder / ('truth' if (folder / 'truth').is_dir() else 'sharp')
         )
-    if layout not in ('', 'folders'):
-        config = PairsConfig(layout, root)  # type: ignore[arg-type]
-        name, title = str(layout), f'{title_of(config)}, test half'
+        name = title = folder.name
     else:
-        sharp = 'truth' if (Path(root) / 'truth').is_dir() else 'sharp'
-        config = PairsConfig('folders', root, sharp=sharp)
-        name = title = Path(root).name
-    pairs = find_pairs(config, 'test')
-    taken = pairs if count is None else few(pairs, count)
-    counted = f'{len(taken)} pairs' if len(taken) == len(pairs) else f'{len(taken)} of {len(pairs)} pairs'
+        found = open_published(given, 'blur')
+        name, title = found.key, f'{found.title}, test half'
+    taken = found.limited(count).pairs
+    whole = len(taken) == found.available
+    counted = f'{len(taken)} pairs' if whole else f'{len(taken)} of {found.available} pairs'
     return JudgedSet(name, title, '', f'{counted}, whole images', taken, real=True)
 
 

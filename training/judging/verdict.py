@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.evaluation.quality import WORSE_DB
+from training.evaluation.quality import WORSE_DB, Quality
 from training.evaluation.scoring import UNRESTORED, ImageScores, score_pairs
 from training.evaluation.sheet import Image, compare, draw_sheet
 from training.evaluation.systems import System
@@ -14,29 +14,17 @@ from training.judging.sets import JudgedSet
 CONVENTION = 'rgb'
 
 
-@dataclass(frozen=True)
-class Verdict:
+@dataclass(frozen=True, kw_only=True)
+class Verdict(Quality):
     """One system on one set, over all its images.
 
     Attributes:
-        images: how many.
-        psnr_db, ssim: means before and after restoring, each image's PSNR at most 60 dB.
-        made_worse: share of the images that lose more than 0.1 dB, 0..1.
         lowest_db: PSNR of the restored image that is farthest from its truth.
         order: positions in the set from the most loss to the most gain.
     """
 
-    images: int
-    psnr_db: tuple[float, float]
-    ssim: tuple[float, float]
-    made_worse: float
     lowest_db: float
     order: tuple[int, ...]
-
-    @property
-    def gain_db(self) -> float:
-        """Mean gain of PSNR."""
-        return self.psnr_db[1] - self.psnr_db[0]
 
 
 def judge(
@@ -75,11 +63,14 @@ def _verdict(images: Sequence[ImageScores], system: str) -> Verdict:
         np.array([image.scores[name][CONVENTION] for image in images]) for name in (UNRESTORED, system)
     )
     gains = after[:, 0] - before[:, 0]
+    (psnr_degraded, ssim_degraded), (psnr_restored, ssim_restored) = before.mean(axis=0), after.mean(axis=0)
     return Verdict(
-        images=len(images),
-        psnr_db=(float(before[:, 0].mean()), float(after[:, 0].mean())),
-        ssim=(float(before[:, 1].mean()), float(after[:, 1].mean())),
-        made_worse=float((gains < -WORSE_DB).mean()),
+        len(images),
+        float(psnr_degraded),
+        float(psnr_restored),
+        float(ssim_degraded),
+        float(ssim_restored),
+        float((gains < -WORSE_DB).mean()),
         lowest_db=float(after[:, 0].min()),
         order=tuple(np.argsort(gains, kind='stable').tolist()),
     )

@@ -18,9 +18,9 @@ NAME = '.lock'
 
 @contextmanager
 def run_lock(folder: Path, wait_s: float = WAIT_S) -> Iterator[None]:
-    """Meanwhile a folder is this process's; that ends with the process, also when it is killed.
+    """Hold a run's folder for this process; one that ends lets go of it, also when it is killed.
 
-    Raises ConfigError, which names it, where another process still has it after so many seconds.
+    Raises ConfigError, which names the process, where another one still holds it after so many seconds.
     """
     with (folder / NAME).open('a+', encoding='utf-8') as file:
         until = time.monotonic() + wait_s

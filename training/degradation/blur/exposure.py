@@ -33,21 +33,16 @@ def blur(light: NDArray[np.float32], trajectory: Trajectory) -> NDArray[np.float
     return integrate(warp(light, pose) for pose in homographies(trajectory, *light.shape[:2]))
 
 
-def warp(
-    light: NDArray[np.float32],
-    pose: NDArray[np.float64],
-    *,
-    border: int = cv2.BORDER_REFLECT_101,
-    margin_px: int = 0,
-) -> NDArray[np.float32]:
+def warp(light: NDArray[np.float32], pose: NDArray[np.float64], *, margin_px: int = 0) -> NDArray[np.float32]:
     """An image moved by a pose: float32 [H, W, C] of up to 4 channels, bilinear, the same shape out.
+
+    What moves in over the border is the image's reflection.
 
     Args:
         pose: float64 [2 or 3, 3], maps a pixel (x, y, 1) of the image to where it is seen.
-        border: OpenCV's border mode, what moves in from outside.
         margin_px: cut off around what comes out.
     """
     height, width = light.shape[:2]
     size = width - 2 * margin_px, height - 2 * margin_px
     within = pose[:2] - np.array([[0.0, 0.0, margin_px]])
-    return cv2.warpAffine(light, within, size, flags=cv2.INTER_LINEAR, borderMode=border)
+    return cv2.warpAffine(light, within, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
