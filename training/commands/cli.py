@@ -17,9 +17,12 @@ def command_parser(file: str, doc: str | None, *, config: bool = False) -> argpa
     With `config` it takes a configuration file and overrides of its keys first.
     """
     about = (doc or '').partition('\n')[0]
-    parser = argparse.ArgumentParser(prog=f'python -m training.commands.{Path(file).stem}', description=about)
+    called = Path(sys.argv[0]).name
+    installed = called.startswith('restore-')
+    prog = called if installed else f'python -m training.commands.{Path(file).stem}'
+    parser = argparse.ArgumentParser(prog=prog, description=about)
     if config:
-        parser.add_argument('config', help='a YAML file such as config/train/restore_lite.yaml')
+        parser.add_argument('config', help='a YAML file, or one that comes along, such as restore_lite')
         of_keys = 'of its keys, such as data.roots=[/photographs]'
         parser.add_argument('overrides', nargs='*', metavar='key=value', help=of_keys)
     return parser

@@ -20,8 +20,6 @@ from training.evaluation.systems import open_system
 from training.runs.errors import TrainingError
 from training.runs.folder import RunFolder
 
-ROOT = Path(__file__).parents[2]
-CONFIG = ROOT / 'config' / 'train' / 'demo.yaml'
 NAME = 'demo'
 _COLUMNS = 3
 
@@ -40,8 +38,8 @@ def demo(out: Path, overrides: Sequence[str] = ()) -> dict[str, Quality]:
     for folder in (photographs, run, model):
         shutil.rmtree(folder, ignore_errors=True)
     write_photographs(photographs)
-    config = load_config(CONFIG, [f'data.roots=[{photographs}]', *overrides])
-    train(config, str(CONFIG.relative_to(ROOT)), run)
+    config = load_config(NAME, [f'data.roots=[{photographs}]', *overrides])
+    train(config, NAME, run)
     qualities = export(RunFolder(run).checkpoint, NAME, model).qualities
     with open_system(str(model / f'{NAME}.onnx'), device='cpu') as system:
         save_sheet(draw_sheet(restored_strips(config, [system], _COLUMNS)), out / 'before_after.png')

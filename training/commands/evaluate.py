@@ -21,7 +21,7 @@ from restore_node.common.atomic import Unfinished
 from restore_node.common.console import progress_bar, table_console
 from restore_node.common.errors import ConfigError, InputError
 from restore_node.common.image_files import images_under
-from training.commands.cli import one_line_errors
+from training.commands.cli import command_parser, one_line_errors
 from training.data.layouts.registry import LAYOUTS
 from training.evaluation.conventions import CONVENTIONS
 from training.evaluation.report import show, write
@@ -116,10 +116,7 @@ def _nothing_yet(chosen: EvaluationSet, systems: Sequence[System]) -> SetResult:
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The command line; wrong combinations end the program."""
-    parser = argparse.ArgumentParser(
-        prog='python -m training.commands.evaluate',
-        description='Evaluate models on paired test sets; print and save the tables of the paper.',
-    )
+    parser = command_parser(__file__, __doc__)
     parser.add_argument(
         '--model',
         action='append',

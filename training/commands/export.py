@@ -4,7 +4,6 @@ Writes NAME.onnx, NAME.fp16.onnx and their card NAME.json, in place of older one
 compared with the network and its quality was measured on the photographs that the run held out.
 """
 
-import argparse
 import copy
 import os
 import sys
@@ -21,7 +20,7 @@ from torch import nn
 from restore_node.backends.onnxruntime import OnnxRuntimeBackend
 from restore_node.common.errors import ConfigError, InputError
 from restore_node.model import load_model
-from training.commands.cli import one_line_errors
+from training.commands.cli import command_parser, one_line_errors
 from training.config.run import TrainConfig, parse_config
 from training.data.cutting import middle
 from training.data.feed import open_feed
@@ -157,9 +156,7 @@ def _whole(image: NDArray[np.uint8], multiple: int, most: int | None = None) -> 
 @one_line_errors
 def main(arguments: list[str] | None = None) -> int:
     """Export one checkpoint. Returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog='python -m training.commands.export', description=__doc__.split('\n')[0]
-    )
+    parser = command_parser(__file__, __doc__)
     parser.add_argument('checkpoint', type=Path)
     parser.add_argument('--name', help="stem of the model files (default: the run's name)")
     parser.add_argument('--out', type=Path, default=Path('models'), help='folder (default: models)')

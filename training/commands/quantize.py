@@ -33,7 +33,7 @@ from training.evaluation.systems import open_system
 from training.model_file.card import graph_entry, quality_entry, write_card
 from training.model_file.quantization import Quantiser
 
-CONFIG = 'config/train/restore_lite.yaml'
+CONFIG = 'restore_lite'
 ON_EXAMPLES = (f'data.roots=[{EXAMPLES}]', 'data.held_out=[coffee*, rocket*]')
 """Overrides with which it degrades scikit-image's photographs."""
 

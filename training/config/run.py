@@ -12,6 +12,7 @@ from restore_node.common.errors import ConfigError
 from training.config.bounded import BelowOne, Count, NotNegative, Positive
 from training.config.data import DataConfig
 from training.config.losses import LossConfig
+from training.config.presets import find_config
 from training.config.short_form import SHORT, completed, listed
 from training.config.validation import ValidationConfig
 from training.degradation.ranges import DegradationConfig
@@ -192,7 +193,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:
     """Read and check a configuration.
 
     Args:
-        path: a YAML file with the keys of TrainConfig.
+        path: a YAML file with the keys of TrainConfig, or the name of one that comes with the trainer.
         overrides: `key=value` with dotted keys and YAML values, such as `schedule.batch=4`. Entries of a list
             that have names are reached by them: `data.sources.rain800.weight=2`. A single source,
             `data.roots=[...]` or `data.pairs={...}`, takes the place of the file's sources, and what it holds
@@ -202,7 +203,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:
         ConfigError: unreadable file, malformed override, unknown keys or impossible values, all at once.
     """
     try:
-        values = yaml.safe_load(Path(path).read_text(encoding='utf-8'))
+        values = yaml.safe_load(find_config(path).read_text(encoding='utf-8'))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(
             f'cannot read the configuration {path}', seen=error, wanted='a YAML file'

@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ from training.data.contents import digest_of
 from training.data.feed import Feed
 from training.runs.checkpoint import Checkpoint
 from training.runs.starting_point import StartingPoint, of_checkpoint
+
+DISTRIBUTION = 'restore-train'
+"""Name of the installed trainer, see training/pyproject.toml."""
 
 
 def provenance(
@@ -68,11 +72,17 @@ def provenance(
 
 
 def commit() -> str:
-    """HEAD of the checkout of this code, `-dirty` if this package differs, `unknown` outside a checkout."""
+    """HEAD of the checkout of this code, `-dirty` if this package differs; or the installed version."""
     try:
+        # What is installed may lie inside a repository that has nothing to do with it.
+        _git('ls-files', '--error-unmatch', Path(__file__).name)
         head = _git('rev-parse', 'HEAD')
         return head + ('-dirty' if _git('status', '--porcelain', '--', '.') else '')
     except (OSError, subprocess.CalledProcessError):
+        pass
+    try:
+        return f'{DISTRIBUTION} {metadata.version(DISTRIBUTION)}'
+    except metadata.PackageNotFoundError:
         return 'unknown'
 
 
