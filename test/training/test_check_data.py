@@ -144,7 +144,7 @@ def test_pixels_that_headers_do_not_show_are_found_by_decoding(config, photograp
 def test_what_is_trained_on_and_held_out_is_named(config, photographs, capsys):
     (photographs / 'drive' / 'again.png').write_bytes((photographs / '4.png').read_bytes())
     assert check_data.main([str(config)]) == 1
-    twins = 'trained on and held out at once: photographs/4.png = photographs/drive/again.png'
+    twins = 'trained on and measured on at once: photographs/4.png = photographs/drive/again.png'
     assert twins in capsys.readouterr().out
 
 
@@ -196,3 +196,22 @@ def test_a_bad_frame_takes_the_exposures_it_is_part_of_with_it(tmp_path, run_val
     files = open_feed(load_config(str(path), [])).files()
     begins = [int(line.split('.png')[0][-3:]) for line in files if '\ttrain\t' in line]
     assert begins == [*range(6), *range(71, 88)]
+
+
+def test_validation_sets_of_their_own_are_looked_at_like_sources(config, photographs, tmp_path, capsys):
+    for folder in ('degraded', 'sharp'):
+        (tmp_path / 'pairs' / folder).mkdir(parents=True)
+        for number in (3, 7):
+            (tmp_path / f'pairs/{folder}/{number}.png').write_bytes(
+                encoded(picture(seed=number + len(folder)))
+            )
+    (tmp_path / 'pairs/sharp/3.png').write_bytes((photographs / '3.png').read_bytes())
+    real = {'layout': 'folders', 'root': str(tmp_path / 'pairs')}
+    sets = yaml.safe_dump([{'name': 'real', 'pairs': real}], default_flow_style=True).strip()
+    assert check_data.main([str(config), f'validation.sets={sets}']) == 1
+    said = lines(capsys)
+    assert 'trained on and measured on at once: photographs/3.png = validation/real/3' in said
+    assert any('validation/real' in line and ' 2 ' in line for line in said)
+    (tmp_path / 'pairs/degraded/7.png').write_bytes(b'no image')
+    assert check_data.main([str(config), f'validation.sets={sets}']) == 1
+    assert any(line.startswith('validation/real: ') and '7.png' in line for line in lines(capsys))

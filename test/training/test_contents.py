@@ -11,7 +11,8 @@ import yaml
 torch = pytest.importorskip('torch', reason='the training environment is not set up')
 
 from training.commands.train import main
-from training.data.contents import Extent, changes, digest_of, listing, shared
+from training.data.contents import Extent, changes, digest_of, listing, overlaps
+from training.data.layouts.named_pairs import FilePair
 from training.data.photographs import find_photographs
 from training.runs import checkpoint
 
@@ -73,7 +74,7 @@ def test_an_image_that_is_trained_on_and_held_out_is_named(begun, tmp_path, capl
     shutil.copy(photographs / 'coffee.png', photographs / 'tea.png')
     caplog.set_level(logging.WARNING, logger='training')
     assert main([arguments[0], '--folder', str(tmp_path / 'other')]) == 0
-    named = '1 images are trained on and held out as well: photographs/tea.png = photographs/coffee.png'
+    named = '1 images are trained on and measured on as well: photographs/tea.png = photographs/coffee.png'
     assert named in caplog.text
 
 
@@ -93,7 +94,16 @@ def test_one_photograph_is_the_same_in_a_folder_and_in_a_tar(tmp_path):
     assert changes(alone, inside) == ''
     other = listing('x', 'train', [Part(Extent(tmp_path / 'b.tar', 5, len(content)))])
     assert changes(alone, other) == '1 changed, first x train a.png'
-    assert shared([*alone, 'x\theld out\tz.png\t0000']) == []
+
+
+def test_half_a_pair_that_is_trained_on_is_found(tmp_path):
+    for name in ('photograph', 'sharp', 'degraded', 'other'):
+        (tmp_path / name).write_bytes(np.random.default_rng(len(name)).bytes(9))
+    shutil.copy(tmp_path / 'photograph', tmp_path / 'sharp')
+    pairs = [FilePair('wet/1', tmp_path / 'degraded', tmp_path / 'sharp')]
+    trained = {'streets': [FilePair('a', tmp_path / 'photograph', tmp_path / 'other')]}
+    assert overlaps(trained, {'validation/real': pairs}) == ['streets/a = validation/real/wet/1']
+    assert overlaps(trained, {'validation/real': []}) == []
 
 
 def test_frames_of_a_video_are_told_apart(tmp_path):

@@ -18,7 +18,7 @@ from torch.multiprocessing import ProcessExitedException, ProcessRaisedException
 from restore_node.common.errors import ConfigError
 from training.commands.cli import command_parser, one_line_errors, set_up_log
 from training.config.run import TrainConfig, load_config
-from training.data.contents import shared, some_of
+from training.data.contents import some_of
 from training.data.feed import Feed, open_feed
 from training.data.loader import batches
 from training.loop.devices import is_first_process, make_fabric, set_up_device
@@ -67,8 +67,8 @@ def train(
     files = feed.files()
     if resume:
         refuse_other_images(folder, resumed, files, accepted=accept_images)
-    if twice := shared(files):
-        log.warning('%d images are trained on and held out as well: %s', len(twice), some_of(twice))
+    if twice := feed.overlaps():
+        log.warning('%d images are trained on and measured on as well: %s', len(twice), some_of(twice))
     made = provenance(config, source, feed, files, resumed=resumed, started_from=started_from)
     # Bound beforehand: Fabric walks through arguments that it passes on, and refuses frozen dataclasses.
     rank = partial(

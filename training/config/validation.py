@@ -68,6 +68,11 @@ class ValidationConfig:
     minutes: Positive | None = 5.0
     steps: Count | None = None
 
+    @property
+    def own_sets(self) -> tuple[ValidationSetConfig, ...]:
+        """Those that have images of their own."""
+        return tuple(entry for entry in self.sets if entry.held_out_of is None)
+
     def __post_init__(self) -> None:
         if not self.kinds or not set(self.kinds) <= set(KINDS):
             raise ValueError(f'kinds is {list(self.kinds)}, want some of {", ".join(KINDS)}')

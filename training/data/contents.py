@@ -6,7 +6,7 @@ differ anywhere differ there, or in size.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -74,16 +74,27 @@ def changes(was: Iterable[str], now: Iterable[str]) -> str:
     return '; '.join(f'{len(names)} {what}, first {names[0]}' for what, names in found.items() if names)
 
 
-def shared(lines: Iterable[str]) -> list[str]:
-    """Images that are trained on and held out at once, by content, as `TRAINED = HELD OUT`."""
-    by_use: dict[str, dict[str, str]] = {'train': {}, 'held out': {}}
-    for line in lines:
-        source, use, name, digest = line.split('\t')
-        by_use[use].setdefault(digest, f'{source}/{name}')
+def overlaps(trained: Mapping[str, Iterable[Stored]], measured: Mapping[str, Iterable[Stored]]) -> list[str]:
+    """Images that are trained on and measured on at once, by content, as `TRAINED = MEASURED`.
+
+    Args:
+        trained, measured: images, or pairs, of which one half is enough, by the names of their sources.
+
+    Raises:
+        InputError: a file cannot be read.
+    """
+    of_extent = cache(_of_extent)
+    known = {
+        part: f'{source}/{image.name}'
+        for source, images in trained.items()
+        for image in images
+        for part in _parts(image, of_extent)
+    }
     return [
-        f'{by_use["train"][digest]} = {name}'
-        for digest, name in by_use['held out'].items()
-        if digest in by_use['train']
+        f'{known[part]} = {source}/{image.name}'
+        for source, images in measured.items()
+        for image in images
+        for part in [part for part in _parts(image, of_extent) if part in known][:1]
     ]
 
 
@@ -94,10 +105,17 @@ def some_of(names: Sequence[str]) -> str:
 
 
 def _digest(image: Stored, of_extent: Callable[[Extent], str]) -> str:
-    # Frames of one video share its bytes, and are told apart by their numbers.
-    number = image.name.partition('#')[2]
-    parts = [number, *map(of_extent, image.extents)]
+    parts = [_number(image), *map(of_extent, image.extents)]
     return hashlib.sha256('\n'.join(parts).encode()).hexdigest()[:16]
+
+
+def _parts(image: Stored, of_extent: Callable[[Extent], str]) -> list[tuple[str, str]]:
+    return [(_number(image), of_extent(extent)) for extent in image.extents]
+
+
+def _number(image: Stored) -> str:
+    """Frames of one video share its bytes, and are told apart by their numbers."""
+    return image.name.partition('#')[2]
 
 
 def _of_extent(extent: Extent) -> str:

@@ -13,7 +13,7 @@ from restore_node.common.errors import ConfigError
 from training.config.data import SourceConfig
 from training.config.run import TrainConfig
 from training.data.checking import look_at_headers, without
-from training.data.contents import listing
+from training.data.contents import listing, overlaps
 from training.data.mixture import Mixture
 from training.data.pair_source import PairSource
 from training.data.paired_set import open_pairs, pair_list
@@ -21,7 +21,7 @@ from training.data.patch_source import PatchSource
 from training.data.photographs import data_list, find_photographs, hold_out
 from training.data.samples import Source
 from training.data.sequences import find_sequences
-from training.data.validation import Held, ValidationSet, validation_sets
+from training.data.validation import Held, ValidationSet, own_images, validation_sets
 
 log = logging.getLogger('training')
 
@@ -80,6 +80,13 @@ class Feed:
             for use, images in (('train', source.train), ('held out', source.held_out))
             for line in listing(source.config.name, use, images)
         ]
+
+    def overlaps(self) -> list[str]:
+        """The images that are trained on and measured on at once, by content."""
+        measured = {source.config.name: source.held_out for source in self.opened}
+        own = self.config.validation.own_sets
+        measured |= {f'validation/{entry.name}': own_images(entry) for entry in own}
+        return overlaps({source.config.name: source.train for source in self.opened}, measured)
 
 
 def open_feed(config: TrainConfig) -> Feed:

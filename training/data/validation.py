@@ -44,10 +44,18 @@ def validation_sets(held_out: Mapping[str, Held], config: TrainConfig) -> list[V
     ]
 
 
+def own_images(entry: ValidationSetConfig) -> Held:
+    """All images of a set that shows none of a source; raises ConfigError where they are not there."""
+    if entry.pairs:
+        return find_pairs(entry.pairs, 'test')
+    assert entry.photographs, 'the configuration says where images come from'
+    return find_photographs(entry.photographs.roots, entry.photographs.frame_stride)
+
+
 def _named(entry: ValidationSetConfig, held_out: Mapping[str, Held], config: TrainConfig) -> ValidationSet:
     source = config.data.source(entry.held_out_of) if entry.held_out_of else None
     if entry.kind is None:
-        found = find_pairs(entry.pairs, 'test') if entry.pairs else held_out[entry.held_out_of or '']
+        found = own_images(entry) if entry.pairs else held_out[entry.held_out_of or '']
         pairs = [pair.read() for pair in few(found, entry.count)]
         return ValidationSet(
             entry.name, [_middle(pair, *entry.size) for pair in pairs] if entry.size else pairs, entry.weight
@@ -55,8 +63,7 @@ def _named(entry: ValidationSetConfig, held_out: Mapping[str, Held], config: Tra
     if source:
         images, real_motion = held_out[source.name], source.sharp.real_motion
     else:
-        assert entry.photographs, 'the configuration says where images come from'
-        images, real_motion = find_photographs(entry.photographs.roots, entry.photographs.frame_stride), 0.0
+        images, real_motion = own_images(entry), 0.0
     degradation = entry.degradation or (source and source.degradation) or config.degradation
     maker = PatchMaker(WholeCuts(*(entry.size or FRAME_PX)), degradation, real_motion)
     positions = spread(min(entry.count, len(images)), len(images))
