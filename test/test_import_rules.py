@@ -36,7 +36,7 @@ TRAINING_ROOMS: dict[str, set[str]] = {
     'losses': {'config'},
     'data': {'config', 'degradation'},
     'runs': {'config', 'data', 'networks'},
-    'evaluation': {'config', 'data', 'networks', 'runs'},
+    'evaluation': {'config', 'data', 'losses', 'networks', 'runs'},
     'judging': {'config', 'data', 'degradation', 'evaluation'},
     'loop': {'config', 'data', 'evaluation', 'losses', 'networks', 'runs'},
     'model_file': {'config', 'evaluation', 'networks', 'runs'},

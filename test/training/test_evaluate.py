@@ -196,6 +196,31 @@ def test_images_of_several_systems_and_sets_are_saved_apart(untrained, tmp_path)
     assert saved == ['folders/1.png', 'try/2.jpg.png'] * 2
 
 
+def test_lpips_stands_beside_the_other_scores(untrained, tmp_path, monkeypatch, capsys):
+    write(tmp_path / 'degraded/1.png', sharp(1) + 10)
+    write(tmp_path / 'sharp/1.png', sharp(1))
+    folders = ['--degraded', str(tmp_path / 'degraded'), '--truth', str(tmp_path / 'sharp')]
+    chosen = ['--model', str(untrained), *folders, '--lpips', 'alex', '--device', 'cpu']
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path))
+    assert main([*chosen, '--out', str(tmp_path / 'none')]) == 2
+    assert 'the weights of LPIPS with alex are missing' in capsys.readouterr().err
+    assert not (tmp_path / 'none').exists()
+
+    def distance(restored, truth):
+        return float(np.abs(restored.astype(int) - truth).mean()) / 100
+
+    # The weights are not at hand: something else that tells images apart stands in their place.
+    monkeypatch.setattr(evaluate, 'open_lpips', lambda network: distance)
+    assert main([*chosen, '--out', str(tmp_path / 'out')]) == 0
+    (entry,) = summary(tmp_path / 'out')['sets']
+    assert list(entry['lpips'].values()) == [pytest.approx(0.1)] * 2
+    tables = (tmp_path / 'out/tables.md').read_text()
+    assert '| unrestored input | 0.1000 | LPIPS |' in tables
+    assert 'Zhang et al. 2018, alex' in tables
+    with (tmp_path / 'out/images.csv').open() as file:
+        assert {row['lpips'] for row in csv.DictReader(file)} == {'0.10000'}
+
+
 def test_an_evaluation_that_is_stopped_keeps_its_scores_and_says_so(tmp_path, capsys, monkeypatch):
     for index in range(12):
         write(tmp_path / f'sharp/{index:02d}.png', sharp(index))

@@ -24,6 +24,7 @@ from restore_node.common.image_files import images_under
 from training.commands.cli import command_parser, one_line_errors
 from training.data.layouts.registry import LAYOUTS
 from training.evaluation.conventions import CONVENTIONS
+from training.evaluation.perceived import open_lpips
 from training.evaluation.report import show, write
 from training.evaluation.scoring import UNRESTORED, score_pairs
 from training.evaluation.sets import EvaluationSet, open_folders, open_published
@@ -43,16 +44,23 @@ class Evaluated:
 
 
 def evaluate(
-    sets: Sequence[EvaluationSet], systems: Sequence[System], trial: Path | None, save: Path | None, out: Path
+    sets: Sequence[EvaluationSet],
+    systems: Sequence[System],
+    out: Path,
+    *,
+    trial: Path | None = None,
+    save: Path | None = None,
+    lpips: str | None = None,
 ) -> Evaluated:
     """Score every system on every set and write the results, also those of an evaluation that is stopped.
 
     Args:
         sets: to score on; may be empty where there is a trial.
         systems: to score, with names of their own.
+        out: folder for the results; neither it nor `save` may exist.
         trial: folder of images without truth, to be restored for looking at.
         save: folder for restored images, of several systems and sets in a folder for each.
-        out: folder for the results. Neither folder may exist; they appear at the end.
+        lpips: network to measure LPIPS with, if any.
 
     Raises:
         RestoreError: something cannot be read, restored, compared or written, and nothing was done before.
@@ -60,7 +68,8 @@ def evaluate(
     pictures = images_under(trial) if trial else []
     if trial and not pictures:
         raise InputError(f'no images in {trial}', fix='check the path')
-    results = [_nothing_yet(chosen, systems) for chosen in sets]
+    distance = open_lpips(lpips) if lpips else None
+    results = [_nothing_yet(chosen, systems, lpips) for chosen in sets]
     several = len(sets) + bool(trial) > 1
     done, stopped = 0, None
     with ExitStack() as made, progress_bar() as bar:
@@ -76,7 +85,8 @@ def evaluate(
             for chosen, result in zip(sets, results, strict=True):
                 task = bar.add_task(chosen.title, total=len(chosen.pairs))
                 keeping = _keeping(systems, kept, chosen.key if several else '')
-                for image in score_pairs(chosen.pairs, keeping, chosen.conventions, chosen.first):
+                scores = score_pairs(chosen.pairs, keeping, chosen.conventions, chosen.first, distance)
+                for image in scores:
                     result.images.append(image)
                     tick(task)
             if trial:
@@ -107,10 +117,10 @@ def _keeping(systems: Sequence[System], folder: Path | None, key: str) -> Sequen
     return [saving(system, folder / (system.name if len(systems) > 1 else '') / key) for system in systems]
 
 
-def _nothing_yet(chosen: EvaluationSet, systems: Sequence[System]) -> SetResult:
+def _nothing_yet(chosen: EvaluationSet, systems: Sequence[System], lpips: str | None) -> SetResult:
     names = (chosen.first, *(system.name for system in systems))
     return SetResult(
-        chosen.key, chosen.title, chosen.source, chosen.available, names, chosen.conventions, images=[]
+        chosen.key, chosen.title, chosen.source, chosen.available, names, chosen.conventions, [], lpips
     )
 
 
@@ -143,6 +153,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--conventions', nargs='+', choices=CONVENTIONS, metavar='NAME', help=', '.join(CONVENTIONS)
     )
+    lpips = 'measure LPIPS as well, with the features of this network; wants torchvision and its weights'
+    parser.add_argument('--lpips', choices=('alex', 'vgg', 'squeeze'), help=lpips)
     parser.add_argument('--limit', type=int, metavar='N', help='only N pairs of each set: a partial table')
     parser.add_argument(
         '--tile', type=int, metavar='PX', help='cut frames that do not fit into memory; checkpoints only'
@@ -205,7 +217,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sets = _sets(given)
         systems = _systems(given, sets, opened)
         out = given.out or Path('out/evaluation', datetime.now().strftime('%Y%m%d-%H%M%S'))
-        found = evaluate(sets, systems, given.trial, given.save, out)
+        found = evaluate(sets, systems, out, trial=given.trial, save=given.save, lpips=given.lpips)
     show(found.tables, table_console())
     made = ['tables.md, summary.json, images.csv'] if sets else []
     made += [f'{PICTURES}/'] if given.trial else []

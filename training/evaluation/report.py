@@ -15,7 +15,7 @@ from rich.table import Table as RichTable
 
 from training.evaluation.conventions import CONVENTIONS
 from training.evaluation.published import SETS
-from training.evaluation.scoring import mean
+from training.evaluation.scoring import mean, mean_distance
 from training.evaluation.systems import System
 from training.evaluation.tables import AS_PRINTED, SetResult, Table
 
@@ -50,13 +50,19 @@ def write(
     (folder / SUMMARY).write_text(json.dumps(summary, indent=2) + '\n', encoding='utf-8')
     with (folder / IMAGES).open('w', newline='', encoding='utf-8') as file:
         lines = csv.writer(file)
-        lines.writerow(('set', 'image', 'width', 'height', 'system', 'convention', 'psnr_db', 'ssim'))
+        lines.writerow(
+            ('set', 'image', 'width', 'height', 'system', 'convention', 'psnr_db', 'ssim', 'lpips')
+        )
         for result in results:
             for image in result.images:
                 for system, scores in image.scores.items():
+                    known = image.distances.get(system)
+                    distance = '' if known is None else f'{known:.5f}'
                     for convention, score in scores.items():
                         figures = (f'{score.psnr_db:.4f}', f'{score.ssim:.5f}') if score else ('', '')
-                        lines.writerow((result.key, image.name, *image.size, system, convention, *figures))
+                        lines.writerow(
+                            (result.key, image.name, *image.size, system, convention, *figures, distance)
+                        )
 
 
 def markdown(tables: Sequence[Table]) -> str:
@@ -99,6 +105,8 @@ def summarise(
                 'available': result.available,
                 'paper_counts': SETS[result.key].test_pairs if result.key in SETS else None,
                 'partial': result.partial,
+                'lpips_network': result.lpips,
+                'lpips': {system: mean_distance(result.images, system) for system in result.systems},
                 'unchanged': {system: result.unchanged(system) for system in result.systems},
                 'means': {system: _means(result, system) for system in result.systems},
             }

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import cv2
@@ -15,6 +15,7 @@ from restore_node.common.errors import InputError, RestoreError
 from training.data.layouts.named_pairs import NamedPair
 from training.evaluation.alignment import AlignmentError
 from training.evaluation.conventions import CONVENTIONS, Score
+from training.evaluation.perceived import Distance
 from training.evaluation.systems import System
 
 Image = NDArray[np.uint8]
@@ -36,12 +37,14 @@ class ImageScores:
         size: width and height.
         scores: by system, by convention; None where the image could not be aligned.
         unchanged: the systems that left it as it was.
+        distances: by system, LPIPS to the truth, where that was asked for.
     """
 
     name: str
     size: tuple[int, int]
     scores: dict[str, dict[str, Score | None]]
     unchanged: tuple[str, ...] = ()
+    distances: dict[str, float] = field(default_factory=dict)
 
 
 class Mean(NamedTuple):
@@ -57,6 +60,7 @@ def score_pairs(
     systems: Sequence[System],
     conventions: Sequence[str],
     first: str = UNRESTORED,
+    distance: Distance | None = None,
 ) -> Iterator[ImageScores]:
     """Restore and score every image, one after the other, comparing beside restoring.
 
@@ -65,6 +69,7 @@ def score_pairs(
         systems: what restores them.
         conventions: keys of CONVENTIONS.
         first: name under which the first image of each pair is scored as it is.
+        distance: measured as well, see perceived.py.
 
     Yields:
         The scores of one image, in the order of the pairs; what was yielded stays true if a later one fails.
@@ -79,7 +84,7 @@ def score_pairs(
             degraded, sharp = pair.read()
             images = {first: degraded}
             images |= {system.name: system.restore(pair.name, degraded) for system in systems}
-            waiting.append(pool.submit(_score, pair.name, images, sharp, conventions))
+            waiting.append(pool.submit(_score, pair.name, images, sharp, conventions, distance))
             if len(waiting) > workers:
                 yield waiting.pop(0).result()
         yield from (future.result() for future in waiting)
@@ -95,7 +100,19 @@ def mean(images: Sequence[ImageScores], system: str, convention: str) -> Mean | 
     return Mean(psnr_db, ssim, len(known))
 
 
-def _score(name: str, images: Mapping[str, Image], sharp: Image, conventions: Sequence[str]) -> ImageScores:
+def mean_distance(images: Sequence[ImageScores], system: str) -> float | None:
+    """Mean LPIPS over the images for which it is known; None if it is for none."""
+    known = [image.distances[system] for image in images if system in image.distances]
+    return float(np.mean(known)) if known else None
+
+
+def _score(
+    name: str,
+    images: Mapping[str, Image],
+    sharp: Image,
+    conventions: Sequence[str],
+    distance: Distance | None,
+) -> ImageScores:
     try:
         scores = {
             system: {convention: _one(image, sharp, convention) for convention in conventions}
@@ -105,7 +122,8 @@ def _score(name: str, images: Mapping[str, Image], sharp: Image, conventions: Se
         raise InputError(f'test image {name}', seen=error) from error
     (_, degraded), *restored = images.items()
     unchanged = tuple(system for system, image in restored if np.array_equal(image, degraded))
-    return ImageScores(name, (sharp.shape[1], sharp.shape[0]), scores, unchanged)
+    distances = {system: distance(image, sharp) for system, image in images.items()} if distance else {}
+    return ImageScores(name, (sharp.shape[1], sharp.shape[0]), scores, unchanged, distances)
 
 
 def _one(image: Image, sharp: Image, convention: str) -> Score | None:

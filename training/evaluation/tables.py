@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from restore_node.common.metrics import PSNR_CAP_DB
 from training.evaluation.conventions import CONVENTIONS
 from training.evaluation.published import SETS, TABLES, PublishedTable
-from training.evaluation.scoring import ImageScores, mean
+from training.evaluation.scoring import ImageScores, mean, mean_distance
 
 AS_PRINTED = 'as printed'
+LPIPS = 'LPIPS'
+NONE = '-'
 NOT_COMPARABLE = (
     'Complex-wavelet SSIM, which DeblurGAN and its successors report, is not computed: such figures compare '
     'with none of these.'
@@ -27,6 +29,7 @@ class SetResult:
         systems: names, in the order of the rows.
         conventions: keys of CONVENTIONS.
         images: scores; fewer than available in a partial run.
+        lpips: the network of LPIPS, where that was measured.
     """
 
     key: str
@@ -36,6 +39,7 @@ class SetResult:
     systems: tuple[str, ...]
     conventions: tuple[str, ...]
     images: list[ImageScores]
+    lpips: str | None = None
 
     @property
     def partial(self) -> bool:
@@ -105,6 +109,9 @@ def _table(
         for convention in conventions:
             cells = (_measured(by_key.get(key), system, convention) for key in headings)
             rows.append((system, *cells, convention))
+        distances = [_distance(by_key.get(key), system) for key in headings]
+        if set(distances) != {NONE}:
+            rows.append((system, *distances, LPIPS))
     if any(result.partial for result in results):
         title += ' (PARTIAL)'
     notes = _notes(results, conventions, published)
@@ -128,8 +135,13 @@ def _measured(result: SetResult | None, system: str, convention: str) -> str:
     return _figures((found.psnr_db, found.ssim)) + (f' ({left_out} left out)' if left_out else '')
 
 
+def _distance(result: SetResult | None, system: str) -> str:
+    found = mean_distance(result.images, system) if result else None
+    return NONE if found is None else f'{found:.4f}'
+
+
 def _figures(score: tuple[float, float] | None) -> str:
-    return f'{score[0]:.2f} / {score[1]:.3f}' if score else '-'
+    return f'{score[0]:.2f} / {score[1]:.3f}' if score else NONE
 
 
 def _notes(
@@ -146,6 +158,10 @@ def _notes(
     for name in conventions:
         convention = CONVENTIONS[name]
         notes.append(f'{name}: {convention.words()} ({convention.practice}).')
+    if networks := sorted({result.lpips for result in results if result.lpips}):
+        notes.append(
+            f'{LPIPS}: of whole RGB images, less is better (Zhang et al. 2018, {", ".join(networks)}).'
+        )
     if published:
         notes.append(
             f"The paper's figures are most plausibly {published.convention} "

@@ -44,7 +44,7 @@ def find_lpips(network: str) -> None:
     path = Path(torch.hub.get_dir(), 'checkpoints', _FILES[network])
     if not path.is_file():
         raise ConfigError(
-            f'the weights of loss.lpips with {network} are missing',
+            f'the weights of LPIPS with {network} are missing',
             seen=f'no file {path}',
             wanted=f"torchvision's published weights, {_URL}{path.name}",
             fix='put them there; they are never downloaded',
@@ -53,5 +53,5 @@ def find_lpips(network: str) -> None:
         import torchvision  # noqa: F401
     except (ImportError, RuntimeError) as error:  # RuntimeError: a build for another PyTorch
         raise ConfigError(
-            'loss.lpips wants torchvision, of the version that fits this PyTorch', seen=error
+            'LPIPS wants torchvision, of the version that fits this PyTorch', seen=error
         ) from error
