@@ -15,6 +15,7 @@ from waiting import LONG, wait_until
 from restore_node.backends.base import Candidate
 from restore_node.common.errors import BackendError
 from restore_node.messages.frame import Header
+from restore_node.runtime.batches import Batches
 from restore_node.runtime.counters import FrameCounters, FrameRecord
 from restore_node.runtime.stream import CameraStream
 from restore_node.runtime.supervisor import Supervisor
@@ -89,7 +90,7 @@ class World:
             '/image',
             False,
             self,
-            self.supervisor,
+            Batches(self.supervisor),
             self.counters,
             settings=lambda: self.settings,
             now_ns=lambda: self.now_ns,

@@ -50,12 +50,10 @@ class Backend(ABC):
     def staging(self, batch: int, height: int, width: int) -> np.ndarray:
         """The input buffer, uint8 `[batch, height, width, 3]` RGB, to be filled by the caller.
 
-        The same buffer comes back as long as the shape stays the same, so nothing is allocated per frame.
+        The same buffer comes back for the same size and no larger batch, so nothing is allocated per frame.
         """
-        shape = (batch, height, width, 3)
-        if self._staging is None or self._staging.shape != shape:
-            self._staging = np.empty(shape, np.uint8)
-        return self._staging
+        self._staging = buffer_for((batch, height, width, 3), self._staging)
+        return self._staging[:batch]
 
     @abstractmethod
     def restore(self, batch: np.ndarray) -> np.ndarray:
@@ -92,6 +90,13 @@ class Backend(ABC):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def buffer_for(shape: tuple[int, ...], buffer: np.ndarray | None) -> np.ndarray:
+    """Return uint8 `[N, H, W, 3]` for a batch of this shape or a larger one: the old one where it fits."""
+    if buffer is None or buffer.shape[1:] != shape[1:] or len(buffer) < shape[0]:
+        return np.empty(shape, np.uint8)
+    return buffer
 
 
 @dataclass(frozen=True)

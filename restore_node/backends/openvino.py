@@ -8,11 +8,11 @@ import sys
 from collections import OrderedDict
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from restore_node.backends.base import Backend
+from restore_node.backends.base import Backend, buffer_for
 from restore_node.common.errors import BackendError, EngineError, UnavailableError
 from restore_node.common.host import this_processor
 from restore_node.engine.cache import cache_folder
@@ -33,16 +33,11 @@ KEPT_SIZES = 4
 KEPT_COMPILED = 32
 
 
-class _Compiled(NamedTuple):
-    """A request for one shape of batch, and its buffers: OpenVINO computes from the one into the other."""
-
-    request: Any
-    input: np.ndarray
-    output: np.ndarray
-
-
 class OpenVinoBackend(Backend):
     """Runs a model with OpenVINO, compiled for each size of image that comes.
+
+    A batch is computed image by image: on a CPU that takes no longer (docs/performance.md), and a graph for
+    each number of images would be compiled in the midst of traffic.
 
     Args:
         model: a loaded model.
@@ -78,7 +73,8 @@ class OpenVinoBackend(Backend):
         self._graph: Any = None
         self._config: dict[str, Any] = {}
         self._device = ''
-        self._compiled: OrderedDict[tuple[int, int, int], _Compiled] = OrderedDict()
+        self._requests: OrderedDict[tuple[int, int], Any] = OrderedDict()
+        self._restored: np.ndarray | None = None
 
     @property
     def device(self) -> str:
@@ -120,58 +116,67 @@ class OpenVinoBackend(Backend):
         self._core, self._graph, self._device = core, graph, f'{plugin} {precision}'
 
     def staging(self, batch: int, height: int, width: int) -> np.ndarray:
-        """The input tensor itself; compiles the graph for the shape where that is not done yet.
+        """As `Backend.staging`; compiles the graph for the size where that is not done yet.
 
         Raises:
             BackendError: OpenVINO does not compile the graph, or the backend is closed.
         """
-        return self._for((batch, height, width)).input
+        self._request_for(height, width)
+        return super().staging(batch, height, width)
 
     def restore(self, batch: np.ndarray) -> np.ndarray:
         """Run the graph; arguments, result and errors are those of `Backend.restore`."""
-        compiled = self._for(batch.shape[:3])
-        if batch is not compiled.input:
-            compiled.input[:] = batch
-        try:
-            compiled.request.infer()
-        except RuntimeError as error:
-            raise BackendError(f'OpenVINO failed on a batch of shape {batch.shape}', seen=error) from error
-        return compiled.output
+        request = self._request_for(*batch.shape[1:3])
+        self._restored = buffer_for(batch.shape, self._restored)
+        for index in range(len(batch)):
+            image = slice(index, index + 1)
+            try:
+                request.get_input_tensor().data[:] = batch[image]
+                request.infer()
+            except RuntimeError as error:
+                raise BackendError(
+                    f'OpenVINO failed on a batch of shape {batch.shape}', seen=error
+                ) from error
+            self._restored[image] = request.get_output_tensor().data
+        return self._restored[: len(batch)]
 
     def close(self) -> None:
         """Free what was compiled."""
         super().close()
-        self._compiled.clear()
-        self._graph = self._core = None
+        self._requests.clear()
+        self._graph = self._core = self._restored = None
         self._device = ''
 
-    def _for(self, shape: tuple[int, int, int]) -> _Compiled:
+    def _request_for(self, height: int, width: int) -> Any:
+        """A request for one image of this size, compiled where it is the first."""
         if self._graph is None:
             raise BackendError('backend is closed', fix='open it first')
-        if shape in self._compiled:
-            self._compiled.move_to_end(shape)
+        size = height, width
+        if size in self._requests:
+            self._requests.move_to_end(size)
         else:
-            self._compiled[shape] = self._compile(shape)
-            if len(self._compiled) > KEPT_SIZES:
-                self._compiled.popitem(last=False)
-        return self._compiled[shape]
+            self._requests[size] = self._compile(size)
+            if len(self._requests) > KEPT_SIZES:
+                self._requests.popitem(last=False)
+        return self._requests[size]
 
-    def _compile(self, shape: tuple[int, int, int]) -> _Compiled:
+    def _compile(self, size: tuple[int, int]) -> Any:
         # For one size it is a sixth faster than for all, and takes a fifth of a second.
         graph = self._graph.clone()
         plugin = self._device.partition(' ')[0]
+        shape = (1, *size, 3)
         try:
-            graph.reshape({INPUT_NAME: [*shape, 3]})
+            graph.reshape({INPUT_NAME: shape})
             request = self._core.compile_model(graph, plugin, self._config).create_infer_request()
-            buffers = request.get_input_tensor().data, request.get_output_tensor().data
+            returned = tuple(request.get_output_tensor().shape)
         except RuntimeError as error:
             raise BackendError(
                 f'OpenVINO does not compile model {self.model.card.name} for a batch of shape {shape}',
                 seen=error,
             ) from error
-        if buffers[1].shape != (*shape, 3):
-            raise BackendError('graph returned another size', seen=buffers[1].shape, wanted=(*shape, 3))
-        return _Compiled(request, *buffers)
+        if returned != shape:
+            raise BackendError('graph returned another size', seen=returned, wanted=shape)
+        return request
 
     def _plugin(self, core: Any) -> str:
         known = [device.partition('.')[0] for device in core.available_devices]

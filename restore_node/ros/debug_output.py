@@ -34,7 +34,9 @@ class DebugOutput:
             if record.latency_ms is None
             else record.measured | {'latency ms': record.latency_ms}
         )
-        values |= {name: f'{figure:.3f}' for name, figure in figures.items()}
+        values |= {
+            name: f'{figure:.3f}' if isinstance(figure, float) else figure for name, figure in figures.items()
+        }
         is_lost = record.outcome is Outcome.DROPPED
         self._publisher.publish(
             DiagnosticStatus(

@@ -1,9 +1,10 @@
-"""What `/diagnostics` says about the node."""
+"""What `/diagnostics` says about each camera of the node."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from diagnostic_updater import DiagnosticStatusWrapper, Updater
@@ -11,8 +12,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
 from restore_node.common.errors import ConfigError
-from restore_node.ros.camera_watch import CameraWatch
-from restore_node.runtime.counters import FrameCounters
+from restore_node.ros.camera import Camera
 from restore_node.runtime.health import Finding, Level
 from restore_node.runtime.supervisor import SupervisorState
 
@@ -20,14 +20,14 @@ LOG = logging.getLogger(__name__)
 
 
 class Diagnostics:
-    """Publishes the node's health and its counters on `/diagnostics`, and logs what is wrong, now and then.
+    """Publishes the cameras' health and counters on `/diagnostics`, and logs what is wrong, now and then.
 
     Args:
         node: the rclpy node.
-        counters: of the frames.
+        cameras: a status each.
         state: returns the supervisor's state.
         backend: returns what is to be known about the backend.
-        watch: returns who watches the camera; None while the node is not active.
+        batches: returns how many there were of each number of frames.
 
     Raises:
         ConfigError: `diagnostic_updater.period` is no positive number.
@@ -36,35 +36,37 @@ class Diagnostics:
     def __init__(
         self,
         node: Node,
-        counters: FrameCounters,
+        cameras: Sequence[Camera],
         state: Callable[[], SupervisorState],
         backend: Callable[[], Finding],
-        watch: Callable[[], CameraWatch | None],
+        batches: Callable[[], Mapping[int, int]],
     ) -> None:
-        self._counters, self._state, self._backend, self._watch = counters, state, backend, watch
+        self._state, self._backend, self._batches = state, backend, batches
         updater = _updater(node)
         updater.setHardwareID('none')
-        updater.add('restoration', self._fill)
+        for camera in cameras:
+            updater.add(f'{camera.topics.prefix}restoration', partial(self._fill, camera))
 
-    def _fill(self, status: DiagnosticStatusWrapper) -> DiagnosticStatusWrapper:
-        watch = self._watch()
+    def _fill(self, camera: Camera, status: DiagnosticStatusWrapper) -> DiagnosticStatusWrapper:
+        watch = camera.watch
         findings = [Finding('inactive', Level.OK, 'inactive')]
         if watch:
             findings = watch.findings()
             for one in watch.news(findings):
-                LOG.log(logging.ERROR if one.level is Level.ERROR else logging.WARNING, one.line)
+                level = logging.ERROR if one.level is Level.ERROR else logging.WARNING
+                LOG.log(level, f'{camera.topics.image}: {one.line}')
             findings = sorted([self._backend(), *findings], key=lambda one: -one.level)
         worst = findings[0]
         status.summary(
             bytes([worst.level]),
             '; '.join(one.line for one in findings if one.level > Level.OK) or worst.line,
         )
-        for name, value in {**self._values(), **(watch.values() if watch else {})}.items():
+        for name, value in {**self._values(camera), **(watch.values() if watch else {})}.items():
             status.add(name, str(value))
         return status
 
-    def _values(self) -> dict[str, object]:
-        state, counts = self._state(), self._counters.counts()
+    def _values(self, camera: Camera) -> dict[str, object]:
+        state, counts = self._state(), camera.counters.counts()
         return {
             'model': state.running or 'none',
             'model wanted': state.wanted,
@@ -76,9 +78,10 @@ class Diagnostics:
             'dropped': counts.dropped,
             'in_flight': counts.in_flight,
             **{f'reason {name}': count for name, count in counts.reasons.items()},
+            **{f'batches of {size}': count for size, count in sorted(dict(self._batches()).items())},
             **{
                 f'latency {name} ms': f'{milliseconds:.1f}'
-                for name, milliseconds in (self._counters.latency_ms() or {}).items()
+                for name, milliseconds in (camera.counters.latency_ms() or {}).items()
             },
         }
 

@@ -1,4 +1,4 @@
-"""The node: a lifecycle node that restores camera images.
+"""The node: a lifecycle node that restores the images of its cameras.
 
 `ros2 run restore_node restore_node`, or `ros2 launch restore_node restore.launch.py`. Topics, parameters and
 outcomes are those of docs/contracts.md, sections 2 and 3.
@@ -22,34 +22,31 @@ from restore_node.backends.fallback import fallback_chain
 from restore_node.common.errors import ConfigError, EngineMissingError, RestoreError
 from restore_node.engine.build_process import BuildProcess, build_arguments
 from restore_node.model import load_model
-from restore_node.ros.camera_watch import CameraWatch
-from restore_node.ros.cv_bridge_fallback import read_with_cv_bridge
+from restore_node.ros.camera import Camera
 from restore_node.ros.debug_output import DebugOutput
 from restore_node.ros.diagnostics import Diagnostics
-from restore_node.ros.input import Input
 from restore_node.ros.lifecycle import SUCCESS, ManagedNode, reported
 from restore_node.ros.logs import route_logs
-from restore_node.ros.output import Output
 from restore_node.ros.services import Services
 from restore_node.ros.settings import LiveSettings, Params, fallback_options, refuse_unknown_parameters
 from restore_node.ros.stopping import stop_on_signals
-from restore_node.ros.topics import camera_topics
-from restore_node.runtime.counters import FrameCounters, FrameRecord
+from restore_node.ros.topics import topics_of
+from restore_node.runtime.batches import Batches
+from restore_node.runtime.counters import FrameRecord
 from restore_node.runtime.health import judge_backend
 from restore_node.runtime.journal import Journal
-from restore_node.runtime.stream import CameraStream
 from restore_node.runtime.supervisor import Supervisor, SupervisorState
 from restore_node.runtime.threads import end_process
 
 
 class RestoreNode(ManagedNode):
-    """Subscribes a camera, restores each frame, publishes it with the same header.
+    """Subscribes its cameras, restores each frame, publishes it with the same header.
 
     Args:
         is_stopping: asked while a model is being loaded; once it says so, nobody waits for that any longer.
 
     Raises:
-        ConfigError: a parameter that does not exist or has an impossible value.
+        ConfigError: a parameter that does not exist or has an impossible value, or topics that cannot be.
         InputError: the journal cannot be written.
     """
 
@@ -58,24 +55,21 @@ class RestoreNode(ManagedNode):
         self._is_stopping = is_stopping
         route_logs(self.get_logger())
         self._live = LiveSettings(self, self._take_model)
-        self._topics = camera_topics(self.resolve_topic_name, self.settings.image_transport)
+        topics = topics_of(self.settings.cameras, self.resolve_topic_name, self.settings.image_transport)
         self._journal = Journal(self.settings.journal) if self.settings.journal else None
         self._debug = DebugOutput(self)
-        self.counters = FrameCounters(self._take_record)
+        self._cameras = [Camera(self, one, lambda: self.settings, self._take_record) for one in topics]
         self._supervisor: Supervisor | None = None
-        self._stream: CameraStream | None = None
-        self._output: Output | None = None
-        self._input: Input | None = None
-        self._watch: CameraWatch | None = None
-        self._diagnostics = Diagnostics(
+        self._batches: Batches | None = None
+        Diagnostics(
             self,
-            self.counters,
+            self._cameras,
             lambda: self.state,
             lambda: judge_backend(self.state, self.settings.bypass, self.settings.on_failure),
-            lambda: self._watch,
+            lambda: self._batches.sizes if self._batches else {},
         )
         Services(self, self._reload)
-        refuse_unknown_parameters(self, self._topics)
+        refuse_unknown_parameters(self, topics)
 
     @property
     def settings(self) -> Params:
@@ -97,7 +91,9 @@ class RestoreNode(ManagedNode):
         )
         try:
             self._start_supervisor(self._supervisor)
-            self._output = Output(self, self._topics, lambda: self.settings)
+            self._batches = Batches(self._supervisor)
+            for camera in self._cameras:
+                camera.configure()
         except Exception:
             self._free()
             raise
@@ -106,34 +102,19 @@ class RestoreNode(ManagedNode):
     @reported
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe and start to restore."""
-        assert self._supervisor
-        assert self._output
-        self._stream = CameraStream(
-            self._topics.image,
-            self._topics.compressed,
-            self._output,
-            self._supervisor,
-            self.counters,
-            settings=lambda: self.settings,
-            now_ns=lambda: self.get_clock().now().nanoseconds,
-            hang_timeout_s=self.settings.hang_timeout,
-            read_otherwise=read_with_cv_bridge,
-        )
-        self._stream.start()
+        assert self._batches
         try:
-            relay = self._output.relay
-            self._input = Input(self, self._topics, self._stream.receive, relay.receive if relay else None)
+            for camera in self._cameras:
+                camera.activate(self._batches)
         except Exception:
-            self._stop_stream()
+            self._stop()
             raise
-        self._watch = CameraWatch(self, self.counters, self._stream, self._input, self._output)
-        self.get_logger().info(f'restoring {self._topics.image} to {self._output.topic}')
         return super().on_activate(state)
 
     @reported
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Unsubscribe, finish the frame at hand, join the worker."""
-        self._stop_stream()
+        """Unsubscribe, finish the frames at hand, join the workers."""
+        self._stop()
         return super().on_deactivate(state)
 
     @reported
@@ -145,14 +126,14 @@ class RestoreNode(ManagedNode):
     @reported
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop from whatever state."""
-        self._stop_stream()
+        self._stop()
         self._free()
         return super().on_shutdown(state)
 
     @reported
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Back to unconfigured, with nothing left open."""
-        self._stop_stream()
+        self._stop()
         self._free()
         return super().on_error(state)
 
@@ -173,42 +154,37 @@ class RestoreNode(ManagedNode):
 
     def close(self) -> None:
         """Shut down and close the journal."""
-        self._stop_stream()
+        self._stop()
         self._free()
         if self._journal:
             self._journal.close()
         self.destroy_node()
 
-    def _stop_stream(self) -> None:
-        self._watch = None
-        if self._input:
-            self._input.destroy()
-            self._input = None
-        if self._stream is None:
-            return
-        self._stream.stop()
-        if self._journal:
-            state = self.state
-            self._journal.summarise(
-                self.counters.counts(),
-                backend=state.backend,
-                provider=state.device,
-                model=state.running,
-                ros_distro=os.environ.get('ROS_DISTRO', ''),
-                rmw_implementation=get_rmw_implementation_identifier(),
-            )
-            if self._journal.error:
-                self.get_logger().error(self._journal.error)
-        self._stream = None
+    def _stop(self) -> None:
+        for camera in self._cameras:  # all at once: together they wait no longer than one
+            camera.finish()
+        for camera in self._cameras:
+            if camera.deactivate() and self._journal:
+                state = self.state
+                self._journal.summarise(
+                    camera.topics.image,
+                    camera.counters.counts(),
+                    backend=state.backend,
+                    provider=state.device,
+                    model=state.running,
+                    ros_distro=os.environ.get('ROS_DISTRO', ''),
+                    rmw_implementation=get_rmw_implementation_identifier(),
+                )
+                if self._journal.error:
+                    self.get_logger().error(self._journal.error)
 
     def _free(self) -> None:
         if self._supervisor:
             if not self._supervisor.close():
                 self.get_logger().warning('a backend does not come back: it is left behind')
-            self._supervisor = None
-        if self._output:
-            self._output.destroy()
-            self._output = None
+            self._supervisor = self._batches = None
+        for camera in self._cameras:
+            camera.free()
 
     def _start_supervisor(self, supervisor: Supervisor) -> None:
         try:

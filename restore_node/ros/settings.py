@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
 
 from rcl_interfaces.msg import SetParametersResult
@@ -15,7 +15,7 @@ from restore_node.common.errors import ConfigError
 from restore_node.model import load_model
 from restore_node.ros.overrides import judge_qos_overrides, judge_unknown
 from restore_node.ros.parameters import restore_parameters
-from restore_node.ros.topics import CameraTopics
+from restore_node.ros.topics import CameraTopics, check_names
 
 Params: TypeAlias = restore_parameters.Params
 
@@ -40,6 +40,7 @@ class LiveSettings:
     def __init__(self, node: Node, on_model: Callable[[str], None]) -> None:
         self._on_model = on_model
         _take_integers_for_floats(node)
+        _refuse_no_cameras(node)
         try:
             listener = restore_parameters.ParamListener(node)
         except Exception as error:  # rclpy raises several kinds, all about a parameter's value
@@ -63,11 +64,12 @@ def fallback_options(settings: Params) -> FallbackOptions:
         'workspace_mib': engine.workspace_mib,
         'min_psnr_db': engine.min_psnr_db,
         'zero_copy': engine.zero_copy,
+        'cameras': len(settings.cameras),
     }
     return FallbackOptions(settings.backend, settings.device, settings.threads, options)
 
 
-def refuse_unknown_parameters(node: Node, topics: CameraTopics) -> None:
+def refuse_unknown_parameters(node: Node, cameras: Iterable[CameraTopics]) -> None:
     """A misspelt parameter would be ignored without a word by rclpy, and its user left to wonder.
 
     What a file sets for several nodes may be another's, and is no more than a warning.
@@ -84,8 +86,9 @@ def refuse_unknown_parameters(node: Node, topics: CameraTopics) -> None:
         for name, parameter in node._parameter_overrides.items()
         if name.startswith('qos_overrides.')
     }
+    ends = {end for camera in cameras for end in camera.ends}
     lines = judge_unknown(unknown, known, sys.argv)
-    for line in lines + judge_qos_overrides(given_qos, topics.ends, sys.argv):
+    for line in lines + judge_qos_overrides(given_qos, ends, sys.argv):
         node.get_logger().warning(line)
 
 
@@ -95,6 +98,13 @@ def _take_integers_for_floats(node: Node) -> None:
     for name, parameter in node._parameter_overrides.items():
         if name in floats and parameter.type_ is Parameter.Type.INTEGER:
             node._parameter_overrides[name] = Parameter(name, value=float(parameter.value))
+
+
+def _refuse_no_cameras(node: Node) -> None:
+    """`cameras: []` comes without type and value, and rclpy would complain of a type that nobody gave."""
+    given = node._parameter_overrides.get('cameras')
+    if given is not None and given.type_ is Parameter.Type.NOT_SET:
+        check_names([])
 
 
 def _defaults(group: object, prefix: str = '') -> Iterator[tuple[str, object]]:

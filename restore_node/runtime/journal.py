@@ -45,9 +45,9 @@ class Journal:
             }
         )
 
-    def summarise(self, counts: FrameCounts, **facts: str) -> None:
-        """Write the line that stands at the end: the counts, and facts such as backend and model."""
-        self._write({'summary': counts.as_dict(), **facts})
+    def summarise(self, topic: str, counts: FrameCounts, **facts: str) -> None:
+        """Write the line that stands at a camera's end: its counts, and facts such as backend and model."""
+        self._write({'topic': topic, 'summary': counts.as_dict(), **facts})
 
     def close(self) -> None:
         """Close the file."""

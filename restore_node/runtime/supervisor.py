@@ -127,12 +127,13 @@ class Supervisor:
         self._post(events.Requested(model))
 
     @contextmanager
-    def acquire(self) -> Iterator[Handle | None]:
+    def acquire(self, unless: Callable[[], bool] = lambda: False) -> Iterator[Handle | None]:
         """Hand out the working backend for one frame or batch, or None; streams get it in the order they ask.
 
-        A BackendError or ModelError raised inside has the backend mended; other errors are the caller's own.
+        None too once `unless` holds, which is asked whenever the backend is given back or given up. A
+        BackendError or ModelError raised inside has the backend mended; other errors are the caller's own.
         """
-        handle = self._take()
+        handle = self._take(unless)
         fault: RestoreError | None = None
         try:
             yield handle
@@ -232,12 +233,12 @@ class Supervisor:
 
     # Lending.
 
-    def _take(self) -> Handle | None:
+    def _take(self, unless: Callable[[], bool]) -> Handle | None:
         turn = object()
         with self._changed:
             self._waiting.append(turn)
             try:
-                while (instance := self._supervision.serving) and instance.is_fit:
+                while (instance := self._supervision.serving) and instance.is_fit and not unless():
                     if instance.holder is None and self._waiting[0] is turn:
                         instance.holder = handle = Handle(instance)
                         return handle

@@ -30,6 +30,12 @@ def assert_restores(bench, source: str, target: str):
         (['image:=/front/image_raw'], '/front/image_raw', '/front/image_restored'),
         (['namespace:=left', 'name:=eyes'], '/left/image_raw', '/left/image_restored'),
         (['image:=/rear/image_raw', 'restored:=/detector/image'], '/rear/image_raw', '/detector/image'),
+        (['cameras:=[front, rear]', 'image:=image'], '/rear/image', '/rear/image_restored'),
+        (
+            ['cameras:=front,rear', 'namespace:=car', 'restored:=clean/image'],
+            '/car/front/image_raw',
+            '/car/front/clean/image',
+        ),
     ],
 )
 def test_ros2_launch_restores_and_stops_cleanly(bench, make_model, arguments, source, target):
@@ -54,6 +60,8 @@ def test_ros2_launch_takes_a_parameter_file(bench, make_model, tmp_path):
         ('use_sim_time:=maybe', 'use_sim_time: got maybe, want true or false'),
         ('autostart:=2', 'autostart: got 2, want true or false'),
         ('respawn:=y', 'respawn: got y, want true or false'),
+        ('cameras:=[]', 'cameras is empty: got [], want names such as [front, left, right, rear]'),
+        ('cameras:=[front, 2nd]', "cameras has a name that no topic can have: got '2nd'"),
     ],
 )
 def test_an_argument_that_means_nothing_is_refused_in_one_line(bench, argument, complaint):
@@ -61,6 +69,14 @@ def test_an_argument_that_means_nothing_is_refused_in_one_line(bench, argument, 
     assert launch.wait() == 1
     assert complaint in launch.output
     assert 'Traceback' not in launch.output
+
+
+def test_an_absolute_topic_for_several_cameras_is_refused(bench):
+    launch = bench.start(
+        ['ros2', 'launch', 'restore_node', 'restore.launch.py', 'cameras:=[a, b]', 'image:=/x']
+    )
+    assert launch.wait() == 1
+    assert 'image: got /x, want a name under that of each camera' in launch.output
 
 
 def test_one_is_true_and_a_compressed_suffix_is_understood(bench, make_model):

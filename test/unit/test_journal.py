@@ -55,10 +55,11 @@ def test_lines_and_summary_equal_the_account(tmp_path: Path) -> None:
         for reason in sorted(reasons):
             counters.finish(counters.receive('/image_raw', 1), outcome, reason)
     counters.receive('/image_raw', 2)
-    journal.summarise(counters.counts(), backend='onnxruntime', model='restore-lite')
+    journal.summarise('/image_raw', counters.counts(), backend='onnxruntime', model='restore-lite')
     journal.close()
     *frames, last = lines_of(path)
-    assert last == {'summary': counters.counts().as_dict(), 'backend': 'onnxruntime', 'model': 'restore-lite'}
+    facts = {'backend': 'onnxruntime', 'model': 'restore-lite'}
+    assert last == {'topic': '/image_raw', 'summary': counters.counts().as_dict(), **facts}
     outcomes = Counter(frame['outcome'] for frame in frames)
     assert outcomes == {outcome.value: last['summary'][outcome.value] for outcome in Outcome}
     assert last['summary']['received'] == len(frames) + last['summary']['in_flight']
