@@ -38,47 +38,49 @@ STAMP = slice(4, 12)
 START_S, FRAME_S = 30.0, 2.0
 TICK_S = 1.0 / os.sysconf('SC_CLK_TCK')
 OURS = 'restore_node'
+#: One node for all cameras; of the others, and of `OURS`, each camera has one.
+TOGETHER = 'restore_node_together'
 #: Everything it does but the model: pixels are decoded, converted, and encoded anew.
 PARAMETERS = {'backend': 'passthrough', 'gate_threshold': '0.0', 'diagnostic_updater.period': '0.5'}
 
 
 def command_of(name: str) -> list[str]:
     """How one of the compared nodes is started, without its arguments for ROS."""
-    if name == OURS:
+    if name in (OURS, TOGETHER):
         return [sys.executable, '-m', 'restore_node.ros.node']
     return [sys.executable, '-m', 'dev.bench_node.others', name]
 
 
 @dataclass
 class Camera:
-    """One process, its topics, and the frames that came back.
+    """The topics of one camera, and the frames that came back.
 
     Attributes:
-        process: the node.
         publisher: of its input.
         back_ns: when frames came back, by their stamps.
     """
 
-    process: subprocess.Popen[bytes]
     publisher: Any
     subscription: Any = None
     back_ns: dict[bytes, int] = field(default_factory=dict)
 
-    def cpu_s(self) -> float:
-        """Seconds of CPU that the process has used so far, all its threads together."""
-        fields = Path(f'/proc/{self.process.pid}/stat').read_text().rpartition(')')[2].split()
-        return (int(fields[11]) + int(fields[12])) * TICK_S
-
 
 @dataclass
 class Case:
-    """One of the compared nodes, with as many cameras as are asked for."""
+    """One of the compared nodes, in as many processes as it takes for the cameras that are asked for."""
 
     name: str
+    processes: list[subprocess.Popen[bytes]]
     cameras: list[Camera]
     hops_ms: list[float] = field(default_factory=list)
     sent: int = 0
     cpu_s: float = 0.0
+
+    def used_s(self) -> float:
+        """Seconds of CPU that the processes have used so far, all their threads together."""
+        stats = [Path(f'/proc/{one.pid}/stat').read_text() for one in self.processes]
+        fields = [stat.rpartition(')')[2].split() for stat in stats]
+        return sum(int(field[11]) + int(field[12]) for field in fields) * TICK_S
 
 
 class Bench:
@@ -109,11 +111,14 @@ class Bench:
 
     @contextmanager
     def started(self, name: str) -> Iterator[Case]:
-        """Start one of the compared nodes once for each camera, and wait until all of them answer."""
+        """Start one of the compared nodes for all cameras, and wait until all of them answer."""
+        labels = [f'{name}_{index}' for index in range(self.cameras)]
         with ExitStack() as stack:
-            made = [stack.enter_context(self._camera(name, index)) for index in range(self.cameras)]
-            case = Case(name, made)
-            self._wait(lambda: name != OURS or len(self.running) == self.cameras, f'{name} to run')
+            groups = [labels] if name == TOGETHER else [[label] for label in labels]
+            processes = [stack.enter_context(_process(name, group)) for group in groups]
+            case = Case(name, processes, [self._camera(label, processes) for label in labels])
+            wanted = len(self.running) + self.cameras * name.startswith(OURS)
+            self._wait(lambda: len(self.running) >= wanted, f'{name} to run', processes)
             for _ in range(5):
                 self._turn(case, patience_s=START_S)
             case.hops_ms, case.sent = [], 0
@@ -123,9 +128,9 @@ class Bench:
         """Send `frames` frames to each camera of each case, in turn."""
         for _ in range(frames):
             for case in cases:
-                before = sum(camera.cpu_s() for camera in case.cameras)
+                before = case.used_s()
                 self._turn(case)
-                case.cpu_s += sum(camera.cpu_s() for camera in case.cameras) - before
+                case.cpu_s += case.used_s() - before
                 time.sleep(pause_s)
 
     def _turn(self, case: Case, patience_s: float = FRAME_S) -> None:
@@ -146,54 +151,27 @@ class Bench:
                 case.hops_ms.append((back_ns - sent_ns[index]) / 1e6)
         case.sent += 1
 
-    @contextmanager
-    def _camera(self, name: str, index: int) -> Iterator[Camera]:
-        label = f'{name}_{index}'
-        topics = {
-            'in': f'/{label}/image_raw',
-            'out': f'/{label}/image_restored',
-            'image_raw': f'/{label}/image_raw',
-            'image_restored': f'/{label}/image_restored',
-            '__node': label,
-        }
-        arguments = [word for old, new in topics.items() for word in ('-r', f'{old}:={new}')]
-        if name == OURS:
-            # Best effort loses frames that are larger than the RMW's buffers: that is another measurement.
-            reliable = {f'qos_overrides.{topics["image_raw"]}.subscription.reliability': 'reliable'}
-            parameters = PARAMETERS | reliable
-            arguments += [word for key, value in parameters.items() for word in ('-p', f'{key}:={value}')]
-        process = subprocess.Popen(
-            [*command_of(name), '--ros-args', '--log-level', 'fatal', *arguments], stdin=subprocess.DEVNULL
-        )
-        try:
-            camera = Camera(process, self.node.create_publisher(Image, topics['image_raw'], RELIABLE))
+    def _camera(self, label: str, processes: list[subprocess.Popen[bytes]]) -> Camera:
+        """The topics of a camera, once its node has them."""
+        image_raw, image_restored = f'/{label}/image_raw', f'/{label}/image_restored'
+        camera = Camera(self.node.create_publisher(Image, image_raw, RELIABLE))
 
-            def came(message: bytes) -> None:
-                camera.back_ns[bytes(message[STAMP])] = time.monotonic_ns()
+        def came(message: bytes) -> None:
+            camera.back_ns[bytes(message[STAMP])] = time.monotonic_ns()
 
-            camera.subscription = self.node.create_subscription(
-                Image, topics['image_restored'], came, RELIABLE, raw=True
-            )
-            self._wait(
-                lambda: (
-                    camera.publisher.get_subscription_count() > 0
-                    and self.node.count_publishers(topics['image_restored']) > 0
-                ),
-                f'the topics of {label}',
-                process,
-            )
-            yield camera
-        finally:
-            process.terminate()
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
+        camera.subscription = self.node.create_subscription(Image, image_restored, came, RELIABLE, raw=True)
 
-    def _wait(self, is_so: Any, what: str, process: subprocess.Popen[bytes] | None = None) -> None:
+        def has_topics() -> bool:
+            is_published = self.node.count_publishers(image_restored) > 0
+            return camera.publisher.get_subscription_count() > 0 and is_published
+
+        self._wait(has_topics, f'the topics of {label}', processes)
+        return camera
+
+    def _wait(self, is_so: Any, what: str, processes: list[subprocess.Popen[bytes]]) -> None:
         deadline = time.monotonic() + START_S
         while not is_so():
-            if time.monotonic() > deadline or (process and process.poll() is not None):
+            if time.monotonic() > deadline or any(process.poll() is not None for process in processes):
                 sys.exit(f'error: waited for {what}; see what it printed')
             self.executor.spin_once(timeout_sec=0.1)
 
@@ -202,6 +180,33 @@ class Bench:
             values = {value.key: value.value for value in status.values}
             if values.get('backend') == PARAMETERS['backend']:
                 self.running.add(status.name)
+
+
+@contextmanager
+def _process(name: str, labels: list[str]) -> Iterator[subprocess.Popen[bytes]]:
+    """One of the compared nodes, in the namespace of its camera or for several cameras."""
+    remaps, parameters = {'__node': labels[0]}, {}
+    if name in (OURS, TOGETHER):
+        # Best effort loses frames that are larger than the RMW's buffers: that is another measurement.
+        reliable = {f'qos_overrides./{one}/image_raw.subscription.reliability': 'reliable' for one in labels}
+        parameters = PARAMETERS | reliable
+    if name == TOGETHER:
+        parameters['cameras'] = f'[{", ".join(labels)}]'
+    else:
+        remaps |= {'__ns': f'/{labels[0]}', 'in': 'image_raw', 'out': 'image_restored'}
+    arguments = [word for old, new in remaps.items() for word in ('-r', f'{old}:={new}')]
+    arguments += [word for key, value in parameters.items() for word in ('-p', f'{key}:={value}')]
+    process = subprocess.Popen(
+        [*command_of(name), '--ros-args', '--log-level', 'fatal', *arguments], stdin=subprocess.DEVNULL
+    )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
 
 
 def result_of(case: Case, size: tuple[int, int], cameras: int) -> dict[str, Any]:
@@ -232,8 +237,9 @@ def main() -> None:
     for size in map(parse_size, given.size):
         for cameras in given.cameras:
             bench = Bench(size, cameras)
+            names = ('relay', OURS, *((TOGETHER,) if cameras > 1 else ()), 'plain')
             with ExitStack() as stack:
-                cases = [stack.enter_context(bench.started(name)) for name in ('relay', OURS, 'plain')]
+                cases = [stack.enter_context(bench.started(name)) for name in names]
                 bench.measure(cases, given.frames, given.pause)
                 results += [result_of(case, size, cameras) for case in cases]
             bench.close()

@@ -67,8 +67,9 @@ def plot(rows: Sequence[dict[str, Any]], path: Path) -> None:
             mine = [row for row in mine if row['hop_ms']]
             middles = [row['hop_ms']['p50'] for row in mine]
             above = [row['hop_ms']['p95'] - row['hop_ms']['p50'] for row in mine]
-            at = [position + 0.27 * (index - 1) for position in range(len(mine))]
-            axis.bar(at, middles, 0.25, yerr=[[0] * len(mine), above], capsize=2, label=node)
+            step = 0.8 / len(nodes)
+            at = [position + step * (index - (len(nodes) - 1) / 2) for position in range(len(mine))]
+            axis.bar(at, middles, 0.9 * step, yerr=[[0] * len(mine), above], capsize=2, label=node)
             axis.set_xticks(range(len(mine)), ['{}x{}'.format(*row['size']) for row in mine], fontsize=7)
         axis.set_title(f'{rmw}, {cameras} camera{"s" if cameras > 1 else ""}', fontsize=9)
     axes[0][0].set_ylabel('publish to receive, ms')

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from restore_node.backends.base import Backend
 from restore_node.common.errors import BackendError, ModelError
 from restore_node.messages import codec
+from restore_node.messages.frame import Frame
 from restore_node.runtime.counters import Reason
 from restore_node.runtime.job import Job
 from restore_node.runtime.restore import Restored, restore_batch
@@ -31,6 +32,7 @@ class _Request:
     """
 
     job: Job
+    frame: Frame
     memory: bytearray | None
     kind: tuple[int, int, float]
     batch: Handle | None = None
@@ -77,16 +79,17 @@ class Batches:
             BackendError, ModelError: the backend failed with the batch.
             Exception: whatever this frame alone made a library raise.
         """
-        assert job.frame
-        kind = job.frame.height, job.frame.width, job.settings.gate_threshold
-        request, job.memory = _Request(job, job.memory, kind), None
+        frame = job.frame
+        assert frame
+        kind = frame.height, frame.width, job.settings.gate_threshold
+        request, job.memory = _Request(job, frame, job.memory, kind), None
         with self._lock:
             self._waiting.append(request)
         try:
             with self._supervisor.acquire(unless=request.is_over) as handle:
                 # One that was in a batch already is here because that batch was given up.
-                if handle and not request.batch and not request.is_over():
-                    self._run(handle, self._gather(request, handle))
+                if handle and not request.batch and (batch := self._gather(request.kind, handle)):
+                    self._run(handle, batch)
         finally:
             with self._lock:
                 if request in self._waiting:
@@ -103,10 +106,10 @@ class Batches:
         if job.handle:
             self._supervisor.abandon(job.handle, reason)
 
-    def _gather(self, first: _Request, handle: Handle) -> list[_Request]:
-        """Take the frames that go with the first one."""
+    def _gather(self, kind: tuple[int, int, float], handle: Handle) -> list[_Request]:
+        """Take what waits of a kind, in the order in which it came."""
         with self._lock:
-            batch = [one for one in self._waiting if one.kind == first.kind and not one.is_over()]
+            batch = [one for one in self._waiting if one.kind == kind and not one.is_over()]
             self._waiting = [one for one in self._waiting if one not in batch]
             for request in batch:
                 request.batch = request.job.handle = handle
@@ -122,7 +125,7 @@ class Batches:
             raise
 
     def _restore(self, backend: Backend, batch: Sequence[_Request]) -> None:
-        frames = [request.job.frame for request in batch if request.job.frame]
+        frames = [request.frame for request in batch]
         try:
             restored = restore_batch(backend, frames, gate_threshold=batch[0].kind[-1])
         except (BackendError, ModelError):
@@ -141,15 +144,13 @@ class Batches:
 
 def _finish(request: _Request, restored: Restored, batch: int) -> None:
     """Make the message, while the pixels are still there."""
-    job = request.job
-    assert job.frame
     request.measured = restored.figures | {'batch': batch}
     if restored.is_clean:
         request.reason = Reason.GATE
         return
     try:
-        encoding = job.settings.output_encoding
-        request.memory = codec.encode(restored.rgb, job.frame, encoding, into=request.memory)
+        encoding = request.job.settings.output_encoding
+        request.memory = codec.encode(restored.rgb, request.frame, encoding, into=request.memory)
         request.reason = Reason.RESTORED
     except Exception as error:  # it costs this frame alone
         request.error = error

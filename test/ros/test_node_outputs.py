@@ -73,7 +73,7 @@ def test_a_jpeg_that_passes_through_keeps_its_bytes(bench, make_model):
 
 def test_each_form_is_made_only_for_who_subscribes_it(bench, monkeypatch):
     node = LifecycleNode('outputs', context=bench.node.context)
-    topics = camera_topics(node.resolve_topic_name, 'raw')
+    topics = camera_topics('', node.resolve_topic_name, 'raw')
     output = Output(node, topics, restore_parameters.Params)
     made = {'raw': 0, 'compressed': 0}
 
