@@ -76,7 +76,7 @@ def test_no_frame_is_lost_or_doubled_while_publishers_come_and_go(bench, tmp_pat
     assert [frame['stamp_ns'] // 10**9 for frame in frames] == sent
 
 
-@pytest.mark.parametrize(('height', 'width'), [(480, 640), (1080, 1920)])
+@pytest.mark.parametrize(('height', 'width'), [(480, 640), (1080, 1920), (2160, 3840)])
 def test_no_big_image_of_a_reliable_camera_is_lost(bench, height, width):
     bench.start_node(backend='passthrough', max_age=0.0)
     camera = bench.camera(qos=RELIABLE)
