@@ -44,6 +44,30 @@ def test_a_result_that_is_not_a_number_is_refused():
         check_half(network, [])
 
 
+class Masked(torch.nn.Module):
+    """Fills what is masked with a value, as attention does."""
+
+    size_multiple = 8
+
+    def __init__(self, value):
+        super().__init__()
+        self.value, self.weight = value, torch.nn.Parameter(torch.ones(3, 1, 1))
+
+    def forward(self, images):
+        mask = torch.zeros_like(images).masked_fill(images < 0.5, self.value)
+        return images * self.weight * mask.exp()
+
+
+def test_an_infinite_mask_is_no_overflow():
+    assert check_half(Masked(float('-inf')), []) > 45.0
+
+
+def test_what_fp16_cannot_hold_as_a_constant_is_one_line():
+    with pytest.raises(ModelError, match='cannot compute in fp16') as caught:
+        check_half(Masked(-1e30), [])
+    assert '\n' not in str(caught.value)
+
+
 @pytest.mark.parametrize('value', [float('nan'), float('inf')])
 def test_weights_that_are_not_finite_are_refused_wherever_a_checkpoint_is_read(value):
     weights = build('lite').state_dict()

@@ -134,14 +134,14 @@ def test_a_mixture_is_resumed_and_divided_like_any_source(mixed_values):
             assert torch.equal(step[position], torch.cat([part[position] for part in parts]))
 
 
-def test_a_run_of_a_mixture_lists_its_sets_and_keeps_its_best(mixed_values, tmp_path):
+def test_a_run_of_a_mixture_lists_its_sets_and_keeps_its_best(mixed_values, pairs_root, tmp_path):
     run = tmp_path / 'run'
     train(parse_config(mixed_values, 'test'), 'test.yaml', run)
     made = json.loads((run / 'run.json').read_text())
     assert [(origin['name'], origin['images']) for origin in made['data']] == [
         ('scikit-image', 2),
         ('other', 3),
-        ('pairs of folders', 5),
+        (pairs_root.name, 5),
     ]
     assert [origin['images'] for origin in made['held_out']] == [1, 3, 1]
     assert 'moving\theld out\tslow/000.png' in (run / 'data.txt').read_text()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from restore_node.common.errors import InputError
-from training.config.data import OWN_LAYOUTS, PairsConfig
+from training.config.data import PairsConfig
 from training.data.layouts.named_pairs import NamedPair, by_name, check_sizes, match
 from training.data.layouts.registry import LAYOUTS, find_pairs, title_of
 from training.data.spread import few
@@ -69,8 +69,7 @@ def open_published(given: str, variant: Variant) -> EvaluationSet:
     config = PairsConfig(layout, root, variant=variant if layout == 'gopro' else 'blur')
     pairs = find_pairs(config, 'test')
     conventions = tuple(CONVENTIONS) if layout in ALIGNED_SETS else PLAIN
-    title = Path(root).name if layout in OWN_LAYOUTS else LAYOUTS[layout].title
-    title = SETS[layout].title if layout in SETS else title
+    title = SETS[layout].title if layout in SETS else title_of(config)
     return EvaluationSet(layout, title, f'{title_of(config)} in {root}', len(pairs), pairs, conventions)
 
 

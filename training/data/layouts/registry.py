@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from restore_node.common.errors import ConfigError
-from training.config.data import LayoutName, PairsConfig
+from training.config.data import OWN_LAYOUTS, LayoutName, PairsConfig
 from training.data.layouts import blurred, own, rainy
 from training.data.layouts.layout import Layout, Split
 from training.data.layouts.named_pairs import NamedPair, check_sizes, contents
@@ -17,7 +17,9 @@ LAYOUTS: dict[LayoutName, Layout] = blurred.LAYOUTS | rainy.LAYOUTS | own.LAYOUT
 
 
 def title_of(config: PairsConfig) -> str:
-    """The set's name; for GOPRO_Large with the response that its blur was made with."""
+    """The set's name, of one's own the folder's; of GOPRO_Large with the response that its blur has."""
+    if config.layout in OWN_LAYOUTS:
+        return Path(config.root).resolve().name
     title = LAYOUTS[config.layout].title
     return f'{title} ({config.variant})' if config.layout == 'gopro' else title
 
