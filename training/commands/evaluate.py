@@ -69,7 +69,8 @@ def evaluate(
     if trial and not pictures:
         raise InputError(f'no images in {trial}', fix='check the path')
     distance = open_lpips(lpips) if lpips else None
-    results = [_nothing_yet(chosen, systems, lpips) for chosen in sets]
+    names = tuple(system.name for system in systems)
+    results = [SetResult(chosen, (chosen.first, *names), [], lpips) for chosen in sets]
     several = len(sets) + bool(trial) > 1
     done, stopped = 0, None
     with ExitStack() as made, progress_bar() as bar:
@@ -115,13 +116,6 @@ def _keeping(systems: Sequence[System], folder: Path | None, key: str) -> Sequen
     if folder is None:
         return systems
     return [saving(system, folder / (system.name if len(systems) > 1 else '') / key) for system in systems]
-
-
-def _nothing_yet(chosen: EvaluationSet, systems: Sequence[System], lpips: str | None) -> SetResult:
-    names = (chosen.first, *(system.name for system in systems))
-    return SetResult(
-        chosen.key, chosen.title, chosen.source, chosen.available, names, chosen.conventions, [], lpips
-    )
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:

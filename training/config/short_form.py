@@ -19,8 +19,7 @@ SHORT = ('roots', 'pairs')
 def listed(data: Any) -> Any:
     """The `data` part of a configuration with the one source that its short form describes as a list.
 
-    Raises:
-        ValueError: it has several forms at once, or none.
+    Raises ValueError where it has several forms at once, or none.
     """
     if not isinstance(data, dict):
         return data

@@ -41,12 +41,7 @@ class Quality:
 
 
 def measure(restore: Restore, pairs: Sequence[Pair]) -> Quality:
-    """Quality of a way to restore.
-
-    Args:
-        restore: uint8 [H, W, 3] RGB, 0..255, to the same shape.
-        pairs: (degraded, sharp), uint8 [H, W, 3] RGB, 0..255, of one size each; at least one.
-    """
+    """Quality of a way to restore, on at least one pair."""
     rows = []
     for degraded, sharp in pairs:
         restored = restore(degraded)
@@ -60,11 +55,7 @@ def score(qualities: Mapping[str, Quality], sets: Sequence[ValidationSet]) -> fl
 
     A set of degraded images gives its mean gain of PSNR. A set of clean ones has nothing to gain: it gives
     how far the PSNR to the input falls short of `HARMLESS_DB`, 45 dB, which is 0 at best. So a model that
-    changes clean frames by 40 dB has 5 dB less there, times the set's weight.
-
-    Args:
-        qualities: of each set by name.
-        sets: with weights; None is returned where all of them are 0.
+    changes clean frames by 40 dB has 5 dB less there, times the set's weight. None where all weights are 0.
     """
     total = sum(entry.weight for entry in sets)
     if not total:

@@ -61,7 +61,7 @@ def write(
                     for convention, score in scores.items():
                         figures = (f'{score.psnr_db:.4f}', f'{score.ssim:.5f}') if score else ('', '')
                         lines.writerow(
-                            (result.key, image.name, *image.size, system, convention, *figures, distance)
+                            (result.of.key, image.name, *image.size, system, convention, *figures, distance)
                         )
 
 
@@ -94,16 +94,16 @@ def summarise(
                 'practice': convention.practice,
             }
             for name, convention in CONVENTIONS.items()
-            if any(name in result.conventions for result in results)
+            if any(name in result.of.conventions for result in results)
         },
         'sets': [
             {
-                'key': result.key,
-                'title': result.title,
-                'source': result.source,
+                'key': result.of.key,
+                'title': result.of.title,
+                'source': result.of.source,
                 'images': len(result.images),
-                'available': result.available,
-                'paper_counts': SETS[result.key].test_pairs if result.key in SETS else None,
+                'available': result.of.available,
+                'paper_counts': SETS[result.of.key].test_pairs if result.of.key in SETS else None,
                 'partial': result.partial,
                 'lpips_network': result.lpips,
                 'lpips': {system: mean_distance(result.images, system) for system in result.systems},
@@ -117,5 +117,5 @@ def summarise(
 
 
 def _means(result: SetResult, system: str) -> dict[str, dict[str, float] | None]:
-    found = {convention: mean(result.images, system, convention) for convention in result.conventions}
+    found = {convention: mean(result.images, system, convention) for convention in result.of.conventions}
     return {convention: score._asdict() if score else None for convention, score in found.items()}

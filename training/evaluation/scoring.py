@@ -64,18 +64,9 @@ def score_pairs(
 ) -> Iterator[ImageScores]:
     """Restore and score every image, one after the other, comparing beside restoring.
 
-    Args:
-        pairs: the test set.
-        systems: what restores them.
-        conventions: keys of CONVENTIONS.
-        first: name under which the first image of each pair is scored as it is.
-        distance: measured as well, see perceived.py.
-
-    Yields:
-        The scores of one image, in the order of the pairs; what was yielded stays true if a later one fails.
-
-    Raises:
-        RestoreError: an image cannot be read, restored or compared; names it.
+    The first image of each pair is scored as it is under the name `first`. A distance is measured as well,
+    see perceived.py. What was yielded, in the order of the pairs, stays true if a later one fails. Raises
+    RestoreError, which names the image, where one cannot be read, restored or compared.
     """
     waiting: list[Future[ImageScores]] = []
     workers = min(MOST_WORKERS, os.cpu_count() or 1)

@@ -65,9 +65,7 @@ def _named(name: str, provenance: dict[str, Any]) -> str:
 def gated(system: System, threshold: float) -> System:
     """A system behind the node's gate: what it would hardly change goes out as it came.
 
-    Args:
-        system: any.
-        threshold: the node's `gate_threshold`, grey levels.
+    The threshold is the node's `gate_threshold`, in grey levels.
     """
 
     def restore(name: str, degraded: Image) -> Image:
@@ -138,14 +136,8 @@ def restored_by_others(folder: Path, pairs: Sequence[NamedPair]) -> System:
     """The images that another system made of a test set.
 
     An image belongs to the pair of the same name; else to the one whose name has `_` or `-` in place of `/`;
-    else, where that is unambiguous, to the one whose name or degraded file ends like it.
-
-    Args:
-        folder: of images, searched to the bottom.
-        pairs: those whose images have to be there.
-
-    Raises:
-        InputError: no such folder, or images are missing.
+    else, where that is unambiguous, to the one whose name or degraded file ends like it. The folder is
+    searched to the bottom. Raises InputError where there is no such folder, or images are missing.
     """
     if not folder.is_dir():
         raise InputError(f'no folder {folder}', fix='check the path')

@@ -7,6 +7,7 @@ from restore_node.common.metrics import PSNR_CAP_DB
 from training.evaluation.conventions import CONVENTIONS
 from training.evaluation.published import SETS, TABLES, PublishedTable
 from training.evaluation.scoring import ImageScores, mean, mean_distance
+from training.evaluation.sets import EvaluationSet
 
 AS_PRINTED = 'as printed'
 LPIPS = 'LPIPS'
@@ -22,29 +23,21 @@ class SetResult:
     """What was measured on one test set.
 
     Attributes:
-        key: of published.SETS, or any other name for a set of one's own.
-        title: in tables.
-        source: where its files lie, and which of them (blur or blur_gamma, list file).
-        available: pairs that the set has here.
+        of: the set.
         systems: names, in the order of the rows.
-        conventions: keys of CONVENTIONS.
         images: scores; fewer than available in a partial run.
         lpips: the network of LPIPS, where that was measured.
     """
 
-    key: str
-    title: str
-    source: str
-    available: int
+    of: EvaluationSet
     systems: tuple[str, ...]
-    conventions: tuple[str, ...]
     images: list[ImageScores]
     lpips: str | None = None
 
     @property
     def partial(self) -> bool:
         """Only some of the set's images were scored."""
-        return len(self.images) < self.available
+        return len(self.images) < self.of.available
 
     def unchanged(self, system: str) -> int:
         """How many images a system left as they were."""
@@ -52,9 +45,9 @@ class SetResult:
 
     def count(self) -> str:
         """How many images the figures are means over."""
-        counted = f'{len(self.images)} of {self.available} pairs'
-        published = SETS.get(self.key)
-        if published and self.available != published.test_pairs:
+        counted = f'{len(self.images)} of {self.of.available} pairs'
+        published = SETS.get(self.of.key)
+        if published and self.of.available != published.test_pairs:
             counted += f' (the paper counts {published.test_pairs})'
         return f'PARTIAL: {counted}, not to be compared' if self.partial else counted
 
@@ -79,32 +72,30 @@ class Table:
 def make_tables(results: Sequence[SetResult], origins: dict[str, str]) -> list[Table]:
     """The paper's tables that were measured, and one for each set of one's own.
 
-    Args:
-        results: one for each test set.
-        origins: what each system was made from, in words.
+    `origins` says in words what each system was made from.
     """
-    by_key = {result.key: result for result in results}
+    by_key = {result.of.key: result for result in results}
     tables = []
     for published in TABLES:
         measured = [by_key[key] for key in published.sets if key in by_key]
         if measured:
             title = f'Table {published.number}: {published.title}'
             tables.append(_table(title, measured, origins, published))
-    own = [result for result in results if result.key not in SETS]
-    return tables + [_table(result.title, [result], origins, None) for result in own]
+    own = [result for result in results if result.of.key not in SETS]
+    return tables + [_table(result.of.title, [result], origins, None) for result in own]
 
 
 def _table(
     title: str, results: Sequence[SetResult], origins: dict[str, str], published: PublishedTable | None
 ) -> Table:
     headings = {key: SETS[key].title for key in published.sets} if published else {}
-    headings |= {result.key: result.title for result in results}
+    headings |= {result.of.key: result.of.title for result in results}
     rows: list[tuple[str, ...]] = []
     for method, figures in published.rows.items() if published else ():
         rows.append((method, *(_figures(figures.get(key)) for key in headings), AS_PRINTED))
-    by_key = {result.key: result for result in results}
+    by_key = {result.of.key: result for result in results}
     systems = dict.fromkeys(system for result in results for system in result.systems)
-    conventions = [name for name in CONVENTIONS if any(name in result.conventions for result in results)]
+    conventions = [name for name in CONVENTIONS if any(name in result.of.conventions for result in results)]
     for system in systems:
         for convention in conventions:
             cells = (_measured(by_key.get(key), system, convention) for key in headings)
@@ -126,7 +117,7 @@ def _unchanged(result: SetResult) -> Iterator[str]:
 
 
 def _measured(result: SetResult | None, system: str, convention: str) -> str:
-    if result is None or system not in result.systems or convention not in result.conventions:
+    if result is None or system not in result.systems or convention not in result.of.conventions:
         return _figures(None)
     found = mean(result.images, system, convention)
     if found is None:
@@ -152,9 +143,9 @@ def _notes(
         'Left out are images that could not be aligned.'
     ]
     for result in results:
-        remark = SETS[result.key].remark if result.key in SETS else ''
-        known = [result.count(), result.source, *([remark] if remark else []), *_unchanged(result)]
-        notes.append(f'{result.title}: {"; ".join(known)}.')
+        remark = SETS[result.of.key].remark if result.of.key in SETS else ''
+        known = [result.count(), result.of.source, *([remark] if remark else []), *_unchanged(result)]
+        notes.append(f'{result.of.title}: {"; ".join(known)}.')
     for name in conventions:
         convention = CONVENTIONS[name]
         notes.append(f'{name}: {convention.words()} ({convention.practice}).')

@@ -18,8 +18,7 @@ from training.config.run import TrainConfig
 def make_fabric(config: TrainConfig) -> Fabric:
     """Fabric for a run, not launched yet.
 
-    Raises:
-        ConfigError: devices that this machine does not have, or a batch that they cannot share.
+    Raises ConfigError for devices that this machine does not have, or a batch that they cannot share.
     """
     accelerator, devices, nodes = accelerator_of(config), processes_of(config), 1
     if TorchElasticEnvironment.detect():

@@ -18,8 +18,7 @@ _LOST = 'Connection closed by peer', 'Connection reset by peer', 'Broken pipe', 
 def told(error: BaseException) -> TrainingError | None:
     """An error of PyTorch's or of a process, in one line; None where it says something that nobody expects.
 
-    Args:
-        error: what ended the run. Of a spawned process, the text of its traceback is all there is.
+    Of a spawned process, the text of its traceback is all there is.
     """
     if isinstance(error, RuntimeError | MemoryError):
         return _known(f'{type(error).__name__}: {error}')

@@ -66,11 +66,9 @@ class Learner:
         ]
 
     def update(self, loss: Tensor, rate: float) -> Tensor:
-        """Take one step down the gradient of a loss.
+        """Take one step down the gradient of a scalar loss.
 
-        Args:
-            loss: scalar; of this process's share of the batch, gradients are averaged over all of them.
-            rate: learning rate.
+        Of this process's share of the batch: gradients are averaged over all processes.
 
         Returns:
             The norm of the gradient before it was clipped, a scalar.

@@ -13,9 +13,7 @@ def start_mirror(config: TrainConfig, folder: RunFolder) -> Any:
     """Begin or go on with the run at W&B that `config.wandb` asks for; None where it asks for none.
 
     It has to begin before TensorBoard's writer does, and what is returned is finished by its `finish()`.
-
-    Raises:
-        ConfigError: wandb is not installed, or it cannot begin.
+    Raises ConfigError where wandb is not installed, or it cannot begin.
     """
     if config.wandb is None:
         return None

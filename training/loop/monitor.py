@@ -37,12 +37,9 @@ class Verdict(NamedTuple):
 
 
 class Monitor:
-    """A context of one run.
+    """A context of one run, which begins or goes on at a step.
 
     Args:
-        config: of the run.
-        folder: where its records are.
-        step: where the run begins or goes on.
         held_out: what is measured.
         device: where the generator runs.
         best: the highest score so far, of a run that goes on.

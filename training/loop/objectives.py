@@ -7,7 +7,6 @@ the records.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
 
 import torch
 from lightning_fabric import Fabric
@@ -24,20 +23,6 @@ from training.runs.generator import trained_generator
 Values = dict[str, Tensor]
 
 
-class Objective(Protocol):
-    """What a step works towards."""
-
-    @property
-    def critic(self) -> Learner | None:
-        """The opponent, where there is one."""
-
-    def step(self, degraded: Tensor, sharp: Tensor, rate: float) -> Values:
-        """Update the networks once. Raises NotFiniteError before a bad update reaches the weights."""
-
-    def begin_stage(self) -> None:
-        """Forget all but the generator's weights (the incremental training strategy; paper, section 4.1)."""
-
-
 class ContentObjective:
     """The content loss alone."""
 
@@ -47,7 +32,10 @@ class ContentObjective:
         self._generator, self._content, self._parts = generator, content, parts
 
     def step(self, degraded: Tensor, sharp: Tensor, rate: float) -> Values:
-        """Update the generator once, by the gradient of the whole batch, however many parts it goes in."""
+        """Update the generator once, by the gradient of the whole batch, however many parts it goes in.
+
+        Raises NotFiniteError before a bad update reaches the weights.
+        """
         total = degraded.new_zeros(())
         pairs = zip(degraded.chunk(self._parts), sharp.chunk(self._parts), strict=True)
         for number, (part, truth) in enumerate(pairs, start=1):
@@ -59,7 +47,7 @@ class ContentObjective:
         return {'loss': total, 'gradient_norm': norm}
 
     def begin_stage(self) -> None:
-        """Begin with fresh optimizers."""
+        """Forget all but the generator's weights (the incremental training strategy; paper, section 4.1)."""
         self._generator.reset_optimizers()
 
 
@@ -77,7 +65,7 @@ class AdversarialObjective:
         self._new_critic()
 
     def step(self, degraded: Tensor, sharp: Tensor, rate: float) -> Values:
-        """Update the critic some times, then the generator once, all on one batch."""
+        """Update the critic some times, then the generator once, all on one batch; raises NotFiniteError."""
         restored = self._generator.network(degraded)
         for _ in range(self._config.critic_steps):
             seen = self._update_critic(restored.detach(), sharp, rate)
@@ -128,6 +116,10 @@ def _frozen(network: nn.Module) -> Iterator[None]:
         yield
     finally:
         network.requires_grad_(True)
+
+
+Objective = ContentObjective | AdversarialObjective
+"""What a step works towards."""
 
 
 def make_objective(fabric: Fabric, generator: Learner, config: TrainConfig) -> Objective:

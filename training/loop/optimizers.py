@@ -62,12 +62,8 @@ class KernelMuon(Optimizer):
 def orthogonal(matrix: Tensor, dtype: torch.dtype) -> Tensor:
     """Nearly the orthogonal matrix nearest to a matrix, by Newton-Schulz iterations in `dtype`.
 
-    Args:
-        matrix: float32 [rows, columns].
-        dtype: to compute in.
-
-    Returns:
-        float32 [rows, columns], its singular values between 0.5 and 1.5 unless they were nearly 0.
+    float32 [rows, columns], in and out; its singular values are between 0.5 and 1.5 unless they were nearly
+    0.
     """
     is_tall = matrix.shape[0] > matrix.shape[1]
     result = matrix.T if is_tall else matrix
@@ -84,12 +80,8 @@ def orthogonal(matrix: Tensor, dtype: torch.dtype) -> Tensor:
 def make_optimizers(network: nn.Module, config: OptimizerConfig) -> list[Optimizer]:
     """Optimizers that share a network's parameters between them, in a fixed order.
 
-    Args:
-        network: on its device and in its memory format.
-        config: which, and their constants.
-
-    Returns:
-        Optimizers whose groups have a `factor`, see `set_rate`.
+    The network is on its device and in its memory format. Groups of the optimizers have a `factor`, see
+    `set_rate`.
     """
     kernels = _hidden_kernels(network) if config.name == 'muon' else []
     taken = {id(kernel) for kernel in kernels}

@@ -41,13 +41,9 @@ class ProgressView:
             self._bar.stop()
 
     def moved(self, step: int, done: float, left_s: float, values: Mapping[str, float]) -> None:
-        """Show where a run is.
+        """Show where a run is: its steps, the share that is done, 0..1, seconds left.
 
-        Args:
-            step: steps done.
-            done: share of the run, 0..1.
-            left_s: seconds left.
-            values: means since the last time, by name; `steps_per_s` and `data_wait` among them.
+        `values` are means since the last time, by name; `steps_per_s` and `data_wait` are among them.
         """
         loss, speed, left = values['loss'], f'{values["steps_per_s"]:.2f} steps/s', f'{clock(left_s)} left'
         if self._bar:

@@ -37,13 +37,8 @@ def _on_disk(folder: RunFolder) -> Iterator[None]:
 class Records:
     """Appends to the records of a run; used by the first process only.
 
-    Args:
-        folder: of the run.
-        step: where the run goes on. What was recorded after it, before the run was killed, is taken out: it
-            comes again.
-
-    Raises:
-        TrainingError: from all methods: the disk is full, or gone.
+    What was recorded after the step where a run goes on, before it was killed, is taken out: it comes again.
+    All methods raise TrainingError where the disk is full, or gone.
     """
 
     def __init__(self, folder: RunFolder, step: int) -> None:
@@ -110,8 +105,7 @@ class Records:
 def read_qualities(folder: RunFolder) -> dict[int, dict[str, Quality]]:
     """What a run measured on its validation sets, by step and name.
 
-    Raises:
-        InputError: there are no records, or they are not of a run.
+    Raises InputError where there are no records, or they are not of a run.
     """
     try:
         lines = [json.loads(line) for line in folder.metrics.read_text(encoding='utf-8').splitlines()]

@@ -77,15 +77,7 @@ def time_steps(
     """Take steps as the trainer does, without a critic and without averaging weights.
 
     The device finishes each part before the next one begins, so parts do not overlap as they may in training:
-    on a GPU the sum is a little more than a step there.
-
-    Args:
-        fabric: launched.
-        generator: learns.
-        config: its loss and learning rate.
-        stream: batches of the loader.
-        steps: how many at most.
-        seconds: after so many no further step begins.
+    on a GPU the sum is a little more than a step there. After so many seconds no further step begins.
     """
     objective = make_objective(fabric, generator, config)
     times = StepTimes()

@@ -41,14 +41,8 @@ Batches = Callable[[int], Iterator[Batch]]
 class Trainer:
     """Trains one generator.
 
-    Args:
-        fabric: launched.
-        config: what to do.
-        provenance: what made the run, for its checkpoints.
-        folder: where checkpoints, and batches that break the run, are written.
-
-    Raises:
-        ConfigError: the network or a loss cannot be made as configured.
+    Checkpoints, and batches that break the run, are written to its folder; `provenance` is what made the run.
+    Raises ConfigError where the network or a loss cannot be made as configured.
     """
 
     def __init__(
@@ -88,12 +82,8 @@ class Trainer:
     def fit(self, batches: Batches, monitor: Monitor | None = None) -> None:
         """Train to the end of the schedule, or to a SIGTERM or SIGINT; either way a checkpoint is saved.
 
-        Args:
-            batches: where crops come from.
-            monitor: on rank 0, whom to tell.
-
-        Raises:
-            TrainingError: a loss or a gradient is no longer finite; its batch lies in the run's folder.
+        The monitor, on rank 0, is told. Raises TrainingError where a loss or a gradient is no longer finite;
+        its batch lies in the run's folder.
         """
         with StopRequest() as stop:
             stream = batches(self._step)

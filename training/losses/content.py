@@ -13,13 +13,8 @@ from training.losses.pixel import pixel_loss
 class ContentLoss:
     """The terms that a configuration asks for; images are float32 [N, 3, H, W] RGB, 0..1.
 
-    Args:
-        fabric: launched.
-        config: the terms and their weights.
-        teacher: a trained generator in evaluation mode, for `config.teacher`.
-
-    Raises:
-        RestoreError: a term lacks what it needs.
+    The teacher is a trained generator in evaluation mode. Raises RestoreError where a term lacks what it
+    needs.
     """
 
     def __init__(self, fabric: Fabric, config: LossConfig, teacher: nn.Module | None = None) -> None:

@@ -20,10 +20,9 @@ _FILES = {
 
 
 class LpipsLoss(nn.Module):
-    """LPIPS; raises ConfigError where torchvision or the weights are missing. Frozen, on the CPU at first.
+    """LPIPS by the features of a network of LpipsConfig; frozen, on the CPU at first.
 
-    Args:
-        network: whose features are compared, a key of LpipsConfig.
+    Raises ConfigError where torchvision or the weights are missing.
     """
 
     def __init__(self, network: str) -> None:

@@ -66,8 +66,7 @@ class PerceptualLoss(nn.Module):
 def vgg19_features(last: str) -> nn.Sequential:
     """VGG19 up to one layer; torchvision's numbering, so that its published weights fit by name.
 
-    Raises:
-        ConfigError: there is no such layer.
+    Raises ConfigError where there is no such layer.
     """
     layers: dict[str, nn.Module] = {}
     channels = 3
@@ -85,8 +84,7 @@ def vgg19_features(last: str) -> nn.Sequential:
 def find_weights(weights: Path | None, download: bool = False) -> Path:
     """The file of the published weights; its content is not looked at yet.
 
-    Raises:
-        ConfigError: it is not there, and may not be, or cannot be, downloaded.
+    Raises ConfigError where it is not there, and may not be, or cannot be, downloaded.
     """
     path = weights or Path(torch.hub.get_dir(), 'checkpoints', Path(URL).name)
     if path.is_file():

@@ -85,10 +85,6 @@ def quality_entry(data: str, quality: Quality) -> dict[str, Any]:
 
 
 def write_card(card: dict[str, Any], folder: Path) -> None:
-    """Write a card into a folder, once the node's own reader has accepted it.
-
-    Raises:
-        ModelError: it has not.
-    """
+    """Write a card into a folder, once the node's own reader has accepted it, else raise ModelError."""
     ModelCard.from_dict(card, card['name'])
     (folder / f'{card["name"]}.json').write_text(json.dumps(card, indent=2) + '\n', encoding='utf-8')

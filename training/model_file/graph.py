@@ -50,8 +50,7 @@ class PixelsInPixelsOut(nn.Module):
 def write_graph(network: nn.Module, size_multiple: int, path: Path) -> None:
     """Write the graph of a network in the precision of its weights, with N, H and W dynamic.
 
-    Raises:
-        ModelError: the exported graph does not keep the contract.
+    Raises ModelError where the exported graph does not keep the contract.
     """
     dim = torch.export.Dim
     # A Dim has no guards, and a network that pads by itself has some, about whether it must.
@@ -94,8 +93,7 @@ def write_graph(network: nn.Module, size_multiple: int, path: Path) -> None:
 def check_equal(network: nn.Module, size_multiple: int, backend: Backend) -> None:
     """Compare a graph with the network it came from, on noise of several sizes and on a smooth picture.
 
-    Raises:
-        ModelError: they differ by more than one grey level somewhere.
+    Raises ModelError where they differ by more than one grey level somewhere.
     """
     reference = PixelsInPixelsOut(network).eval()
     rng = np.random.default_rng(0)
@@ -119,17 +117,9 @@ def check_equal(network: nn.Module, size_multiple: int, backend: Backend) -> Non
 def check_alike(half: Path, full: Path, size_multiple: int, pictures: Iterable[NDArray[np.uint8]]) -> float:
     """Compare the fp16 graph with the fp32 one, in ONNX Runtime on the CPU, which hides what overflows.
 
-    Args:
-        half: the fp16 graph.
-        full: the fp32 graph.
-        size_multiple: of the network.
-        pictures: uint8 [H, W, 3] RGB to compare on, H and W multiples of it, besides noise and a smooth one.
-
-    Returns:
-        PSNR in dB of what one makes to what the other makes, on the picture where it is lowest.
-
-    Raises:
-        ModelError: their output is less alike than `LEAST_ALIKE_DB`.
+    Besides noise and a smooth picture they are compared on pictures, uint8 [H, W, 3] RGB, H and W multiples
+    of the network's. Returns PSNR in dB of what one makes to what the other makes, on the picture where it is
+    lowest; raises ModelError where that is below `LEAST_ALIKE_DB`.
     """
     sessions = [
         onnxruntime.InferenceSession(str(graph), providers=['CPUExecutionProvider']) for graph in (half, full)

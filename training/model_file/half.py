@@ -42,16 +42,9 @@ class _Largest(TorchDispatchMode):
 def check_half(network: nn.Module, pictures: Iterable[NDArray[np.uint8]]) -> float:
     """Compare a network that computes in fp16 with itself in fp32.
 
-    Args:
-        network: in fp32.
-        pictures: uint8 [H, W, 3] RGB to compare on, H and W multiples of its `size_multiple`, besides noise
-            and a smooth one.
-
-    Returns:
-        PSNR in dB of what one makes to what the other makes, on the picture where it is lowest.
-
-    Raises:
-        ModelError: values inside are too large for fp16, or the output is less alike than `LEAST_ALIKE_DB`.
+    Besides noise and a smooth picture they are compared on pictures, uint8 [H, W, 3] RGB, H and W multiples
+    of the network's. Returns PSNR in dB of what one makes to what the other makes, on the picture where it is
+    lowest; raises ModelError where that is below `LEAST_ALIKE_DB`, or values inside are too large for fp16.
     """
     full, half = PixelsInPixelsOut(network).eval(), PixelsInPixelsOut(copy.deepcopy(network).half()).eval()
     least_alike = float('inf')

@@ -49,12 +49,8 @@ _ROUNDED: dict[str, Any] = {
 class Quantiser:
     """Knows the ranges of a graph's activations, and writes it with any of its layers in int8.
 
-    Args:
-        graph: the fp32 graph.
-        frames: uint8 [N, H, W, 3] RGB, 0..255, degraded as the model meets them, to calibrate on.
-
-    Raises:
-        ModelError: the graph has nothing to quantise.
+    It calibrates on frames, uint8 [N, H, W, 3] RGB, 0..255, degraded as the model meets them. Raises
+    ModelError where the fp32 graph has nothing to quantise.
     """
 
     def __init__(self, graph: Path, frames: Frame) -> None:
@@ -79,8 +75,7 @@ class Quantiser:
     def write(self, layers: Collection[str], path: Path) -> None:
         """Write the graph with these layers in int8 and the others as they are.
 
-        Raises:
-            ModelError: the result is no graph of the contract.
+        Raises ModelError where the result is no graph of the contract.
         """
         model = onnx.ModelProto()
         model.CopyFrom(self._model)
@@ -109,14 +104,10 @@ class Quantiser:
         onnx.save(made, path)
 
     def sensitivities(self, frames: Sequence[Frame]) -> dict[str, float]:
-        """How much each layer does when it alone is in int8.
+        """How much each layer does when it alone is in int8, on frames, uint8 [H, W, 3] RGB, 0..255.
 
-        Args:
-            frames: uint8 [H, W, 3] RGB, 0..255, to look at; H and W as the graph takes them.
-
-        Returns:
-            PSNR in dB of the result to the fp32 graph's, over all frames, by the layer's name; the most
-            sensitive first.
+        PSNR in dB of the result to the fp32 graph's, over all frames, by the layer's name; the most sensitive
+        first.
         """
         exact = _restored(self.graph, frames)
         found = {}

@@ -38,9 +38,7 @@ def parameters(network: nn.Module) -> int:
 def macs_per_pixel(network: nn.Module, side: int = SIDE) -> int:
     """Multiply-accumulates of convolutions and matrix products per input pixel, rounded, for a square image.
 
-    Args:
-        network: takes float32 [N, 3, H, W].
-        side: H and W of that image, or the next multiple of the network's.
+    `side` is H and W of that image, or the next multiple of the network's.
     """
     with FlopCounterMode(display=False) as counter:
         side = _run(copy.deepcopy(network), side)

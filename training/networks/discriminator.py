@@ -33,8 +33,7 @@ class Discriminator(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Score images, higher for sharp ones: float32 [N, 3, 256, 256] RGB, 0..1, to float32 [N, 1].
 
-        Raises:
-            ConfigError: the images have another size.
+        Raises ConfigError for images of another size.
         """
         if images.shape[1:] != (3, SIDE, SIDE):
             raise ConfigError(

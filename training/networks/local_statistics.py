@@ -56,9 +56,7 @@ class ImageMean(WindowedLayer):
 def windowed_mean(cells: Tensor, window: int) -> Tensor:
     """The mean over a square window around each cell, moved inside where it would leave the image.
 
-    Args:
-        cells: [..., rows, columns] of a float dtype.
-        window: cells on its side; where the image has fewer, all of them count.
+    Cells are [..., rows, columns]; where there are fewer than the window is wide, all of them count.
     """
     rows, columns = (_shares(size, window, cells) for size in cells.shape[-2:])
     return rows @ cells @ columns.T

@@ -85,9 +85,7 @@ class NAFNet(nn.Module):
 class Block(nn.Module):
     """The block: mixing over space, then over channels, each scaled and added to its input.
 
-    Args:
-        channels: in and out.
-        cell, cell_px: of its mean over the image, see `WindowedLayer`.
+    `cell` and `cell_px` are those of its mean over the image, see `WindowedLayer`.
     """
 
     def __init__(self, channels: int, cell: int, cell_px: int) -> None:

@@ -5,15 +5,11 @@ from torch import Tensor
 
 
 def pad_by_reflection(images: Tensor, multiple: int) -> Tensor:
-    """Mirror images at their last row and column until both sides are multiples of `multiple`.
+    """Mirror images, [N, C, H, W], at their last row and column until both sides are multiples of `multiple`.
 
     The mirror is the node's (restore_node/runtime/restore.py): the last row is not repeated, and an image
     smaller than its padding, even 1x1, is mirrored again and again. Differentiable, and nothing of it is left
     in a graph exported for multiples.
-
-    Args:
-        images: [N, C, H, W] of any dtype.
-        multiple: of H and W, at least 1.
     """
     for axis in (-2, -1):
         size = images.shape[axis]

@@ -16,14 +16,8 @@ def reach_px(network: nn.Module, grid_px: int = 32) -> int:
 
     Measured and not derived, so that it holds for any layers: behind two cuts everything is NaN, and NaN goes
     wherever a pixel has a say, whatever the weights. On the CPU, because the fast transforms of GPU libraries
-    carry it farther.
-
-    Args:
-        network: takes float32 [N, 3, H, W], H and W multiples of 32; it is left as it is.
-        grid_px: the cut lies at a multiple of it, which matters behind strides; a multiple of 32.
-
-    Raises:
-        ConfigError: it looks more than 256 pixels far, or at the image as a whole.
+    carry it farther. The multiple, of 32 itself, matters behind strides. Raises ConfigError for a network
+    that looks more than 256 pixels far, or at the image as a whole.
     """
     margin = -(-_FARTHEST_PX // grid_px) * grid_px
     frames = torch.full((1, 3, _ROWS_PX, 4 * margin), torch.nan)

@@ -11,12 +11,7 @@ LEAKY_SLOPE = 0.2
 
 
 class ResidualBlock(nn.Module):
-    """Layers whose result is added to their input.
-
-    Args:
-        change: the layers.
-        after: what follows the sum.
-    """
+    """Layers whose result is added to their input, and what follows the sum."""
 
     def __init__(self, change: nn.Sequential, after: nn.Module) -> None:
         super().__init__()

@@ -108,13 +108,7 @@ class Block(nn.Module):
 
 
 class Attention(WindowedLayer):
-    """Multi-Dconv head transposed attention (section 3.1, equation 1).
-
-    Args:
-        channels: in and out.
-        heads: that the channels are divided into.
-        cell, cell_px: see `WindowedLayer`.
-    """
+    """Multi-Dconv head transposed attention (section 3.1, equation 1); for the cells see `WindowedLayer`."""
 
     def __init__(self, channels: int, heads: int, cell: int, cell_px: int) -> None:
         super().__init__(cell, cell_px)

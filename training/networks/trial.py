@@ -13,13 +13,9 @@ _FAR_OUT = 16.0
 def check_generator(name: str, network: nn.Module) -> None:
     """Refuse a network that does not return images as it takes them (docs/contracts.md, section 9).
 
-    Args:
-        name: for the message.
-        network: as `registry.build` makes it; it is left in evaluation mode.
-
-    Raises:
-        ConfigError: it has nothing to learn, fails on an image of its multiples, or returns anything but a
-            float tensor of the image's shape on the scale of 0..1.
+    It is left in evaluation mode; `name` is for the message. Raises ConfigError where it has nothing to
+    learn, fails on an image of its multiples, or returns anything but a float tensor of the image's shape on
+    the scale of 0..1.
     """
     if not any(weights.requires_grad for weights in network.parameters()):
         raise ConfigError(f'the network {name} has no parameters to train')
