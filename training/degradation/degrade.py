@@ -20,14 +20,7 @@ from training.degradation.sensor import Sensor, draw_sensor, expose
 
 @dataclass(frozen=True, eq=False)
 class Degradation:
-    """Everything that happens to one frame; what is None or empty does not happen.
-
-    Attributes:
-        blur: what moves while the shutter is open.
-        rain: falling rain.
-        lens: water on it.
-        sensor: noise, and what the camera does to the frame.
-    """
+    """Everything that happens to one frame, in this order; what is None does not happen."""
 
     blur: Blur | None
     rain: Rain | None

@@ -14,13 +14,7 @@ PAPER = 'the paper'
 
 @dataclass(frozen=True)
 class PublishedSet:
-    """A test set of the paper.
-
-    Attributes:
-        title: as tables name it.
-        test_pairs: how many the paper counts.
-        remark: what else is to be known about the set.
-    """
+    """A test set of the paper: its name in tables, how many pairs the paper counts, and a remark."""
 
     title: str
     test_pairs: int

@@ -20,13 +20,10 @@ NOT_COMPARABLE = (
 
 @dataclass(frozen=True)
 class SetResult:
-    """What was measured on one test set.
+    """What was measured of one test set, by systems in the order of the rows.
 
-    Attributes:
-        of: the set.
-        systems: names, in the order of the rows.
-        images: scores; fewer than available in a partial run.
-        lpips: the network of LPIPS, where that was measured.
+    There are fewer images than the set has in a partial run. `lpips` is the network of LPIPS, where that was
+    measured.
     """
 
     of: EvaluationSet
@@ -54,14 +51,7 @@ class SetResult:
 
 @dataclass(frozen=True)
 class Table:
-    """A table ready to print.
-
-    Attributes:
-        title: in one line.
-        columns: headings.
-        rows: as many texts as there are columns, each.
-        notes: what the figures mean, a line each.
-    """
+    """A table ready to print: each row has a text for every column, and notes say what the figures mean."""
 
     title: str
     columns: tuple[str, ...]

@@ -10,13 +10,9 @@ from training.experiments.runs import Run
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to train.
+    """One way to train: its name in tables, and what it is trained by.
 
-    Attributes:
-        name: in tables.
-        key: of its runs; variants of one key are one training.
-        config: what it is trained by, with `overrides`.
-        after: key of the variant that it starts from, if any.
+    Variants of one `key` are one training; `after` is the key of the variant that it starts from, if any.
     """
 
     name: str
@@ -28,12 +24,9 @@ class Variant:
 
 @dataclass(frozen=True)
 class TestSet:
-    """What variants are measured on.
+    """What variants are measured on: its name in tables, and where it is.
 
-    Attributes:
-        name: in tables.
-        data: of a published set, `layout=folder under the root`; else what a configuration holds out:
-        config: that configuration, with `overrides`.
+    `data` is `layout=folder under the root` of a published set; else a configuration holds the images out.
     """
 
     name: str
@@ -64,12 +57,9 @@ class Ablation:
 
 
 class Planner:
-    """Makes runs of variants.
+    """Makes runs of variants in the folder `runs`, every one with the user's overrides.
 
-    Args:
-        runs: folder of all runs.
-        overrides: `key=value` of the user, for every run.
-        data: folder that holds the published sets, where variants are trained on them.
+    Where variants are trained on published sets, these lie in the folder `data`.
     """
 
     def __init__(self, runs: Path, overrides: Sequence[str], data: Path | None) -> None:

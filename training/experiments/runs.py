@@ -23,12 +23,9 @@ from training.runs.folder import RunFolder
 
 @dataclass(frozen=True)
 class Run:
-    """One training, in the folder of its name.
+    """One training, in a folder of its name inside the folder `runs` of its experiment.
 
-    Attributes:
-        name: what tells it from the others of its experiment, the seed included.
-        config: what to train; it starts from a run of the same chain, if from any.
-        runs: folder of all runs of the experiment.
+    Its name tells it from the others, seed included. It starts from a run of the same chain, if from any.
     """
 
     name: str

@@ -112,11 +112,9 @@ def _clean(judged: JudgedSet, verdicts: Verdicts, models: Sequence[str]) -> str:
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], models: Sequence[str]) -> str:
-    lines = [f'| {" | ".join(heads)} |', f'|{"---|" * len(heads)}']
-    for name, *cells in rows:
-        shown = f'**{name}**' if name in models else name
-        lines.append(f'| {" | ".join((shown, *cells))} |')
-    return '\n'.join(lines) + '\n'
+    shown = [(f'**{name}**' if name in models else name, *cells) for name, *cells in rows]
+    lines = [heads, ['---'] * len(heads), *shown]
+    return ''.join(f'| {" | ".join(line)} |\n' for line in lines)
 
 
 def _number(value: float | None, form: str) -> str:

@@ -16,13 +16,7 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class WetLens:
-    """The water on one lens, from back to front.
-
-    Attributes:
-        haze: over the whole lens, or None.
-        film: trickles and smear, or None.
-        families: drops.
-    """
+    """The water on one lens, from back to front: a haze over all of it, trickles and smear, drops."""
 
     haze: Veil | None
     film: Film | None
