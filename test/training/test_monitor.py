@@ -80,8 +80,8 @@ def test_saving_and_measuring_come_by_steps_or_minutes(run_values, folder):
         'validation': run_values['validation'] | {'steps': None, 'minutes': 1e-9},
     }
     with Monitor(parse_config(values, 'test'), folder, 0, [], torch.device('cpu')) as monitor:
-        assert [monitor.checkpoint_due(number) for number in range(1, 7)] == [False, False, True] * 2
-        assert monitor.validation_due(1)
+        assert [monitor.checkpoints.due(number) for number in range(1, 7)] == [False, False, True] * 2
+        assert monitor.validations.due(1)
 
 
 def test_without_a_terminal_there_are_lines(caplog):

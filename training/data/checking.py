@@ -11,8 +11,8 @@ from typing import Any
 from restore_node.common.errors import InputError, RestoreError
 from restore_node.common.image_files import IMAGE_SUFFIXES, is_hidden
 from training.data.bag_frames import BagFrame
-from training.data.image_headers import Header, read_header
-from training.data.layouts.named_pairs import NamedPair
+from training.data.image_headers import read_header
+from training.data.layouts.named_pairs import NamedPair, shown_size
 from training.data.photographs import Photograph
 from training.data.sequences import FolderFrame
 from training.data.video_frames import VideoFrame
@@ -43,9 +43,7 @@ def look_at_headers(images: Sequence[Image]) -> list[Problem]:
 def look_at_pixels(images: Sequence[Image], tick: Callable[[], object] = lambda: None) -> list[Problem]:
     """The images that cannot be decoded, or are cut off; pairs whose halves differ in size. Reads everything.
 
-    Args:
-        images: any.
-        tick: called after every image.
+    `tick` is called after every image.
     """
 
     def problem(image: Image) -> str | None:
@@ -106,19 +104,15 @@ def _problems(images: Sequence[Image], look: Callable[[Image], str | None]) -> l
 
 
 def _header_problem(image: Image) -> str | None:
+    # Frames of a video or bag have none.
+    extents = () if isinstance(image, VideoFrame | BagFrame) else image.extents
     try:
-        headers = _headers(image)
+        headers = [read_header(extent) for extent in extents]
     except InputError as error:
         return str(error)
     if any(header.ends_early for header in headers):
         return 'is cut off: the file ends before the picture does'
-    if len({header.size for header in headers}) > 1:
-        sizes = ' and '.join(f'{header.width}x{header.height}' for header in headers)
-        return f'is {sizes}, want one size within a pair'
+    sizes = [header.size for header in headers]
+    if len(set(sizes)) > 1:
+        return f'is {" and ".join(map(shown_size, sizes))}, want one size within a pair'
     return None
-
-
-def _headers(image: Image) -> list[Header]:
-    """Of the files that an image is read from; none of frames of a video or bag."""
-    is_frame = isinstance(image, VideoFrame | BagFrame)
-    return [] if is_frame else [read_header(extent) for extent in image.extents]

@@ -1,8 +1,7 @@
 """What an image file says of itself without being decoded: its size as shown, and whether it ends early."""
 
-from dataclasses import dataclass
 from io import BytesIO
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from PIL import Image
 
@@ -16,23 +15,16 @@ _ENDS = {'JPEG': b'\xff\xd9', 'MPO': b'\xff\xd9', 'PNG': b'IEND'}
 _TAIL = 4096
 
 
-@dataclass(frozen=True)
-class Header:
+class Header(NamedTuple):
     """What an image's header says.
 
     Attributes:
-        height, width: in pixels, as every reader here shows it: turned as its EXIF orientation says.
+        size: height and width in pixels, as every reader here shows it: turned as its EXIF orientation says.
         ends_early: the file is cut off; decoders fill the rest with grey and say nothing.
     """
 
-    height: int
-    width: int
+    size: tuple[int, int]
     ends_early: bool
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width."""
-        return self.height, self.width
 
 
 def read_header(extent: Extent) -> Header:
@@ -57,7 +49,7 @@ def _read(file: BinaryIO, name: str) -> Header:
                 width, height = height, width
             length = file.seek(0, 2)
             file.seek(max(0, length - _TAIL))
-            return Header(height, width, end is not None and end not in file.read())
+            return Header((height, width), end is not None and end not in file.read())
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise InputError(f'{name} is not an image', seen=error, fix='remove or replace it') from error
 

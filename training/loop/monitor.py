@@ -39,6 +39,8 @@ class Verdict(NamedTuple):
 class Monitor:
     """A context of one run, which begins or goes on at a step.
 
+    Its `checkpoints` and `validations` say when the next one is due.
+
     Args:
         held_out: what is measured.
         device: where the generator runs.
@@ -60,8 +62,8 @@ class Monitor:
         self._records = Records(folder, step)
         self._view = ProgressView(config.name)
         self._means = _Means()
-        self._checkpoints = _Every(config.checkpoint.steps, config.checkpoint.minutes)
-        self._validations = _Every(config.validation.steps, config.validation.minutes)
+        self.checkpoints = Every(config.checkpoint.steps, config.checkpoint.minutes)
+        self.validations = Every(config.validation.steps, config.validation.minutes)
         self._validated: int | None = None
         self._best = -math.inf if best is None else best
 
@@ -94,14 +96,6 @@ class Monitor:
         left_s = elapsed_s * (1.0 - done) / done
         self._records.reached(step, elapsed_s, done, left_s, means['steps_per_s'])
         self._view.moved(step, done, left_s, means)
-
-    def checkpoint_due(self, step: int) -> bool:
-        """Whether it is time to save."""
-        return self._checkpoints.due(step)
-
-    def validation_due(self, step: int) -> bool:
-        """Whether it is time to measure."""
-        return self._validations.due(step)
 
     def validate(self, step: int, elapsed_s: float, generator: nn.Module) -> Verdict | None:
         """Measure a generator on the validation sets, once a step; record and show it."""
@@ -149,7 +143,7 @@ class _Means:
         return means | speed
 
 
-class _Every:
+class Every:
     """Due every so many steps or minutes, whichever comes first."""
 
     def __init__(self, steps: int | None, minutes: float | None) -> None:
@@ -157,6 +151,7 @@ class _Every:
         self._since = time.monotonic()
 
     def due(self, step: int) -> bool:
+        """Whether it is time, after this step; then the minutes begin anew."""
         minutes = (time.monotonic() - self._since) / 60.0
         due = bool(self._steps and step % self._steps == 0) or bool(
             self._minutes and minutes >= self._minutes

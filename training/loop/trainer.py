@@ -145,12 +145,12 @@ class Trainer:
 
     def _report(self, monitor: Monitor, values: Values, timing: Timing) -> None:
         monitor.stepped(self._step, self._elapsed_s, values, timing)
-        if monitor.checkpoint_due(self._step):
+        if monitor.checkpoints.due(self._step):
             self._save()
         if self._hour > self._kept_hour:
             self._kept_hour = self._hour
             save(self.checkpoint(), self._folder.hourly / f'{self._hour:04d}_step_{self._step}.pt')
-        if monitor.validation_due(self._step):
+        if monitor.validations.due(self._step):
             self._validate(monitor)
 
     @property

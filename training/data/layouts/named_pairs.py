@@ -40,7 +40,7 @@ class FilePair:
         if degraded.shape != sharp.shape:
             raise InputError(
                 f'{self.degraded} and {self.sharp} are no pair',
-                seen=f'{_text(degraded.shape[:2])} and {_text(sharp.shape[:2])}',
+                seen=f'{shown_size(degraded.shape[:2])} and {shown_size(sharp.shape[:2])}',
                 wanted='one size',
             )
         return degraded, sharp
@@ -131,7 +131,7 @@ def check_sizes(pairs: Sequence[NamedPair], where: Path) -> None:
         if isinstance(pair, FilePair):
             degraded, sharp = _size_of(pair.degraded), _size_of(pair.sharp)
             if degraded and sharp and degraded != sharp:
-                odd.append(f'{pair.name}: {_text(degraded)} degraded, {_text(sharp)} sharp')
+                odd.append(f'{pair.name}: {shown_size(degraded)} degraded, {shown_size(sharp)} sharp')
     if odd:
         raise ConfigError(
             f'{where} has pairs of unequal size',
@@ -140,7 +140,8 @@ def check_sizes(pairs: Sequence[NamedPair], where: Path) -> None:
         )
 
 
-def _text(size: tuple[int, ...]) -> str:
+def shown_size(size: tuple[int, ...]) -> str:
+    """Height and width, for people: `640x360`."""
     return f'{size[1]}x{size[0]}'
 
 
