@@ -35,9 +35,9 @@ PARAMETERS = {'gate_threshold': '0.0', 'diagnostic_updater.period': '0.5'}
 
 
 @contextmanager
-def node_of(names: list[str], journal: Path, threads: int) -> Iterator[None]:
+def node_of(names: list[str], journal: Path, **parameters: object) -> Iterator[None]:
     """Run a node for these cameras."""
-    given = {'cameras': f'[{", ".join(names)}]', 'journal': journal, 'threads': threads, **PARAMETERS}
+    given = {'cameras': f'[{", ".join(names)}]', 'journal': journal, **PARAMETERS, **parameters}
     arguments = [word for key, value in given.items() for word in ('-p', f'{key}:={value}')]
     label = f'__node:=node_{names[0]}'
     command = [*command_of('restore_node'), '--ros-args', '--log-level', 'fatal', '-r', label, *arguments]
@@ -50,7 +50,7 @@ def node_of(names: list[str], journal: Path, threads: int) -> Iterator[None]:
 
 
 def measure(
-    size: tuple[int, int], groups: list[list[str]], threads: int, rate_hz: float, seconds: float
+    size: tuple[int, int], groups: list[list[str]], rate_hz: float, seconds: float, **parameters: object
 ) -> dict[str, Any]:
     """What became of the frames of the cameras, each group of them in a node of its own."""
     node = rclpy.create_node('cameras')
@@ -71,7 +71,7 @@ def measure(
         journals = [Path(folder) / str(index) for index in range(len(groups))]
         with ExitStack() as nodes:
             for group, journal in zip(groups, journals, strict=True):
-                nodes.enter_context(node_of(group, journal, threads))
+                nodes.enter_context(node_of(group, journal, **parameters))
             publishers = [node.create_publisher(Image, f'/{name}/image_raw', RELIABLE) for name in names]
             for name in names:
                 node.create_subscription(Image, f'/{name}/image_restored', lambda _: None, RELIABLE, raw=True)
@@ -97,7 +97,7 @@ def measure(
     return {
         'nodes': len(groups),
         'cameras': len(names),
-        'threads': threads,
+        **parameters,
         'frames': len(frames),
         'reasons': dict(Counter(line['reason'] for line in frames)),
         'restored_percent': round(100 * len(restored) / max(1, len(frames)), 1),
@@ -113,6 +113,7 @@ def main() -> None:
     parser.add_argument('--size', default='320x240', metavar='WxH')
     parser.add_argument('--cameras', type=int, default=4)
     parser.add_argument('--threads', type=int, nargs='+', default=[0], help='of each node (default 0)')
+    parser.add_argument('--backend', default='auto')
     parser.add_argument('--rate', type=float, default=10.0, help='Hz (default 10)')
     parser.add_argument('--seconds', type=float, default=20.0, help='of each case (default 20)')
     parser.add_argument('--rounds', type=int, default=2, help='times that each case has its turn (default 2)')
@@ -123,7 +124,8 @@ def main() -> None:
     for _ in range(given.rounds):
         for threads in given.threads:
             for groups in ([names], [[name] for name in names]):
-                result = measure(parse_size(given.size), groups, threads, given.rate, given.seconds)
+                parameters = {'backend': given.backend, 'threads': threads}
+                result = measure(parse_size(given.size), groups, given.rate, given.seconds, **parameters)
                 print(json.dumps(result), flush=True)
     rclpy.try_shutdown()
 
