@@ -18,13 +18,8 @@ QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 class BagClock:
     """Stands at the beginning of the bag until `start`, then runs `rate` times as fast as the wall's clock.
 
-    Every sleep publishes the time at 40 Hz, and ends early once `stop` is set.
-
-    Args:
-        node: ROS node to publish with.
-        begin_ns: log time at which the bag begins, nanoseconds.
-        rate: bag seconds per wall second, > 0.
-        stop: ends every sleep.
+    The bag begins at the log time `begin_ns`. Every sleep publishes the time at 40 Hz, and ends early once
+    `stop` is set.
     """
 
     def __init__(self, node: Node, begin_ns: int, rate: float, stop: StopRequest) -> None:

@@ -28,10 +28,7 @@ _PATIENCE_S = 30.0
 
 
 def read_with_cv_bridge(message: bytes | bytearray | memoryview) -> Frame | None:
-    """Read a well-formed serialised `sensor_msgs/Image` by cv_bridge.
-
-    Args:
-        message: one that `codec.decode` refused with `UnreadableEncodingError`.
+    """Read a serialised `sensor_msgs/Image` that `codec.decode` refused with `UnreadableEncodingError`.
 
     Returns:
         The image as an rgb8 Frame; None where cv_bridge is missing or does not convert this encoding, as is

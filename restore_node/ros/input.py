@@ -17,12 +17,6 @@ from restore_node.runtime.stamp_rate import StampRate
 class Input:
     """The image and, where somebody wants it, its camera_info, as serialised messages.
 
-    Args:
-        node: subscribes.
-        topics: of the camera.
-        on_image: takes a serialised image.
-        on_info: takes a serialised camera_info; None where nobody wants it.
-
     Attributes:
         topic: of the image.
         stamps: the camera's rate by the stamps of what arrives.

@@ -18,7 +18,8 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSPolicyKind, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 
-from restore_node.ros.qos import subscription_qos
+from restore_node.ros.message_types import type_name
+from restore_node.ros.qos import most_offered, subscription_qos
 
 try:
     from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
@@ -73,7 +74,7 @@ class MatchingSubscription:
         followed: Followed = Followed(),  # noqa: B008, immutable
     ) -> None:
         self._node, self._kind, self._topic, self._callback = node, kind, topic, callback
-        self._type = f'{kind.__module__.partition(".")[0]}/msg/{kind.__name__}'
+        self._type = type_name(kind)
         given = f'qos_overrides.{topic}.subscription.'
         self._is_overridden = f'{given}reliability' in node._parameter_overrides
         self._followed = followed._replace(reliability=followed.reliability and not self._is_overridden)
@@ -121,19 +122,14 @@ class MatchingSubscription:
 
     def _offered(self, otherwise: Offer) -> Offer:
         """The most that all publishers offer; `otherwise` where there are none."""
-        offers = [
-            peer.qos_profile
-            for peer in self._node.get_publishers_info_by_topic(self._topic)
-            if peer.topic_type == self._type
-        ]
-        reliability, durability = otherwise
-        if offers and self._followed.reliability:
-            reliable = all(offer.reliability == ReliabilityPolicy.RELIABLE for offer in offers)
-            reliability = ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT
-        if offers and self._followed.durability:
-            latched = all(offer.durability == DurabilityPolicy.TRANSIENT_LOCAL for offer in offers)
-            durability = DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE
-        return reliability, durability
+        peers = self._node.get_publishers_info_by_topic(self._topic)
+        if not (peers := [peer for peer in peers if peer.topic_type == self._type]):
+            return otherwise
+        reliability, durability = most_offered(peers)
+        return (
+            reliability if self._followed.reliability else otherwise[0],
+            durability if self._followed.durability else otherwise[1],
+        )
 
     def _subscribe(self, offer: Offer) -> _Leg:
         leg = _Leg(offer)

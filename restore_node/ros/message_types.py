@@ -1,4 +1,4 @@
-"""Message classes by name."""
+"""Message classes by name, and the other way round."""
 
 from __future__ import annotations
 
@@ -23,3 +23,8 @@ def message_class(type_name: str, topic: str) -> Any:
             seen=f'{type_name}, which is not installed',
             fix='install its package, or leave the topic out',
         ) from error
+
+
+def type_name(kind: type) -> str:
+    """The name of a message class's type."""
+    return f'{kind.__module__.partition(".")[0]}/msg/{kind.__name__}'

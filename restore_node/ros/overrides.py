@@ -32,15 +32,9 @@ POLICIES: dict[str, Callable[[Any], bool]] = {
 
 
 def judge_unknown(unknown: set[str], known: Sequence[str], arguments: Sequence[str]) -> list[str]:
-    """Warnings about unknown parameters that a file for several nodes sets.
+    """Warnings about unknown parameters that a file for several nodes sets, by the process's command line.
 
-    Args:
-        unknown: names that were set and that this node does not have.
-        known: names that it has.
-        arguments: the process's command line, ROS arguments among them.
-
-    Raises:
-        ConfigError: one of them was set for this node alone.
+    Raises ConfigError if one of them was set for this node alone.
     """
     shared = names_for_all(arguments)
     if own := sorted(unknown - shared):
@@ -90,11 +84,7 @@ def judge_qos_overrides(given: Mapping[str, object], ends: set[str], arguments: 
 
 
 def names_for_all(arguments: Sequence[str]) -> set[str]:
-    """Names that parameter files set for every node that fits a pattern, and nobody set for one by name.
-
-    Args:
-        arguments: the process's command line, ROS arguments among them.
-    """
+    """Names that parameter files set for every node that fits a pattern, and nobody set for one by name."""
     shared: set[str] = set()
     own: set[str] = set()
     for option, value in _options(arguments):

@@ -9,6 +9,7 @@ from rclpy.node import Node
 from rclpy.qos import QoSCompatibility, QoSProfile, ReliabilityPolicy, qos_check_compatible
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
+from restore_node.ros.message_types import type_name
 from restore_node.runtime.health import Peers
 
 #: RMWs have several ways of saying that a time has no end, all of them beyond a century.
@@ -21,7 +22,7 @@ def look_at_peers(node: Node, subscription: Any, publisher: Any) -> Peers:
     The graph is asked instead of waiting for QoS events: not every RMW sends these (and none about types on
     Humble), they name no node, and never say that the trouble is over.
     """
-    wanted, offered = _type_name(subscription.msg_type), _type_name(publisher.msg_type)
+    wanted, offered = type_name(subscription.msg_type), type_name(publisher.msg_type)
     strangers, unheard, deaf, publishers, listeners = [], [], [], 0, 0
     for peer in node.get_publishers_info_by_topic(subscription.topic_name):
         if peer.topic_type != wanted:
@@ -66,10 +67,6 @@ def _of_wishes(profile: QoSProfile) -> QoSProfile:
         deadline=deadline,
         liveliness_lease_duration=lease,
     )
-
-
-def _type_name(kind: type) -> str:
-    return f'{kind.__module__.partition(".")[0]}/msg/{kind.__name__}'
 
 
 def _name(peer: TopicEndpointInfo) -> str:

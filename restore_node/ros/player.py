@@ -21,7 +21,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import remove_ros_args
 
-from restore_node.common.atomic import replace_text
+from restore_node.common.atomic import replace_text, writing
 from restore_node.common.errors import ReplayError, RestoreError
 from restore_node.messages.bag import BagReader, Topic
 from restore_node.messages.cdr import read_stamp_ns
@@ -63,13 +63,9 @@ class PlayerOptions:
 
 
 class Player:
-    """Publishes the messages of a bag at the times they were recorded.
+    """Publishes the messages of a bag at the times they were recorded, by a node that needs no spinning.
 
-    Args:
-        node: ROS node to publish with; it needs no spinning.
-        reader: opened bag.
-        options: what to play.
-        stop: ends waiting and playing early once it is set.
+    `stop` ends waiting and playing early once it is set.
 
     Raises:
         BagError: the topic is not in the bag, is no image, or is empty.
@@ -124,13 +120,9 @@ class Player:
             'duration_s': round(self._duration_s, 6),
             'topic': self._options.topic,
         }
-        try:
+        with writing(path, ReplayError):
             path.parent.mkdir(parents=True, exist_ok=True)
             replace_text(path, json.dumps(report) + '\n')
-        except OSError as error:
-            raise ReplayError(
-                f'cannot write {path}', seen=error, fix='give a path in a writable folder'
-            ) from error
 
     def _missing(self) -> str:
         """Say who is not there yet; empty once all are."""

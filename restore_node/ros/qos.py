@@ -7,8 +7,11 @@ changes either.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.topic_endpoint_info import TopicEndpointInfo
 
 
 def subscription_qos() -> QoSProfile:
@@ -37,3 +40,14 @@ def publisher_qos(is_latched: bool = False) -> QoSProfile:
 def overridable() -> QoSOverridingOptions:
     """History, depth and reliability may be overridden by parameters."""
     return QoSOverridingOptions.with_default_policies()
+
+
+def most_offered(publishers: Sequence[TopicEndpointInfo]) -> tuple[ReliabilityPolicy, DurabilityPolicy]:
+    """Return the most that all of these publishers, at least one, offer."""
+    offers = [publisher.qos_profile for publisher in publishers]
+    reliable = all(offer.reliability == ReliabilityPolicy.RELIABLE for offer in offers)
+    latched = all(offer.durability == DurabilityPolicy.TRANSIENT_LOCAL for offer in offers)
+    return (
+        ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT,
+        DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
+    )

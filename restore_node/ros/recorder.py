@@ -12,13 +12,14 @@ from pathlib import Path
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import QoSProfile
 from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import remove_ros_args
 
 from restore_node.common.errors import RestoreError
 from restore_node.messages.bag import BagWriter, Message, Topic, qos
 from restore_node.ros.message_types import message_class
+from restore_node.ros.qos import most_offered
 from restore_node.ros.stopping import StopRequest, stop_on_signals
 
 QUEUE_DEPTH = 200
@@ -30,10 +31,7 @@ DRAIN_S = 0.3
 class Recorder:
     """Subscribes to each topic as soon as somebody publishes it, and writes its messages as they come.
 
-    Args:
-        node: ROS node to subscribe with; its clock, simulated or not, gives the log times.
-        writer: opened bag.
-        names: resolved names of the topics.
+    The names are resolved ones; the node's clock, simulated or not, gives the log times.
     """
 
     def __init__(self, node: Node, writer: BagWriter, names: Sequence[str]) -> None:
@@ -55,10 +53,7 @@ class Recorder:
         if not offers:
             return False
         type_name = offers[0].topic_type
-        reliable = all(offer.qos_profile.reliability == ReliabilityPolicy.RELIABLE for offer in offers)
-        latched = all(offer.qos_profile.durability == DurabilityPolicy.TRANSIENT_LOCAL for offer in offers)
-        reliability = ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT
-        durability = DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE
+        reliability, durability = most_offered(offers)
         offered = qos(reliability.name.lower(), durability.name.lower())
         self._writer.add_topic(Topic(name, type_name, qos=(offered,)))
         self._node.create_subscription(

@@ -14,9 +14,7 @@ from restore_node.common.errors import RestoreError
 class Services:
     """Answers requests about what the node does with its frames.
 
-    Args:
-        node: offers the services; `~/bypass` sets its parameter of that name.
-        reload: has the model loaded anew, in the background; raises a RestoreError where that cannot be.
+    `reload` has the model loaded anew, in the background, and raises a RestoreError where that cannot be.
     """
 
     def __init__(self, node: Node, reload: Callable[[], None]) -> None:
