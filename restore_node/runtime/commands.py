@@ -7,7 +7,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from functools import partial
-from typing import Protocol
+from typing import Any
 
 from restore_node.backends.base import Backend
 from restore_node.common.errors import BackendError, EngineMissingError, RestoreError
@@ -17,28 +17,16 @@ from restore_node.runtime.events import Build, Command, Event, Instance, Opening
 LOG = logging.getLogger(__name__)
 
 
-class BuildProcess(Protocol):
-    """An engine's build under way."""
-
-    def progress(self) -> str:
-        """Say where the build stands, such as `42 %`."""
-
-    def cancel(self) -> None:
-        """End the build; harmless when it has ended."""
-
-
 #: Starts the build of a missing engine; calls back, from a thread of its own, with its complaint at the end,
-#: empty if it was built.
-StartBuild = Callable[[EngineMissingError, Callable[[str], None]], BuildProcess]
+#: empty if it was built. Returns what says by `progress()` where it stands, and ends it by `cancel()`.
+StartBuild = Callable[[EngineMissingError, Callable[[str], None]], Any]
 
 
 class CommandRunner:
-    """Carries out commands; what came of them is posted as events. Nothing here raises.
+    """Carries out commands; what came of them is posted as events, from any thread. Nothing here raises.
 
-    Args:
-        post: takes events, from any thread.
-        start_build: as for the supervisor.
-        start_thread: runs a function under a name on a thread that may be left behind.
+    `start_build` is as for the supervisor; `start_thread` runs a function under a name on a thread that may
+    be left behind.
     """
 
     def __init__(

@@ -40,22 +40,13 @@ class Reason(str, Enum):
 
 
 #: The reasons that each outcome can have.
-REASONS: dict[Outcome, frozenset[Reason]] = {
-    Outcome.RESTORED: frozenset({Reason.RESTORED}),
-    Outcome.PASSED_THROUGH: frozenset(
-        {Reason.GATE, Reason.FAILURE, Reason.DEADLINE, Reason.BYPASS, Reason.ENCODING}
-    ),
-    Outcome.DROPPED: frozenset(
-        {
-            Reason.SUPERSEDED,
-            Reason.STALE,
-            Reason.MALFORMED,
-            Reason.UNWATCHED,
-            Reason.FAILURE,
-            Reason.ENCODING,
-            Reason.INACTIVE,
-        }
-    ),
+REASONS = {
+    outcome: frozenset(map(Reason, reasons.split()))
+    for outcome, reasons in (
+        (Outcome.RESTORED, 'restored'),
+        (Outcome.PASSED_THROUGH, 'gate failure deadline bypass encoding'),
+        (Outcome.DROPPED, 'superseded stale malformed unwatched failure encoding inactive'),
+    )
 }
 
 

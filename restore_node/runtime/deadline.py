@@ -12,8 +12,8 @@ import math
 import threading
 from collections import deque
 from collections.abc import Callable, Hashable
-from typing import Generic, Protocol, TypeVar
 
+from restore_node.runtime.job import Job
 from restore_node.runtime.threads import CLOCK, Clock
 
 LOG = logging.getLogger(__name__)
@@ -43,17 +43,7 @@ class RestoreTimes:
         return slowest[0] if slowest else 0.0
 
 
-class Dated(Protocol):
-    """Something that has to leave at some time, by its stream's clock; once it has left it is settled."""
-
-    due: float
-    is_settled: bool
-
-
-T = TypeVar('T', bound=Dated)
-
-
-class Deadlines(Generic[T]):
+class Deadlines:
     """Lets the frames out whose time has come.
 
     Args:
@@ -64,18 +54,18 @@ class Deadlines(Generic[T]):
         times: what restoring took.
     """
 
-    def __init__(self, let_out: Callable[[T], None], clock: Clock = CLOCK) -> None:
+    def __init__(self, let_out: Callable[[Job], None], clock: Clock = CLOCK) -> None:
         self._let_out, self._clock, self.times = let_out, clock, RestoreTimes()
         self._changed = threading.Condition()
-        self._frames: deque[T] = deque()
-        self._at_work: T | None = None
+        self._frames: deque[Job] = deque()
+        self._at_work: Job | None = None
         self._probed_at = -math.inf
         self._wakes_at = math.inf
         self._is_closed = False
         self._thread = threading.Thread(target=self._run, name='deadlines', daemon=True)
         self._thread.start()
 
-    def add(self, frame: T) -> None:
+    def add(self, frame: Job) -> None:
         """Watch over a frame until it is settled; nothing is to be done for one without a deadline."""
         if frame.due < math.inf:
             with self._changed:
@@ -83,18 +73,18 @@ class Deadlines(Generic[T]):
                 self._frames.append(frame)
                 self._wake()
 
-    def begin(self, frame: T) -> None:
+    def begin(self, frame: Job) -> None:
         """The worker has gone into the backend with a frame, and takes no other one until `end`."""
         with self._changed:
             self._at_work = frame
 
-    def end(self, frame: T) -> None:
+    def end(self, frame: Job) -> None:
         """The worker has come back from the backend, or another worker has taken its place."""
         with self._changed:
             if self._at_work is frame:
                 self._at_work = None
 
-    def has_time(self, frame: T, size: Hashable) -> bool:
+    def has_time(self, frame: Job, size: Hashable) -> bool:
         """Tell whether to try to restore a frame now: there is time, or it is time to find out again."""
         now, needed = self._clock.now(), self.times.estimate(size)
         if now + needed < frame.due:
@@ -115,7 +105,7 @@ class Deadlines(Generic[T]):
         while self._frames and self._frames[0].is_settled:
             self._frames.popleft()
 
-    def _leaves_at(self, frame: T) -> float:
+    def _leaves_at(self, frame: Job) -> float:
         """Return when a frame has to leave: when due, but at once while the worker is late with another."""
         if frame.is_settled:
             return math.inf
@@ -139,7 +129,7 @@ class Deadlines(Generic[T]):
                     LOG.exception('the deadlines go on after an error')
                 frame.is_settled = True
 
-    def _wait(self) -> list[T]:
+    def _wait(self) -> list[Job]:
         """Wait for the frames that have to leave now, and those that came before them; none once closed."""
         with self._changed:
             while not self._is_closed:

@@ -57,13 +57,8 @@ def restore_frame(backend: Backend, frame: Frame, gate_threshold: float = 0.0) -
 def restore_batch(backend: Backend, frames: Sequence[Frame], gate_threshold: float = 0.0) -> list[Restored]:
     """Restore frames of one size, in any supported encoding, in one go: convert, pad, restore, crop, judge.
 
-    Args:
-        backend: an open backend.
-        frames: at least one, all of the same height and width.
-        gate_threshold: `change_score` below which a frame counts as clean, grey levels; 0 finds none clean.
-
-    Raises:
-        BackendError: the backend failed; the frames are untouched.
+    A frame whose `change_score` lies below the threshold, grey levels, counts as clean; 0 finds none clean.
+    Raises BackendError if the backend failed; the frames are untouched.
     """
     timer = StageTimer()
     height, width, multiple = frames[0].height, frames[0].width, backend.size_multiple

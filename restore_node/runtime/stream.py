@@ -70,7 +70,7 @@ class CameraStream:
         self._hang_timeout_s, self._read_otherwise = hang_timeout_s, read_otherwise
         self._mailbox: Mailbox[Job] = Mailbox()
         self._watchdog: Watchdog[Job] = Watchdog(hang_timeout_s, self._take_over, clock)
-        self._deadlines: Deadlines[Job] = Deadlines(self._let_out, clock)
+        self._deadlines = Deadlines(self._let_out, clock)
         self._outlet = Outlet(output, counters, compressed)
         self._spare: bytearray | None = None  # for messages out at the deadline, and for none else
         self._worker: threading.Thread | None = None

@@ -36,20 +36,22 @@ def ask(probe: str, *, fix: str = '', timeout_s: float = TIMEOUT_S, **arguments:
             pass_fds=[handle],
             start_new_session=True,  # so that what it has started ends with it
         )
+        code = None
         try:
-            code = child.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            return Finding(probe, BROKEN, f'hangs: no answer in {timeout_s:g} s{_last_words(noise)}', fix)
+            with suppress(subprocess.TimeoutExpired):
+                code = child.wait(timeout_s)
         finally:
             _end(child)
         answer.seek(0)
         text = answer.read()
-        # An answer does not excuse a crash at exit: the node would end like that, too.
-        if code or not text:
-            return Finding(probe, BROKEN, f'{_cause(code)}{_last_words(noise)}', fix)
-        found = Finding(**json.loads(text))
+        if code is None:
+            found = Finding(probe, BROKEN, f'hangs: no answer in {timeout_s:g} s')
+        elif code or not text:  # an answer does not excuse a crash at exit: the node would end like that, too
+            found = Finding(probe, BROKEN, _cause(code))
+        else:
+            found = Finding(**json.loads(text))
         if found.state == BROKEN:  # ONNX Runtime, for one, prints the library that it misses
-            return replace(found, detail=f'{found.detail}{_last_words(noise)}', fix=fix)
+            found = replace(found, detail=f'{found.detail}{_last_words(noise)}')
         return found if found.is_ok else replace(found, fix=fix)
 
 
