@@ -32,7 +32,7 @@ class FallbackOptions:
 
     Attributes:
         backend: one of `BACKENDS`, or `auto`: the best that works.
-        device: `auto`, `cuda`, `intel_gpu` or `cpu`.
+        device: one of `DEVICES`.
         threads: CPU threads; 0 takes one per core.
         engine: options of the TensorRT backend by name.
     """

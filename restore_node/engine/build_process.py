@@ -28,13 +28,10 @@ def build_arguments(spec: EngineSpec) -> list[str]:
 
 
 class BuildProcess:
-    """Builds one engine in a process of its own.
+    """Builds one engine in a process of its own, by the `arguments` that `build_arguments` gives.
 
-    Args:
-        arguments: of the build command, from `build_arguments`.
-        on_end: called once, from a thread of its own, with the complaint; empty if the engine was built.
-        log: takes the lines that the build logs.
-        command: the build command.
+    `on_end` is called once, from a thread of its own, with the complaint; empty if the engine was built.
+    `log` takes the lines that the build logs.
     """
 
     def __init__(

@@ -23,13 +23,7 @@ Self = TypeVar('Self', bound='Resource')
 
 
 class Resource:
-    """A handle or address that is given back to CUDA.
-
-    Args:
-        cuda: the GPU.
-        handle: what was lent.
-        free: the C function that takes it back.
-    """
+    """A handle or address that CUDA lends, and the C function that takes it back."""
 
     def __init__(self, cuda: Cuda, handle: int, free: str) -> None:
         self._cuda, self._handle, self._free = cuda, handle, free

@@ -27,13 +27,9 @@ class PlanError(EngineError):
 
 
 class EngineRunner:
-    """Loads a plan and runs it for shapes inside its profile.
+    """Loads a plan, which is native code, and runs it for shapes inside its profile.
 
-    Args:
-        cuda: the GPU.
-        library: TensorRT.
-        plan: the serialised engine, from the cache folder or just built: a plan is native code.
-        zero_copy: as for `ShapeContext`.
+    `zero_copy` is that of `ShapeContext`.
 
     Raises:
         PlanError: TensorRT does not take it.

@@ -275,13 +275,8 @@ def encode_compressed(rgb: np.ndarray, frame: Frame, form: str = 'jpeg', quality
 def keep_compressed(message: bytes, frame: Frame, form: str = 'jpeg') -> bytes | None:
     """Return what `encode_compressed` would, with the file that the frame came in, byte for byte.
 
-    Args:
-        message: the serialised `sensor_msgs/CompressedImage`.
-        frame: its image, unchanged, in the encoding in which it goes out.
-        form: `jpeg` or `png`.
-
-    Returns:
-        The message; None where the file is of another format, or not of three channels of 8 bits.
+    The frame is the message's image, unchanged, in the encoding in which it goes out. None where the file is
+    of another format than `form`, or not of three channels of 8 bits.
     """
     data = cdr.read_compressed_image(message).data.tobytes()
     if LAYOUTS[frame.encoding].channels == 1 or not compressed.is_colour(data, form):
