@@ -1,6 +1,10 @@
 """Real photographs, a configuration and a short run for the training tests."""
 
 import os
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
 
 import pytest
 
@@ -51,3 +55,27 @@ def rng():
 def own_cache(tmp_path_factory, monkeypatch):
     """What is remembered about files goes into a folder of these tests, not into the user's."""
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path_factory.getbasetemp() / 'cache'))
+
+
+@pytest.fixture(scope='session')
+def installed(tmp_path_factory):
+    """The commands of the trainer, installed by pip in a fresh environment beside these libraries."""
+    folder = tmp_path_factory.mktemp('installed')
+    pip = [sys.executable, '-m', 'pip', '--quiet', '--disable-pip-version-check']
+    built = [
+        *pip,
+        'wheel',
+        '--no-deps',
+        '--no-build-isolation',
+        '--wheel-dir',
+        folder,
+        Path(__file__).parents[2] / 'training',
+    ]
+    subprocess.run(built, check=True)
+    subprocess.run([sys.executable, '-m', 'venv', '--without-pip', folder / 'venv'], check=True)
+    python = folder / 'venv' / 'bin' / 'python'
+    (wheel,) = folder.glob('*.whl')
+    subprocess.run([*pip, '--python', python, 'install', '--no-deps', wheel], check=True)
+    place = folder / 'venv' / 'lib' / Path(sysconfig.get_path('purelib')).parts[-2] / 'site-packages'
+    (place / 'libraries.pth').write_text(sysconfig.get_path('purelib') + '\n')
+    return python.parent

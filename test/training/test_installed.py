@@ -2,8 +2,6 @@
 
 import json
 import subprocess
-import sys
-import sysconfig
 from pathlib import Path
 
 import cv2
@@ -38,59 +36,43 @@ def test_its_packages_are_all_of_the_trainer_and_what_it_shares_with_the_node():
     assert listed == there - vehicle
 
 
-@pytest.fixture(scope='module')
-def commands(tmp_path_factory):
-    """The folder of the commands in a fresh environment, beside the libraries of this one."""
-    folder = tmp_path_factory.mktemp('installed')
-    pip = [sys.executable, '-m', 'pip', '--quiet', '--disable-pip-version-check']
-    built = [*pip, 'wheel', '--no-deps', '--no-build-isolation', '--wheel-dir', folder, ROOT / 'training']
-    subprocess.run(built, check=True)
-    subprocess.run([sys.executable, '-m', 'venv', '--without-pip', folder / 'venv'], check=True)
-    python = folder / 'venv' / 'bin' / 'python'
-    (wheel,) = folder.glob('*.whl')
-    subprocess.run([*pip, '--python', python, 'install', '--no-deps', wheel], check=True)
-    place = folder / 'venv' / 'lib' / Path(sysconfig.get_path('purelib')).parts[-2] / 'site-packages'
-    (place / 'libraries.pth').write_text(sysconfig.get_path('purelib') + '\n')
-    return python.parent
-
-
 def run(folder, command, *arguments):
     return subprocess.run(
         [command, *map(str, arguments)], cwd=folder, capture_output=True, text=True, check=False
     )
 
 
-def test_every_command_says_how_it_is_called(commands, tmp_path):
+def test_every_command_says_how_it_is_called(installed, tmp_path):
     for name in ('restore-train', 'restore-evaluate', 'restore-export'):
-        done = run(tmp_path, commands / name, '--help')
+        done = run(tmp_path, installed / name, '--help')
         assert done.returncode == 0, done.stderr
         assert done.stdout.startswith(f'usage: {name} ')
-    assert set(DESCRIBED['project']['scripts']) <= {command.name for command in commands.iterdir()}
+    assert set(DESCRIBED['project']['scripts']) <= {command.name for command in installed.iterdir()}
 
 
 @pytest.mark.slow
-def test_it_trains_exports_and_evaluates_in_any_folder(commands, photographs_root, tmp_path):
+def test_it_trains_exports_and_evaluates_in_any_folder(installed, photographs_root, tmp_path):
     short = ['schedule.steps=2', 'schedule.batch=2', 'data.pool=8', 'validation.patches=1', 'name=mine']
     roots = [f'data.roots=[{photographs_root}]', 'data.held_out=[coffee*]']
     short += ['start_from=restore-lite', 'network=lite']
-    done = run(tmp_path, commands / 'restore-train', 'restore_lite', *roots, *short)
+    done = run(tmp_path, installed / 'restore-train', 'restore_lite', *roots, *short)
     assert done.returncode == 0, done.stderr
     made = json.loads((tmp_path / 'runs/mine/run.json').read_text())
     assert made['commit'] == f'restore-train {DESCRIBED["project"]["version"]}'
 
-    done = run(tmp_path, commands / 'restore-export', 'runs/mine/checkpoint.pt')
+    done = run(tmp_path, installed / 'restore-export', 'runs/mine/checkpoint.pt')
     assert done.returncode == 0, done.stderr
     for half in ('degraded', 'truth'):
         (tmp_path / half).mkdir()
         cv2.imwrite(str(tmp_path / half / '1.png'), cv2.imread(str(photographs_root / 'chelsea.png')))
     halves = ['--degraded', 'degraded', '--truth', 'truth']
-    done = run(tmp_path, commands / 'restore-evaluate', '--model', 'models/mine.onnx', *halves)
+    done = run(tmp_path, installed / 'restore-evaluate', '--model', 'models/mine.onnx', *halves)
     assert done.returncode == 0, done.stderr
     assert 'mine' in done.stdout
 
 
-def test_an_unknown_configuration_names_those_that_come_along(commands, tmp_path):
-    done = run(tmp_path, commands / 'restore-train', 'restore_light')
+def test_an_unknown_configuration_names_those_that_come_along(installed, tmp_path):
+    done = run(tmp_path, installed / 'restore-train', 'restore_light')
     assert done.returncode == 2
     assert 'restore_lite' in done.stderr
     assert done.stderr.count('\n') == 1
