@@ -113,11 +113,11 @@ class Bench:
     def started(self, name: str) -> Iterator[Case]:
         """Start one of the compared nodes for all cameras, and wait until all of them answer."""
         labels = [f'{name}_{index}' for index in range(self.cameras)]
+        wanted = len(self.running) + self.cameras * name.startswith(OURS)
         with ExitStack() as stack:
             groups = [labels] if name == TOGETHER else [[label] for label in labels]
             processes = [stack.enter_context(_process(name, group)) for group in groups]
             case = Case(name, processes, [self._camera(label, processes) for label in labels])
-            wanted = len(self.running) + self.cameras * name.startswith(OURS)
             self._wait(lambda: len(self.running) >= wanted, f'{name} to run', processes)
             for _ in range(5):
                 self._turn(case, patience_s=START_S)
