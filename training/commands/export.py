@@ -35,7 +35,7 @@ from training.runs.checkpoint import Checkpoint
 from training.runs.generator import generator_of
 
 HALF_PX, HALF_PICTURES = 192, 8
-"""Side and number of the pictures that fp16 is computed on, which takes a CPU five times as long as fp32."""
+"""Side and number of the pictures that the network computes in fp16: rounding every result takes its time."""
 
 
 @dataclass(frozen=True)
