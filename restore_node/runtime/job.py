@@ -69,12 +69,9 @@ class Job:
 
 
 def leaves_until(settings: Settings, age_s: float | None, now: float) -> float:
-    """Return by when a frame that has just come leaves; infinite where nothing limits it.
+    """Return when a frame that has just come leaves at last, by the clock of `now`; infinite without a limit.
 
-    Args:
-        settings: `deadline`, or `max_age` where there is none, is the limit on its age.
-        age_s: its age by its stamp; a stamp that tells none, or is ahead of the clock, counts as now.
-        now: the time, by the clock of the result.
+    A stamp that tells no age, or is ahead of the clock, counts as now.
     """
     limit, age_s = settings.deadline or settings.max_age, max(age_s or 0.0, 0.0)
     if not limit or 0 < settings.max_age < age_s:  # no limit, or stale: it will be dropped

@@ -38,11 +38,7 @@ def detail(example: Example, share: float) -> tuple[slice, slice]:
 
 
 def before_after(examples: Sequence[Example]) -> bytes:
-    """One PNG for a README: a row for each example, a column for each of its pictures.
-
-    Args:
-        examples: at least one, all with truth or all without.
-    """
+    """One PNG for a README: a row for each example, all with truth or all without; a column for each kind."""
     titles = list(pictures(examples[0]))
     crops = [detail(example, BEFORE_AFTER_SHARE) for example in examples]
     heights = [
