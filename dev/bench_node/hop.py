@@ -35,7 +35,7 @@ SIZES = ('640x360', '1280x720', '1920x1080')
 CAMERAS = (1, 4)
 #: Where a serialised message, behind CDR's four bytes, has its stamp, by which frames are told apart here.
 STAMP = slice(4, 12)
-START_S, FRAME_S = 30.0, 2.0
+START_S, WARM_UP_S, FRAME_S = 30.0, 5.0, 2.0
 TICK_S = 1.0 / os.sysconf('SC_CLK_TCK')
 OURS = 'restore_node'
 #: One node for all cameras; of the others, and of `OURS`, each camera has one.
@@ -120,7 +120,7 @@ class Bench:
             case = Case(name, processes, [self._camera(label, processes) for label in labels])
             self._wait(lambda: len(self.running) >= wanted, f'{name} to run', processes)
             for _ in range(5):
-                self._turn(case, patience_s=START_S)
+                self._turn(case, patience_s=WARM_UP_S)
             case.hops_ms, case.sent = [], 0
             yield case
 

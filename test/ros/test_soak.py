@@ -11,7 +11,7 @@ import pytest
 
 from dev.soak.acts import ACTS
 
-pytestmark = pytest.mark.ros
+pytestmark = [pytest.mark.ros, pytest.mark.slow]
 
 
 def test_every_act_leaves_both_nodes_sound(tmp_path):
