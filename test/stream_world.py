@@ -8,49 +8,21 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from fake_backend import FakeBackend
 from fake_clock import FakeClock
 from messages import image_message
 from waiting import LONG, wait_until
 
 from restore_node.backends.base import Candidate
 from restore_node.common.errors import BackendError
-from restore_node.messages.frame import Header
+from restore_node.messages.cdr import ImageMessage
+from restore_node.messages.frame import Frame, Header
 from restore_node.runtime.batches import Batches
 from restore_node.runtime.counters import FrameCounters, FrameRecord
 from restore_node.runtime.stream import CameraStream
 from restore_node.runtime.supervisor import Supervisor
 
 HANG_TIMEOUT_S, RETRY_S = 10.0, 1.0
-
-
-class ScriptedBackend:
-    """Does with each frame what the script says; the frame's number is in its first pixel."""
-
-    name, device, size_multiple = 'scripted', 'here', 1
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self.model = SimpleNamespace(card=SimpleNamespace(name='model'))
-
-    def staging(self, *shape: int) -> np.ndarray:
-        return np.zeros((*shape, 3), np.uint8)
-
-    def restore(self, batch: np.ndarray) -> np.ndarray:
-        number = int(batch[0, 0, 0, 0])
-        behaviour = self._world.script[number]
-        if behaviour == 'last':
-            self._world.last(self._world.takes_s[number])
-        if behaviour in ('hang', 'slow'):
-            self._world.entered[number].set()
-            assert self._world.may_return[number].wait(LONG)
-        if behaviour == 'fail':
-            raise BackendError('a failed call')
-        if behaviour == 'raise':
-            raise ZeroDivisionError('a mistake in a library')
-        return batch + np.uint8(10)
-
-    def close(self) -> None:
-        pass
 
 
 class World:
@@ -83,7 +55,7 @@ class World:
             on_failure='passthrough',
         )
         self.counters = FrameCounters(self.records.append)
-        candidate = Candidate('scripted', lambda _: ScriptedBackend(self))  # type: ignore[arg-type, return-value]
+        candidate = Candidate('scripted', self.backend)  # type: ignore[arg-type]
         self.supervisor = Supervisor([candidate], RETRY_S, clock=self.clock)
         self.supervisor.start('model')
         self.stream = CameraStream(
@@ -100,6 +72,24 @@ class World:
         )
         self.stream.start()
 
+    def backend(self, _: object) -> FakeBackend:
+        return FakeBackend('scripted', self.restore)
+
+    def restore(self, batch: np.ndarray) -> np.ndarray:
+        """Do what the script says; the frame's number is in its first pixel."""
+        number = int(batch[0, 0, 0, 0])
+        behaviour = self.script[number]
+        if behaviour == 'last':
+            self.last(self.takes_s[number])
+        if behaviour in ('hang', 'slow'):
+            self.entered[number].set()
+            assert self.may_return[number].wait(LONG)
+        if behaviour == 'fail':
+            raise BackendError('a failed call')
+        if behaviour == 'raise':
+            raise ZeroDivisionError('a mistake in a library')
+        return batch + np.uint8(10)
+
     def last(self, seconds: float) -> None:
         """Take so long, by the clock of the test."""
         end, condition = self.clock.now() + seconds, threading.Condition()
@@ -112,8 +102,9 @@ class World:
     def is_watched(self) -> bool:
         return True
 
-    def publish(self, image: bytes, header: Header, *_: Any) -> None:
+    def publish(self, image: bytes, frame: Frame | ImageMessage, original: bytes | None) -> None:
         """A large frame takes a moment to publish: long enough for another to overtake it, if one could."""
+        header = frame.header
         if self.fault:
             raise self.fault
         self.keep(bytes(image))

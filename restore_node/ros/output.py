@@ -8,7 +8,8 @@ import rclpy
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from restore_node.messages.frame import Header
+from restore_node.messages.cdr import ImageMessage
+from restore_node.messages.frame import Frame
 from restore_node.ros.camera_info import CameraInfoRelay
 from restore_node.ros.compressed_output import CompressedOutput
 from restore_node.ros.parameters import restore_parameters
@@ -56,21 +57,14 @@ class Output:
         """Whether anyone subscribes to the restored image, raw or compressed."""
         return self.image.get_subscription_count() > 0 or self._compressed.get_subscription_count() > 0
 
-    def publish(
-        self,
-        image: bytes | bytearray,
-        header: Header,
-        height: int,
-        width: int,
-        original: bytes | None = None,
-    ) -> None:
-        """Publish a serialised image, which may change afterwards, and the camera_info that belongs to it."""
+    def publish(self, image: bytes | bytearray, frame: Frame | ImageMessage, original: bytes | None) -> None:
+        """Publish a serialised image, which may change afterwards; see `runtime.job.Output`."""
         if self.image.get_subscription_count():
             self.image.publish(bytes(image))  # rclpy takes nothing else; of bytes this is no copy
         if self._compressed.get_subscription_count():
             self._compressed_output.publish(image, original)
         if self.relay:
-            self.relay.accompany(header, height, width)
+            self.relay.accompany(frame.header, frame.height, frame.width)
 
     def destroy(self) -> None:
         """Take the topics off the graph."""

@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Protocol
 
-from restore_node.messages.frame import Frame, Header
+from restore_node.messages.cdr import ImageMessage
+from restore_node.messages.frame import Frame
 from restore_node.runtime.counters import PendingFrame
 from restore_node.runtime.supervisor import Handle
 
@@ -29,17 +30,11 @@ class Output(Protocol):
     def is_watched(self) -> bool:
         """Tell whether anyone subscribes."""
 
-    def publish(
-        self,
-        image: bytes | bytearray,
-        header: Header,
-        height: int,
-        width: int,
-        original: bytes | None = None,
-    ) -> None:
+    def publish(self, image: bytes | bytearray, frame: Frame | ImageMessage, original: bytes | None) -> None:
         """Publish a serialised image, and the camera_info that belongs to it.
 
-        `original` is the compressed message whose image it is, unchanged; None where there is none.
+        `frame` is what it was made of; `original` is the compressed message whose image it is, unchanged;
+        None where there is none.
         """
 
 

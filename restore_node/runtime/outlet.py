@@ -77,7 +77,7 @@ class Outlet:
         with self._settling:
             if not job.is_settled:
                 original = job.message if self._is_compressed and outcome is Outcome.PASSED_THROUGH else None
-                self._output.publish(image, frame.header, frame.height, frame.width, original)
+                self._output.publish(image, frame, original)
             self._settle(job, outcome, reason)
 
     def _settle(self, job: Job, outcome: Outcome, reason: Reason) -> None:

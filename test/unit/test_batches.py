@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fake_backend import FakeBackend
 from fake_clock import FakeClock
 from waiting import LONG, wait_until
 
@@ -25,32 +26,6 @@ RETRY_S = 1.0
 SMALL, LARGE = (2, 2), (4, 6)
 
 
-class GatedBackend:
-    """Adds ten to each batch, once a test lets it; the first pixel of each image is the frame's number."""
-
-    name, device, size_multiple = 'gated', 'here', 1
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self.model = SimpleNamespace(card=SimpleNamespace(name='model'))
-
-    def staging(self, *shape: int) -> np.ndarray:
-        return np.zeros((*shape, 3), np.uint8)
-
-    def restore(self, batch: np.ndarray) -> np.ndarray:
-        world = self._world
-        world.batches.append([int(number) for number in batch[:, 0, 0, 0]])
-        if not world.is_open.is_set():
-            world.entered.release()
-            assert world.may_go_on.acquire(timeout=LONG)
-        if world.fault:
-            raise world.fault
-        return batch + np.uint8(10)
-
-    def close(self) -> None:
-        pass
-
-
 class World:
     """Batches, the supervisor behind them, and cameras that bring frames from threads of their own."""
 
@@ -62,11 +37,24 @@ class World:
         self.threads: dict[int, threading.Thread] = {}
         self.jobs: dict[int, Job] = {}
         self.got: dict[int, Reason | Exception] = {}
-        candidate = Candidate('gated', lambda _: GatedBackend(self))  # type: ignore[arg-type, return-value]
+        candidate = Candidate('gated', self.backend)  # type: ignore[arg-type]
         self.clock = FakeClock()
         self.supervisor = Supervisor([candidate], RETRY_S, clock=self.clock)
         self.supervisor.start('model')
         self.subject = Batches(self.supervisor)
+
+    def backend(self, _: object) -> FakeBackend:
+        return FakeBackend('gated', self.restore)
+
+    def restore(self, batch: np.ndarray) -> np.ndarray:
+        """Add ten to a batch, once a test lets it; the first pixel of each image is the frame's number."""
+        self.batches.append([int(number) for number in batch[:, 0, 0, 0]])
+        if not self.is_open.is_set():
+            self.entered.release()
+            assert self.may_go_on.acquire(timeout=LONG)
+        if self.fault:
+            raise self.fault
+        return batch + np.uint8(10)
 
     def bring(self, number: int, size: tuple[int, int] = SMALL, **changes: Any) -> Job:
         """A camera's worker brings a frame; returns once it waits or the backend has it."""
