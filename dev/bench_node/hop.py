@@ -35,7 +35,7 @@ SIZES = ('640x360', '1280x720', '1920x1080')
 CAMERAS = (1, 4)
 #: Where a serialised message, behind CDR's four bytes, has its stamp, by which frames are told apart here.
 STAMP = slice(4, 12)
-START_S, WARM_UP_S, FRAME_S = 30.0, 5.0, 2.0
+START_S, WARM_UP_S, LIMIT_S = 30.0, 5.0, 2.0
 TICK_S = 1.0 / os.sysconf('SC_CLK_TCK')
 OURS = 'restore_node'
 #: One node for all cameras; of the others, and of `OURS`, each camera has one.
@@ -124,16 +124,16 @@ class Bench:
             case.hops_ms, case.sent = [], 0
             yield case
 
-    def measure(self, cases: list[Case], frames: int, pause_s: float) -> None:
+    def measure(self, cases: list[Case], frames: int, pause_s: float, limit_s: float) -> None:
         """Send `frames` frames to each camera of each case, in turn."""
         for _ in range(frames):
             for case in cases:
                 before = case.used_s()
-                self._turn(case)
+                self._turn(case, limit_s)
                 case.cpu_s += case.used_s() - before
                 time.sleep(pause_s)
 
-    def _turn(self, case: Case, patience_s: float = FRAME_S) -> None:
+    def _turn(self, case: Case, patience_s: float) -> None:
         """One frame for each camera of a case, all at the same time."""
         now_ns = time.time_ns()
         self.message[STAMP] = struct.pack('<iI', *divmod(now_ns, 10**9))
@@ -231,6 +231,9 @@ def main() -> None:
     parser.add_argument('--cameras', nargs='+', type=int, default=CAMERAS)
     parser.add_argument('--frames', type=int, default=200, help='of each camera of each case (default 200)')
     parser.add_argument('--pause', type=float, default=0.005, help='seconds between turns (default 0.005)')
+    parser.add_argument(
+        '--limit', type=float, default=LIMIT_S, help='seconds after which a frame is lost (default 2)'
+    )
     given = parser.parse_args()
     rclpy.init()
     results = []
@@ -240,7 +243,7 @@ def main() -> None:
             names = ('relay', OURS, *((TOGETHER,) if cameras > 1 else ()), 'plain')
             with ExitStack() as stack:
                 cases = [stack.enter_context(bench.started(name)) for name in names]
-                bench.measure(cases, given.frames, given.pause)
+                bench.measure(cases, given.frames, given.pause, given.limit)
                 results += [result_of(case, size, cameras) for case in cases]
             bench.close()
             for result in results[-len(cases) :]:

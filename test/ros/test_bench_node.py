@@ -14,7 +14,7 @@ pytestmark = pytest.mark.ros
 
 def test_every_node_sends_every_frame_back(tmp_path):
     file = tmp_path / 'hops.json'
-    options = ['--size', '64x48', '--cameras', '2', '--frames', '3']
+    options = ['--size', '64x48', '--cameras', '2', '--frames', '3', '--limit', '60']
     subprocess.run(
         [sys.executable, '-m', 'dev.bench_node.hop', str(file), *options],
         cwd=Path(__file__).parents[2],

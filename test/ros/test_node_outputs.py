@@ -13,7 +13,7 @@ from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import CompressedImage
 from std_srvs.srv import SetBool, Trigger
 
-from restore_node.messages.frame import Header
+from restore_node.messages.frame import Frame, Header
 from restore_node.ros.output import Output
 from restore_node.ros.parameters import restore_parameters
 from restore_node.ros.topics import camera_topics
@@ -76,6 +76,7 @@ def test_each_form_is_made_only_for_who_subscribes_it(bench, monkeypatch):
     topics = camera_topics('', node.resolve_topic_name, 'raw')
     output = Output(node, topics, restore_parameters.Params)
     made = {'raw': 0, 'compressed': 0}
+    frame = Frame(np.zeros((1, 1), np.uint8), 'mono8', Header(0, 0, ''))
 
     def count(form: str) -> None:
         made[form] += 1
@@ -88,7 +89,7 @@ def test_each_form_is_made_only_for_who_subscribes_it(bench, monkeypatch):
         for kind, topic in ((CompressedImage, '/image_restored/compressed'), (Image, '/image_restored')):
             subscription = bench.node.create_subscription(kind, topic, lambda _: None, 1)
             wait_for(output.is_watched, f'a subscriber of {topic}')
-            output.publish(b'', Header(0, 0, ''), 1, 1)
+            output.publish(b'', frame, None)
             expected['compressed' if kind is CompressedImage else 'raw'] = 1
             assert made == expected
             bench.node.destroy_subscription(subscription)
