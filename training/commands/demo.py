@@ -55,7 +55,7 @@ def check_better(qualities: Mapping[str, Quality]) -> None:
                 f'the model does not improve {kind}',
                 seen=f'PSNR {quality.psnr_restored_db:.2f} dB',
                 wanted=f'above {quality.psnr_degraded_db:.2f} dB',
-                fix='give it more time: make train-demo ARGS=schedule.max_minutes=10',
+                fix='give it more steps: make train-demo ARGS=schedule.steps=6000',
             )
 
 
@@ -63,7 +63,7 @@ def check_better(qualities: Mapping[str, Quality]) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Run the demo. Returns the exit code."""
     parser = command_parser(__file__, __doc__)
-    parser.add_argument('overrides', nargs='*', metavar='key=value', help='such as schedule.max_minutes=10')
+    parser.add_argument('overrides', nargs='*', metavar='key=value', help='such as schedule.steps=6000')
     parser.add_argument('--out', type=Path, default=Path('out', 'train-demo'), help='default: out/train-demo')
     options = parser.parse_intermixed_args(arguments)
     set_up_log()
