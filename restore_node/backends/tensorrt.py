@@ -32,10 +32,6 @@ class TensorRTBackend(Backend):
     The `MAX_SIZES` sizes that were used last stay open. What an older one holds, above all memory of the GPU,
     is freed when a further one is opened, which takes its time anyway: no frame of an open size waits for it.
 
-    `restore` sends a batch and waits for it. Who has several batches at once, as from cameras of different
-    sizes, gives each a buffer of another `slot` and uses `submit` and `collect`: one is converted and copied
-    while another computes.
-
     Args:
         model: a loaded model.
         device: `auto` or `cuda`.
@@ -82,8 +78,6 @@ class TensorRTBackend(Backend):
         self._cache: EngineCache | None = None
         self._runners: dict[str, EngineRunner] = {}  # by the key of their engine
         self._sizes: dict[tuple[int, int], EngineRunner] = {}  # who serves them, least recently used first
-        # By the address of the staging buffer, which stays the same as long as its context lives.
-        self._contexts: dict[int, ShapeContext] = {}
 
     @property
     def device(self) -> str:
@@ -116,41 +110,24 @@ class TensorRTBackend(Backend):
             self.close()
             raise
 
-    def staging(self, batch: int, height: int, width: int, slot: int = 0) -> np.ndarray:
+    def staging(self, batch: int, height: int, width: int) -> np.ndarray:
         """The pinned input buffer; opens and warms up the engine for the size where that is not done yet.
 
-        It is valid until `close`, or until `MAX_SIZES` other sizes have been used. Batches of different slots
-        can be under way at the same time.
+        It is valid until `close`, or until `MAX_SIZES` other sizes have been used.
 
         Raises:
             EngineMissingError: it has not been built, or did not load and has been put away.
             EngineError: TensorRT or CUDA fails.
             ModelError: the engine is not one of this contract.
         """
-        context = self._runner(batch, height, width).context((batch, height, width), slot)
-        self._contexts[context.input.ctypes.data] = context
-        return context.input
+        return self._context(batch, height, width).input
 
     def restore(self, batch: np.ndarray) -> np.ndarray:
         """Run the generator; arguments, result and errors are those of `Backend.restore`."""
-        if not self._is_staging(batch):
-            staged = self.staging(*batch.shape[:3])
-            staged[:] = batch
-            batch = staged
-        self.submit(batch)
-        return self.collect(batch)
-
-    def submit(self, batch: np.ndarray) -> None:
-        """Start on a batch, which must be left alone until `collect`; raises EngineError."""
-        self._context_of(batch).submit()
-
-    def collect(self, batch: np.ndarray) -> np.ndarray:
-        """Wait for a batch that was submitted; raises EngineError.
-
-        Returns:
-            uint8 `[N, H, W, 3]`, RGB, in pinned memory: valid until the batch is submitted again, or `close`.
-        """
-        return self._context_of(batch).collect()
+        context = self._context(*batch.shape[:3])
+        if batch is not context.input:
+            context.input[:] = batch
+        return context.run()
 
     def warm_up(self) -> None:
         """Nothing to do: `staging` warms an engine up as it opens it, for only frames have a size."""
@@ -158,34 +135,24 @@ class TensorRTBackend(Backend):
     def close(self) -> None:
         """Free engines, buffers and the GPU."""
         super().close()
-        self._contexts, self._sizes = {}, {}
+        self._sizes = {}
         self._machine = None
         with ExitStack() as closing:
             while self._runners:
                 closing.callback(self._runners.popitem()[1].close)
-
-    def _context_of(self, batch: np.ndarray) -> ShapeContext:
-        self._opened()
-        if not self._is_staging(batch):
-            raise BackendError(f'batch of shape {batch.shape} is not a staging buffer', fix='fill `staging`')
-        return self._contexts[batch.ctypes.data]
-
-    def _is_staging(self, batch: np.ndarray) -> bool:
-        context = self._contexts.get(batch.ctypes.data)
-        return context is not None and context.input.shape == batch.shape
 
     def _opened(self) -> tuple[Machine, EngineCache]:
         if self._machine is None or self._cache is None:
             raise BackendError('backend is closed', fix='open it first')
         return self._machine, self._cache
 
-    def _runner(self, batch: int, height: int, width: int) -> EngineRunner:
+    def _context(self, batch: int, height: int, width: int) -> ShapeContext:
         size = height, width
         runner = self._sizes.get(size)
         if runner is None or not runner.accepts((batch, *size)):
             runner = self._open_size(self.spec_for(batch, *size))
         self._sizes[size] = self._sizes.pop(size)  # the one that was used last stands last
-        return runner
+        return runner.context((batch, *size))
 
     def _open_size(self, spec: EngineSpec) -> EngineRunner:
         size, runner = spec.max_shape[1:], None
@@ -235,18 +202,16 @@ class TensorRTBackend(Backend):
         raise hopeless
 
     def _make_room(self, wanted: tuple[int, int]) -> None:
-        """Leave the sizes that were not used for longest, for this one; none that has a batch under way."""
+        """Leave the sizes that were not used for longest, for this one."""
         others = [size for size in self._sizes if size != wanted]
         for size in others[: max(0, len(others) + 1 - MAX_SIZES)]:
-            if not self._sizes[size].is_busy(size):
-                self._sizes.pop(size).release(size)
+            self._sizes.pop(size).release(size)
         self._close_idle()
 
     def _close_idle(self) -> None:
-        """Close engines that serve no size, and forget the buffers that are gone."""
+        """Close engines that serve no size."""
         for key in [key for key, runner in self._runners.items() if runner not in self._sizes.values()]:
             self._runners.pop(key).close()
-        self._contexts = {at: context for at, context in self._contexts.items() if context.is_open}
 
 
 def _missing(spec: EngineSpec, what: str) -> EngineMissingError:

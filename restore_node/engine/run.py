@@ -41,7 +41,7 @@ class EngineRunner:
         self, cuda: Cuda, library: TensorRT, plan: bytes | memoryview, *, zero_copy: bool = False
     ) -> None:
         self._cuda, self._library, self._zero_copy = cuda, library, zero_copy
-        self._contexts: dict[tuple[Shape, int], ShapeContext] = {}
+        self._contexts: dict[Shape, ShapeContext] = {}
         self._runtime = library.call('TensorRT has no runtime', library.module.Runtime, library.logger)
         self._engine = self._load(plan)
         self._range = self._check_tensors()
@@ -51,32 +51,26 @@ class EngineRunner:
         smallest, largest = self._range
         return all(low <= size <= high for low, size, high in zip(smallest, shape, largest, strict=True))
 
-    def context(self, shape: Shape, slot: int = 0) -> ShapeContext:
-        """Return a context for (N, H, W), made and warmed up when it is first asked for.
-
-        Contexts of one shape and different slots are apart and can run at the same time.
+    def context(self, shape: Shape) -> ShapeContext:
+        """Return the context for (N, H, W), made and warmed up when it is first asked for.
 
         Raises:
             EngineError: outside the profile, or TensorRT or CUDA refuses.
             ModelError: see `ShapeContext`.
         """
-        if (shape, slot) not in self._contexts:
+        if shape not in self._contexts:
             if not self.accepts(shape):
                 raise EngineError('shape is outside the engine', seen=shape, wanted=f'within {self._range}')
-            self._contexts[shape, slot] = ShapeContext(
+            self._contexts[shape] = ShapeContext(
                 self._cuda, self._library, self._engine, shape, self._zero_copy
             )
-        return self._contexts[shape, slot]
-
-    def is_busy(self, size: tuple[int, int]) -> bool:
-        """Whether a batch of (H, W) is under way."""
-        return any(context.is_busy for (shape, _), context in self._contexts.items() if shape[1:] == size)
+        return self._contexts[shape]
 
     def release(self, size: tuple[int, int]) -> None:
         """Free the contexts of (H, W) with their memory."""
         with ExitStack() as closing:
-            for key in [key for key in self._contexts if key[0][1:] == size]:
-                closing.callback(self._contexts.pop(key).close)
+            for shape in [shape for shape in self._contexts if shape[1:] == size]:
+                closing.callback(self._contexts.pop(shape).close)
 
     def close(self) -> None:
         """Free the contexts, then the engine; closing twice is harmless."""
@@ -146,8 +140,6 @@ def _tensor_lines(tensors: dict[str, tuple[Any, ...]]) -> str:
 class ShapeContext:
     """Execution context, buffers, stream and captured CUDA graph for one shape of one engine.
 
-    Several contexts of an engine run at the same time: while one computes, another one's images are copied.
-
     Args:
         cuda: the GPU.
         library: TensorRT.
@@ -156,25 +148,20 @@ class ShapeContext:
         zero_copy: let the GPU read and write the pinned buffers in place, where CPU and GPU share memory.
 
     Attributes:
-        input: pinned uint8 `[N, H, W, 3]`, RGB, to be filled before `submit`.
-        output: pinned uint8 `[N, H, W, 3]`, RGB, valid from `collect` to the next `submit` or `close`.
-        is_busy: a batch is under way.
-        is_open: it has not been closed.
+        input: pinned uint8 `[N, H, W, 3]`, RGB, to be filled before `run`.
+        output: pinned uint8 `[N, H, W, 3]`, RGB, valid from one `run` to the next or to `close`.
 
     Raises:
         EngineError: TensorRT or CUDA refuses; everything taken has been given back.
         ModelError: the engine gives another size than it takes.
     """
 
-    def __init__(
-        self, cuda: Cuda, library: TensorRT, engine: Any, shape: tuple[int, int, int], zero_copy: bool
-    ) -> None:
+    def __init__(self, cuda: Cuda, library: TensorRT, engine: Any, shape: Shape, zero_copy: bool) -> None:
         self._library, self._shape = library, (*shape, 3)
         self._context: Any = None
         self._graph: Graph | None = None
         self._resources = ExitStack()
-        self.is_busy = False
-        self.is_open = True
+        self._is_busy = False
         try:
             self._open(cuda, engine, zero_copy)
             self._warm_up(cuda)
@@ -182,27 +169,24 @@ class ShapeContext:
             self.close()
             raise
 
-    def submit(self) -> None:
-        """Start to restore what is in `input`; raises EngineError."""
-        self.is_busy = True
+    def run(self) -> np.ndarray:
+        """Restore what is in `input`, asleep meanwhile, and return `output`; raises EngineError."""
+        self._is_busy = True
         if self._graph:
             self._graph.launch(self._stream)
         else:
             self._enqueue()
         self._done.record(self._stream)
-
-    def collect(self) -> np.ndarray:
-        """Sleep until what was submitted is done and return `output`; raises EngineError."""
         self._done.synchronize()
-        self.is_busy = False
+        self._is_busy = False
         return self.output
 
     def close(self) -> None:
         """Free everything; closing twice is harmless."""
-        if self.is_busy and not cuda_lost():
-            with suppress(EngineError):  # it came to light where it failed
+        if self._is_busy and not cuda_lost():  # a run failed midway: what it started may still be at it
+            with suppress(EngineError):
                 self._stream.synchronize()
-        self.is_busy = self.is_open = False
+        self._is_busy = False
         _abandon_if_lost(self._context)
         self._graph = self._context = None
         self._resources.close()
@@ -243,12 +227,10 @@ class ShapeContext:
 
     def _warm_up(self, cuda: Cuda) -> None:
         # TensorRT sets itself up at the first run, which cannot be captured.
-        self.submit()
-        self.collect()
+        self.run()
         try:
             self._graph = self._resources.enter_context(Graph(cuda, self._stream, self._enqueue))
-            self.submit()
-            self.collect()
+            self.run()
         except EngineError as error:
             if cuda_lost():
                 raise

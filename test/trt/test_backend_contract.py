@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-import numpy as np
 import pytest
 from backend_contract import *  # noqa: F403  its tests run here, with the fixture below
 from trt_world import World
 
 from restore_node.backends.tensorrt import TensorRTBackend
 from restore_node.common.errors import EngineMissingError
+from restore_node.engine.run import ShapeContext
 from restore_node.model import Model
 
 
@@ -19,12 +19,12 @@ class BuildingBackend(TensorRTBackend):
 
     built: Callable[[str], None]
 
-    def staging(self, batch: int, height: int, width: int, slot: int = 0) -> np.ndarray:
+    def _context(self, batch: int, height: int, width: int) -> ShapeContext:
         try:
-            return super().staging(batch, height, width, slot)
+            return super()._context(batch, height, width)
         except EngineMissingError:
             self.built(f'{width}x{height}')
-            return super().staging(batch, height, width, slot)
+            return super()._context(batch, height, width)
 
 
 @pytest.fixture

@@ -10,12 +10,9 @@ from batches import CAMERAS, plus_ten, ramp
 from trt_world import World
 
 from restore_node.backends.tensorrt import TensorRTBackend
-from restore_node.common.errors import (
-    BackendError,
-    EngineError,
-    EngineMissingError,
-)
+from restore_node.common.errors import EngineError, EngineMissingError
 from restore_node.engine.cache import EngineCache
+from restore_node.engine.cuda import CudaOutOfMemoryError
 from restore_node.engine.spec import EngineSpec
 from restore_node.model import Model
 
@@ -86,20 +83,12 @@ def test_without_a_graph_it_goes_on_call_by_call(
         ]
 
 
-def test_two_slots_are_under_way_at_once(backend: TensorRTBackend) -> None:
-    with backend:
-        first, second = (backend.staging(1, 8, 8, slot=index) for index in range(2))
-        assert first.ctypes.data != second.ctypes.data
-        first[:], second[:] = 1, 101
-        backend.submit(first)
-        backend.submit(second)
-        assert (backend.collect(second) == 111).all()
-        assert (backend.collect(first) == 11).all()
-
-
-def test_closing_waits_for_what_is_under_way(backend: TensorRTBackend) -> None:
+def test_closing_waits_for_what_is_under_way(backend: TensorRTBackend, world: World) -> None:
     backend.open()
-    backend.submit(backend.staging(1, 8, 8))
+    batch = backend.staging(1, 8, 8)
+    world.gpu.failures['cudaEventSynchronize'] = 2
+    with pytest.raises(CudaOutOfMemoryError):
+        backend.restore(batch)
     backend.close()  # the simulated GPU refuses to destroy a stream that has work
 
 
@@ -125,12 +114,10 @@ def test_zero_copy_is_for_shared_memory_only(
         assert world.gpu.count('cudaMemcpyAsync')
 
 
-def test_foreign_batches_can_be_restored_but_not_submitted(backend: TensorRTBackend) -> None:
+def test_foreign_batches_can_be_restored(backend: TensorRTBackend) -> None:
     with backend:
         batch = ramp(np.empty((1, 8, 8, 3), np.uint8))
         np.testing.assert_array_equal(backend.restore(batch), plus_ten(batch))
-        with pytest.raises(BackendError, match='not a staging buffer'):
-            backend.submit(batch)
 
 
 # The cache.

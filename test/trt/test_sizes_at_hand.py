@@ -9,7 +9,7 @@ import pytest
 from trt_world import World
 
 from restore_node.backends.tensorrt import MAX_SIZES, TensorRTBackend
-from restore_node.common.errors import BackendError, EngineError, EngineMissingError
+from restore_node.common.errors import EngineError, EngineMissingError
 from restore_node.model import Model
 
 WIDTHS = [8 * number for number in range(1, MAX_SIZES + 3)]
@@ -103,23 +103,6 @@ def test_memory_is_freed_before_more_is_taken(backend: TensorRTBackend, world: W
     names = [name for name, _ in world.gpu.calls]
     freed = max(index for index, name in enumerate(names) if name in FREES)
     assert freed < min(names.index(name) for name in ('cudaMalloc', 'cudaHostAlloc', 'cudaGraphLaunch'))
-
-
-def test_a_batch_under_way_is_not_taken_from_its_camera(backend: TensorRTBackend) -> None:
-    images = backend.staging(1, 8, WIDTHS[0])
-    images[:] = 1
-    backend.submit(images)
-    for width in WIDTHS[1:]:
-        use(backend, width)
-    np.testing.assert_array_equal(backend.collect(images), 11)
-
-
-def test_buffer_of_a_size_that_went_is_refused(backend: TensorRTBackend) -> None:
-    image = backend.staging(1, 8, WIDTHS[0])
-    for width in WIDTHS[1:]:
-        use(backend, width)
-    with pytest.raises(BackendError, match='not a staging buffer'):
-        backend.submit(image)
 
 
 def test_size_without_an_engine_takes_nothing_away(backend: TensorRTBackend, world: World) -> None:
