@@ -121,9 +121,13 @@ bench-train:  ## what a training step costs on this machine, by part: out/benchm
 	@dev/setup.sh train
 	@$(PLAIN) .venv/train/bin/python -m training.commands.benchmark --json out/benchmark-train.json $(ARGS)
 
-.PHONY: test-ros
+# They mostly wait for time to pass: two halves run side by side, each in a ROS_DOMAIN_ID of its own.
+.PHONY: test-ros test-ros-0 test-ros-1
 test-ros: build  ## tests of the node over real DDS
-	@$(ROS) python -m pytest -m 'not slow' test/ros
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-ros-0 test-ros-1
+
+test-ros-0 test-ros-1: test-ros-%:
+	@$(ROS) python -m pytest -m 'not slow' $$(ls test/ros/test_*.py | awk 'NR % 2 == $*')
 
 .PHONY: lint
 lint: setup  ## style, import order and types
