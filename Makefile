@@ -121,13 +121,14 @@ bench-train:  ## what a training step costs on this machine, by part: out/benchm
 	@dev/setup.sh train
 	@$(PLAIN) .venv/train/bin/python -m training.commands.benchmark --json out/benchmark-train.json $(ARGS)
 
-# They mostly wait for time to pass: two halves run side by side, each in a ROS_DOMAIN_ID of its own.
+# They mostly wait for time to pass: two halves run side by side, the long files dealt out in turn, each half in a
+# ROS_DOMAIN_ID of its own.
 .PHONY: test-ros test-ros-0 test-ros-1
 test-ros: build  ## tests of the node over real DDS
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-ros-0 test-ros-1
 
 test-ros-0 test-ros-1: test-ros-%:
-	@$(ROS) python -m pytest -m 'not slow' $$(ls test/ros/test_*.py | awk 'NR % 2 == $*')
+	@$(ROS) python -m pytest -m 'not slow' $$(ls -S test/ros/test_*.py | awk 'NR % 2 == $*')
 
 .PHONY: lint
 lint: setup  ## style, import order and types
