@@ -18,12 +18,12 @@ from restore_node.messages.cdr import read_stamp_ns
 from restore_node.messages.frame import Frame
 from restore_node.runtime.batches import Batches
 from restore_node.runtime.counters import FrameCounters, Reason
-from restore_node.runtime.deadline import Deadlines
+from restore_node.runtime.deadline import RestoreTimes
 from restore_node.runtime.job import Job, Output, Settings, leaves_until
 from restore_node.runtime.mailbox import Mailbox
 from restore_node.runtime.outlet import Outlet
 from restore_node.runtime.threads import CLOCK, Clock, start_native
-from restore_node.runtime.watchdog import Watchdog
+from restore_node.runtime.timekeeper import Timekeeper
 
 LOG = logging.getLogger(__name__)
 
@@ -69,8 +69,8 @@ class CameraStream:
         self._settings, self._now_ns, self._clock, self._is_compressed = settings, now_ns, clock, compressed
         self._hang_timeout_s, self._read_otherwise = hang_timeout_s, read_otherwise
         self._mailbox: Mailbox[Job] = Mailbox()
-        self._watchdog: Watchdog[Job] = Watchdog(hang_timeout_s, self._take_over, clock)
-        self._deadlines = Deadlines(self._let_out, clock)
+        self._timekeeper = Timekeeper(self._let_out, self._take_over, hang_timeout_s, clock)
+        self._times = RestoreTimes()
         self._outlet = Outlet(output, counters, compressed)
         self._spare: bytearray | None = None  # for messages out at the deadline, and for none else
         self._worker: threading.Thread | None = None
@@ -87,7 +87,7 @@ class CameraStream:
         left = self._mailbox.close()
         if left:
             self._outlet.drop(left, Reason.INACTIVE)
-        self._watchdog.hurry(patience_s)
+        self._timekeeper.hurry(patience_s)
 
     def stop(self, patience_s: float = 5.0) -> None:
         """Finish, and end the worker.
@@ -98,8 +98,7 @@ class CameraStream:
         # A worker that hangs is replaced; then the replacement is waited for.
         while (worker := self._worker) and worker.is_alive():
             worker.join(0.05)
-        self._watchdog.close(patience_s)
-        self._deadlines.close(patience_s)
+        self._timekeeper.close(patience_s)
 
     def receive(self, message: bytes) -> None:
         """Take a serialised message; the subscription's callback."""
@@ -114,7 +113,7 @@ class CameraStream:
         if left_over is not None:
             self._outlet.drop(left_over, Reason.INACTIVE if left_over is job else Reason.SUPERSEDED)
         if left_over is not job:
-            self._deadlines.add(job)
+            self._timekeeper.add(job)
 
     def _work(self) -> None:
         memory: bytearray | None = None  # each worker has its own: one that was left behind may still write
@@ -128,7 +127,7 @@ class CameraStream:
             memory = job.memory
 
     def _handle(self, job: Job) -> bool:
-        """Give one frame its outcome; False where the watchdog did so meanwhile."""
+        """Give one frame its outcome; False where the timekeeper did so meanwhile."""
         if job.is_settled:
             return True
         if job.is_stale(self._now_ns()):
@@ -140,20 +139,17 @@ class CameraStream:
             self._complain(str(error))
             self._outlet.forward(job)
             return True
-        size = job.frame.height, job.frame.width
-        if not (job.settings.bypass or self._deadlines.has_time(job, size)):
+        size, begun = (job.frame.height, job.frame.width), self._clock.now()
+        if not (job.settings.bypass or self._times.has_time(size, begun, job.due)):
             self._pass_through(job, job.frame, Reason.DEADLINE)
             return True
-        self._watchdog.begin(job)
-        self._deadlines.begin(job)
-        begun = self._clock.now()
+        self._timekeeper.begin(job)
         reason = self._restore(job)
-        self._deadlines.end(job)
-        if not self._watchdog.end(job):
+        if not self._timekeeper.end(job):
             return False
         now = self._clock.now()
         if reason in (Reason.RESTORED, Reason.GATE):
-            self._deadlines.times.add(size, now - begun)
+            self._times.add(size, now - begun)
         if reason is Reason.RESTORED and now > job.due:
             reason = Reason.DEADLINE
         if reason is Reason.RESTORED:
@@ -195,7 +191,6 @@ class CameraStream:
         self._batches.abandon(job, reason)
         self._complain(reason)
         job.memory = None  # the one that hangs may still write to it
-        self._deadlines.end(job)
         try:
             assert job.frame
             self._outlet.pass_through(job, job.frame, Reason.DEADLINE, None)

@@ -236,7 +236,7 @@ class World(RuleBasedStateMachine):
 
     @precondition(lambda self: self.frames)
     @rule(data=strategies.data())
-    def watchdog_gives_up(self, data: strategies.DataObject) -> None:
+    def timekeeper_gives_up(self, data: strategies.DataObject) -> None:
         frame = data.draw(strategies.sampled_from(self.frames))
         self.supervisor.abandon(frame.handle, 'no answer')
 

@@ -287,7 +287,7 @@ def hang(supervisor: Supervisor, may_return: threading.Event) -> tuple[Handle, t
 
 
 def test_hang_while_the_model_is_swapped(bench: Bench) -> None:
-    """A frame hangs in the old backend, a new model is loaded meanwhile, and only then the watchdog acts."""
+    """A frame hangs in the old backend, a new model is loaded meanwhile, only then the timekeeper acts."""
     supervisor = bench.supervisor(retry_s=0.02)
     supervisor.start('first')
     bench.next_line()

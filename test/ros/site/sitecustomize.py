@@ -1,6 +1,6 @@
 """Loaded by a node's Python before anything else: while a file exists, ONNX Runtime's calls do not come back.
 
-A call that hangs is what the watchdog is for, and no real model hangs when told to. A slow one will not do:
+A call that hangs is what the timekeeper is for, and no real model hangs when told to. A slow one will not do:
 how slow it is depends on the machine.
 """
 
