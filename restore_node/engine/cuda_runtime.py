@@ -26,7 +26,7 @@ class CudaResult(NamedTuple):
 
 
 class Runtime(Protocol):
-    """A CUDA runtime; `CudaPython`, `CudaLibrary` and the recording double of the tests."""
+    """A CUDA runtime; `CudaPython`, `CudaLibrary` and the simulated GPU of the tests."""
 
     name: str
 

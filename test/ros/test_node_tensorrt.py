@@ -170,7 +170,7 @@ def test_full_gpu_memory_passes_frames_and_comes_back(gpu_bench, faults):
 
 
 def test_without_cuda_graphs_it_goes_on_and_says_so(gpu_bench, faults):
-    faults.write_text('{"cuda": {"cudaStreamEndCapture": 900}}')
+    faults.write_text('{"cuda": {"cudaStreamEndCapture": 901}}')
     node, camera, received = start(gpu_bench)
     restore_until(gpu_bench, camera, received, is_restored, 'a frame restored by the engine')
     wait_for(lambda: 'no CUDA graph' in node.output, "the backend's warning in the node's log")

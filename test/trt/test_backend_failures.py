@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from batches import plus_ten, ramp
+from simulated_gpu import CAPTURE_INVALIDATED, ILLEGAL_ADDRESS, OUT_OF_MEMORY
 from trt_world import World
 
 from restore_node.backends.registry import create_backend
@@ -85,7 +86,7 @@ def test_engine_of_another_contract_is_refused(
     'function', ['cudaMalloc', 'cudaHostAlloc', 'cudaEventCreateWithFlags', 'cudaStreamCreateWithPriority']
 )
 def test_out_of_memory_leaves_nothing_behind(backend: TensorRTBackend, world: World, function: str) -> None:
-    world.gpu.failures[function] = 2
+    world.gpu.failures[function] = OUT_OF_MEMORY
     with backend:
         with pytest.raises(CudaOutOfMemoryError, match=function):
             backend.staging(1, 8, 8)
@@ -100,7 +101,7 @@ def test_sticky_error_ends_cuda_for_this_process(
 ) -> None:
     backend.open()
     batch = backend.staging(1, 8, 8)
-    world.gpu.failures[function] = 700
+    world.gpu.failures[function] = ILLEGAL_ADDRESS
     with pytest.raises(CudaError, match='cudaErrorIllegalAddress') as raised:
         backend.restore(batch)
     assert raised.value.sticky
@@ -120,11 +121,11 @@ def test_sticky_error_ends_cuda_for_this_process(
 
 
 def test_failure_of_tensorrt_that_hides_a_sticky_error(backend: TensorRTBackend, world: World) -> None:
-    world.gpu.failures['cudaStreamBeginCapture'] = 900
+    world.gpu.failures['cudaStreamBeginCapture'] = CAPTURE_INVALIDATED
     backend.open()
     batch = backend.staging(1, 8, 8)
     world.faults['IExecutionContext.execute_async_v3'] = False
-    world.gpu.failures['cudaStreamQuery'] = 700
+    world.gpu.failures['cudaStreamQuery'] = ILLEGAL_ADDRESS
     with pytest.raises(CudaError, match='cudaErrorIllegalAddress'):
         backend.restore(batch)
     assert cuda_lost()

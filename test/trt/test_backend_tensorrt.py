@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from batches import CAMERAS, plus_ten, ramp
+from simulated_gpu import CAPTURE_INVALIDATED, OUT_OF_MEMORY
 from trt_world import World
 
 from restore_node.backends.tensorrt import TensorRTBackend
@@ -35,7 +36,7 @@ def test_a_frame_is_one_graph_launch_and_nothing_else(backend: TensorRTBackend, 
         world.calls.clear()
         for _ in range(3):
             backend.restore(ramp(backend.staging(1, 8, 8)))
-        assert [name for name, _ in world.gpu.calls] == 3 * [
+        assert world.gpu.names() == 3 * [
             'cudaGraphLaunch',
             'cudaEventRecord',
             'cudaEventSynchronize',
@@ -67,7 +68,7 @@ def test_graphs_of_all_batch_sizes_are_recorded_up_front(backend: TensorRTBacken
 def test_without_a_graph_it_goes_on_call_by_call(
     backend: TensorRTBackend, world: World, failing: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    world.gpu.failures[failing] = 900
+    world.gpu.failures[failing] = CAPTURE_INVALIDATED
     with backend:
         for _ in range(2):
             batch = ramp(backend.staging(1, 8, 8))
@@ -75,7 +76,7 @@ def test_without_a_graph_it_goes_on_call_by_call(
         assert 'no CUDA graph for a batch of shape (1, 8, 8, 3)' in caplog.text
         world.gpu.calls.clear()
         backend.restore(batch)
-        assert [name for name, _ in world.gpu.calls] == [
+        assert world.gpu.names() == [
             'cudaMemcpyAsync',
             'cudaMemcpyAsync',
             'cudaEventRecord',
@@ -86,7 +87,7 @@ def test_without_a_graph_it_goes_on_call_by_call(
 def test_closing_waits_for_what_is_under_way(backend: TensorRTBackend, world: World) -> None:
     backend.open()
     batch = backend.staging(1, 8, 8)
-    world.gpu.failures['cudaEventSynchronize'] = 2
+    world.gpu.failures['cudaEventSynchronize'] = OUT_OF_MEMORY
     with pytest.raises(CudaOutOfMemoryError):
         backend.restore(batch)
     backend.close()  # the simulated GPU refuses to destroy a stream that has work

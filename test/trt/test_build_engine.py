@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from simulated_gpu import NO_DEVICE
 from trt_world import World
 
 from restore_node.engine.cache import EngineCache
@@ -193,7 +194,7 @@ def test_what_tensorrt_refuses_is_told(run: Run, world: World) -> None:
 
 
 def test_machine_without_gpu(run: Run, world: World) -> None:
-    world.gpu.failures['cudaGetDeviceCount'] = 100
+    world.gpu.failures['cudaGetDeviceCount'] = NO_DEVICE
     done = run('--size', '24x16')
     assert done.code == 2
     assert 'no GPU' in done.last['error']

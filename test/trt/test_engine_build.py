@@ -11,6 +11,7 @@ from typing import Any
 import onnx
 import pytest
 import trt_doubles
+from simulated_gpu import NO_DEVICE
 from trt_world import TIMINGS, World
 
 from restore_node.common.errors import BackendError, EngineError, ModelError
@@ -279,7 +280,7 @@ def test_version_is_known_in_all_parts(machine: Machine, world: World) -> None:
 
 
 def test_without_driver_nothing_of_tensorrt_is_touched(world: World) -> None:
-    world.gpu.failures['cudaGetDeviceCount'] = 100
+    world.gpu.failures['cudaGetDeviceCount'] = NO_DEVICE
     with pytest.raises(BackendError, match='simulated: no GPU'):
         Machine()
     assert not world.calls

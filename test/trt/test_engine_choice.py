@@ -156,11 +156,10 @@ def test_best_fit_comes_first(built: Built, chosen: Callable[..., Any]) -> None:
     built('32x16', 1, '--max-size', '64x32')
     of_all_sizes = [[1, 16, 32], [1, 16, 32], [1, 32, 64]]
     assert chosen(32, 16) == chosen(64, 32) == of_all_sizes
-    built('64x32', 4)
-    assert chosen(64, 32, 3) == [[1, 32, 64], [4, 32, 64], [4, 32, 64]]
-    assert (
-        chosen(64, 32) == of_all_sizes
-    )  # made for a quarter of the pixels; the other for four times as many
+    built('64x32', 5)
+    assert chosen(64, 32, 3) == [[1, 32, 64], [5, 32, 64], [5, 32, 64]]
+    # Made for a quarter of the pixels; the other one for five times as many.
+    assert chosen(64, 32) == of_all_sizes
     built('64x32', 2)
     assert chosen(64, 32) == [[1, 32, 64], [2, 32, 64], [2, 32, 64]]
     built('64x32', 1)

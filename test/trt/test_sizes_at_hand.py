@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
+from simulated_gpu import OUT_OF_MEMORY
 from trt_world import World
 
 from restore_node.backends.tensorrt import MAX_SIZES, TensorRTBackend
@@ -39,7 +40,7 @@ def use(backend: TensorRTBackend, width: int) -> None:
 
 
 def frees(world: World) -> int:
-    return sum(name in FREES for name, _ in world.gpu.calls)
+    return sum(name in FREES for name in world.gpu.names())
 
 
 def test_what_is_kept_is_bounded(backend: TensorRTBackend, world: World) -> None:
@@ -60,7 +61,7 @@ def test_sizes_at_hand_cost_nothing_but_a_launch(backend: TensorRTBackend, world
     world.gpu.calls.clear()
     for width in 3 * WIDTHS[:MAX_SIZES]:
         use(backend, width)
-    assert {name for name, _ in world.gpu.calls} == {
+    assert set(world.gpu.names()) == {
         'cudaGraphLaunch',
         'cudaEventRecord',
         'cudaEventSynchronize',
@@ -100,7 +101,7 @@ def test_memory_is_freed_before_more_is_taken(backend: TensorRTBackend, world: W
         use(backend, width)
     world.gpu.calls.clear()
     use(backend, WIDTHS[MAX_SIZES])
-    names = [name for name, _ in world.gpu.calls]
+    names = world.gpu.names()
     freed = max(index for index, name in enumerate(names) if name in FREES)
     assert freed < min(names.index(name) for name in ('cudaMalloc', 'cudaHostAlloc', 'cudaGraphLaunch'))
 
@@ -118,7 +119,7 @@ def test_size_that_cannot_be_opened_leaves_nothing_behind(backend: TensorRTBacke
     for width in WIDTHS[: MAX_SIZES - 1]:
         use(backend, width)
     before = world.gpu.leaks()
-    world.gpu.failures['cudaMalloc'] = 2
+    world.gpu.failures['cudaMalloc'] = OUT_OF_MEMORY
     for _ in range(3):
         with pytest.raises(EngineError):
             backend.staging(1, 8, WIDTHS[-1])

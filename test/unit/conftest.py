@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import pytest
-from cuda_double import RecordingRuntime
+from simulated_gpu import SimulatedGpu
 
 from restore_node.engine.cuda import Cuda
 
 
 @pytest.fixture
-def runtime() -> RecordingRuntime:
-    return RecordingRuntime()
+def runtime() -> SimulatedGpu:
+    return SimulatedGpu()
 
 
 @pytest.fixture
-def cuda(runtime: RecordingRuntime, monkeypatch: pytest.MonkeyPatch) -> Cuda:
+def cuda(runtime: SimulatedGpu, monkeypatch: pytest.MonkeyPatch) -> Cuda:
     """A GPU behind `runtime`, which may be lost: what was lost before does not count, nor after the test."""
     monkeypatch.setattr('restore_node.engine.cuda._lost', None)
     return Cuda(runtime)

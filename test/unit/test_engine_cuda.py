@@ -1,10 +1,10 @@
-"""The CUDA adapter on a recording double: what it lends, and what it calls for it and when."""
+"""The CUDA adapter on a simulated GPU: what it lends, and what it calls for it and when."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from cuda_double import CAPTURE_INVALIDATED, INVALID_VALUE, NOT_READY
+from simulated_gpu import CAPTURE_INVALIDATED, INVALID_VALUE, NOT_READY
 
 from restore_node.common.errors import EngineError
 from restore_node.engine.cuda import CudaError, GpuFacts
@@ -12,7 +12,7 @@ from restore_node.engine.cuda_resources import DeviceBuffer, Event, Graph, HostB
 
 
 def test_tells_what_the_gpu_is(cuda):
-    assert cuda.facts() == GpuFacts('Orin', '8.7', 14, 8 << 30, True, '12.6', '12.2')
+    assert cuda.facts() == GpuFacts('Simulated Orin', '8.7', 14, 8 << 30, True, '12.6', '12.2')
     assert cuda.free_bytes() == 4 << 30
 
 
@@ -116,6 +116,7 @@ def test_a_graph_is_recorded_and_launched(cuda, runtime):
     host.array[:] = 5
     graph.launch(stream)
     assert runtime.calls[-1] == ('cudaGraphLaunch', graph.handle, stream.handle)
+    stream.synchronize()
     assert (host.array == 5).all()
 
 

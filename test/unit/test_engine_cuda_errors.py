@@ -1,4 +1,4 @@
-"""The CUDA adapter on a recording double: what it frees, what an error does, what it opens."""
+"""The CUDA adapter on a simulated GPU: what it frees, what an error does, what it opens."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 import pytest
-from cuda_double import (
+from simulated_gpu import (
     ILLEGAL_ADDRESS,
     INVALID_VALUE,
     NO_DEVICE,
     NO_DRIVER,
     OUT_OF_MEMORY,
-    RecordingRuntime,
+    SimulatedGpu,
 )
 
 from restore_node.common.errors import EngineError
@@ -35,8 +35,8 @@ from restore_node.engine.cuda_runtime import CudaResult
 def on_this_machine(monkeypatch) -> Callable[..., None]:
     """`on_this_machine(runtime or error, ...)` is what `open_cuda` finds."""
 
-    def loads(found: RecordingRuntime | ImportError) -> Callable[[], RecordingRuntime]:
-        def load() -> RecordingRuntime:
+    def loads(found: SimulatedGpu | ImportError) -> Callable[[], SimulatedGpu]:
+        def load() -> SimulatedGpu:
             if isinstance(found, ImportError):
                 raise found
             return found
@@ -111,7 +111,7 @@ def test_after_a_sticky_error_cuda_is_never_touched_again(cuda, runtime):
     assert not isinstance(caught.value, CudaLostError)
     assert cuda_lost() is caught.value
     count = len(runtime.calls)
-    other = Cuda(RecordingRuntime())
+    other = Cuda(SimulatedGpu())
     attempts: list[Callable[[], object]] = [
         cuda.facts,
         cuda.free_bytes,
@@ -166,7 +166,7 @@ def test_cuda_lost_while_recording_is_not_touched_to_end_it(cuda, runtime):
 
 
 def test_opens_the_first_runtime_that_works(on_this_machine):
-    too_new, fits, unused = RecordingRuntime(), RecordingRuntime(), RecordingRuntime()
+    too_new, fits, unused = SimulatedGpu(), SimulatedGpu(), SimulatedGpu()
     too_new.fail('cudaGetDeviceCount', NO_DRIVER)
     on_this_machine(ImportError('no module'), too_new, fits, unused)
     cuda = open_cuda()
@@ -176,12 +176,12 @@ def test_opens_the_first_runtime_that_works(on_this_machine):
 
 
 def test_says_of_every_runtime_why_it_does_not_work(on_this_machine):
-    no_driver, old_driver, no_gpu, none_shown, odd = (RecordingRuntime() for _ in range(5))
+    no_driver, old_driver, no_gpu, none_shown, odd = (SimulatedGpu() for _ in range(5))
     no_driver.fail('cudaGetDeviceCount', NO_DRIVER)
-    no_driver._answers['cudaDriverGetVersion'] = lambda: (0,)
+    no_driver.answers['cudaDriverGetVersion'] = lambda: (0,)
     old_driver.fail('cudaGetDeviceCount', NO_DRIVER)
     no_gpu.fail('cudaGetDeviceCount', NO_DEVICE)
-    none_shown._answers['cudaGetDeviceCount'] = lambda: (0,)
+    none_shown.answers['cudaGetDeviceCount'] = lambda: (0,)
     odd.fail('cudaGetDeviceCount', INVALID_VALUE)
     for name, runtime in (('a', no_driver), ('b', old_driver), ('c', no_gpu), ('d', none_shown), ('e', odd)):
         runtime.name = name
@@ -202,7 +202,7 @@ def test_says_of_every_runtime_why_it_does_not_work(on_this_machine):
 
 
 def test_a_gpu_that_refuses_is_no_missing_gpu(on_this_machine):
-    runtime = RecordingRuntime()
+    runtime = SimulatedGpu()
     runtime.fail('cudaSetDevice', OUT_OF_MEMORY)
     on_this_machine(runtime)
     with pytest.raises(CudaOutOfMemoryError):

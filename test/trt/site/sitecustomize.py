@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 if 'RESTORE_NODE_TEST_TENSORRT' in os.environ:
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    sys.path[:0] = map(str, Path(__file__).resolve().parents[1:3])
     from simulation import install
 
     install()
