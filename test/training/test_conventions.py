@@ -11,8 +11,7 @@ from skimage import color, data, metrics
 
 from restore_node.common.errors import InputError
 from training.evaluation.alignment import Aligned, align
-from training.evaluation.conventions import CONVENTIONS, PLAIN
-from training.evaluation.luma import full_luma, matlab_luma
+from training.evaluation.conventions import CONVENTIONS, PLAIN, full_luma, matlab_luma
 
 
 @pytest.fixture(scope='module')

@@ -16,7 +16,7 @@ from training.config.run import load_config
 from training.evaluation.quality import Quality
 from training.experiments.catalogue import choose, full_ablations, small_ablations
 from training.experiments.comparison import NOT_FOUND, ONE_SEED, compare, verdict
-from training.experiments.curves import Curve, levels, read_curve, share_saved
+from training.experiments.curves import Curve, read_curve, share_saved
 from training.experiments.plans import Planner
 from training.experiments.runs import Run, train_all
 from training.experiments.transfer_report import SeedResult, draw, summarise, tables
@@ -65,7 +65,7 @@ def test_the_share_of_steps_saved_at_equal_quality():
     assert share_saved(SLOW, FAST, 25.0, spent_before=1500) == pytest.approx(-0.25)
     assert share_saved(FAST, SLOW, 24.0) == pytest.approx(-1.0)
     assert share_saved(FAST, SLOW, 25.4) is None
-    assert levels(SLOW, (0.0, 0.5, 1.0)) == [20.0, 22.5, 25.0]
+    assert [SLOW.level(share) for share in (0.0, 0.5, 1.0)] == [20.0, 22.5, 25.0]
 
 
 def test_a_curve_is_what_a_run_recorded_of_one_kind(tmp_path):

@@ -12,7 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from training.config.run import parse_config
 from training.data.validation import ValidationSet
-from training.loop.monitor import Monitor, Timing
+from training.loop.monitor import Monitor
 from training.loop.progress import ProgressView, clock
 from training.loop.records import Records
 from training.runs.folder import RunFolder
@@ -36,7 +36,7 @@ def lines(folder):
 
 def step(monitor, number, loss=1.0):
     values = {'loss': torch.tensor(loss), 'rate': torch.tensor(1e-3)}
-    monitor.stepped(number, number * 0.5, values, Timing(0.5, 0.1))
+    monitor.stepped(number, number * 0.5, values, 0.5, 0.1)
 
 
 def test_means_pictures_and_qualities_are_recorded(run_values, folder, pairs):

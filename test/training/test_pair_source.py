@@ -9,10 +9,11 @@ pytest.importorskip('torch', reason='the training environment is not set up')
 
 from restore_node.common.errors import ConfigError
 from training.commands.train import train
-from training.config.data import PairsConfig
+from training.config.data import PairsConfig, SourceConfig
 from training.config.run import parse_config
+from training.data.feed import OpenSource
+from training.data.layouts.registry import open_pairs
 from training.data.pair_source import PairSource, add_noise
-from training.data.paired_set import open_pairs, pair_list
 from training.data.samples import lanes
 from training.data.validation import middles
 
@@ -133,7 +134,8 @@ def test_what_is_held_out(root):
     config = PairsConfig('rain100l', str(root), terms='research use')
     kept, apart = open_pairs(config)
     assert (len(kept), [pair.name for pair in apart]) == (PAIRS, ['090'])
-    assert pair_list(kept, config) == [{'name': 'Rain100L', 'images': PAIRS, 'terms': 'research use'}]
+    found = OpenSource(SourceConfig('rain', pairs=config), kept, apart)
+    assert found.listed(kept) == [{'name': 'Rain100L', 'images': PAIRS, 'terms': 'research use'}]
     kept, apart = open_pairs(replace(config, held_out=('*2', '*3')))
     assert [pair.name for pair in kept] == ['000', '001', '004']
     assert [pair.name for pair in apart] == ['002', '003']

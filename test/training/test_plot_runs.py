@@ -7,6 +7,8 @@ import pytest
 
 pytest.importorskip('torch', reason='the training environment is not set up')
 
+from matplotlib.axes import Axes
+
 from training.commands import plot_runs
 
 
@@ -25,11 +27,9 @@ def record(folder, *gains):
 def test_runs_follow_one_another(tmp_path, capsys, monkeypatch):
     stages = [record(tmp_path / 'one', 0.5, 1.0), record(tmp_path / 'two', 1.5)]
     drawn = []
-    plot = plot_runs.pyplot.Axes.plot
+    plot = Axes.plot
     monkeypatch.setattr(
-        plot_runs.pyplot.Axes,
-        'plot',
-        lambda axes, x, y, *a, **k: drawn.append((x, y)) or plot(axes, x, y, *a, **k),
+        Axes, 'plot', lambda axes, x, y, *a, **k: drawn.append((x, y)) or plot(axes, x, y, *a, **k)
     )
     out = tmp_path / 'plot.png'
     assert plot_runs.main([*map(str, stages), '--out', str(out)]) == 0

@@ -8,8 +8,7 @@ pytest.importorskip('pydantic', reason='the training environment is not set up')
 
 from training.config.data import PairsConfig
 from training.data import scenes
-from training.data.layouts.registry import find_pairs
-from training.data.paired_set import open_pairs
+from training.data.layouts.registry import find_pairs, open_pairs
 
 
 @pytest.fixture

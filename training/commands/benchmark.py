@@ -10,13 +10,10 @@ generator on a GPU, where crops are in channels_last format and Adam is fused an
 
 import argparse
 import json
-import os
-import platform
 from pathlib import Path
 from typing import Any
 
 import torch
-from lightning_fabric import Fabric
 from rich.console import Console
 from rich.table import Table
 
@@ -29,7 +26,14 @@ from training.data.feed import OpenSource
 from training.data.loader import batches
 from training.data.photographs import find_photographs
 from training.loop.devices import make_fabric, set_up_device
-from training.loop.step_timing import PARTS, TimedLearner, memory_bytes, peak_flops, time_steps
+from training.loop.step_timing import (
+    PARTS,
+    TimedLearner,
+    device_name,
+    memory_bytes,
+    peak_flops,
+    time_steps,
+)
 from training.networks.costs import macs_per_pixel, parameters
 from training.runs.generator import generator_of
 
@@ -89,7 +93,7 @@ def benchmark(config: TrainConfig) -> dict[str, Any]:
     work, step = _work(config), times.median('step')
     flops = work['flops_per_step']
     return {
-        'device': _device(fabric),
+        'device': device_name(fabric.device),
         'threads': torch.get_num_threads(),
         'torch': torch.__version__,
         **work,
@@ -110,12 +114,6 @@ def benchmark(config: TrainConfig) -> dict[str, Any]:
             'most_allocated': torch.cuda.max_memory_allocated() if fabric.device.type == 'cuda' else None,
         },
     }
-
-
-def _device(fabric: Fabric) -> str:
-    if fabric.device.type == 'cuda':
-        return torch.cuda.get_device_name(fabric.device)
-    return f'CPU {platform.machine()}, {os.cpu_count()} cores'
 
 
 def _work(config: TrainConfig) -> dict[str, Any]:

@@ -54,14 +54,9 @@ def score_frames(
     backend: Backend, photographs: Sequence[Photograph], config: TrainConfig
 ) -> Iterator[Scored]:
     """Degrade each photograph in every way, restore it, and score the change."""
-    multiple = backend.size_multiple
     for index, photograph in enumerate(photographs):
-        image = photograph.read()
-        height, width = (
-            min(side, most) // multiple * multiple
-            for side, most in zip(image.shape[:2], FRAME_PX, strict=True)
-        )
-        photo = middle(image, height, width)
+        photo = middle(photograph.read(), *FRAME_PX, backend.size_multiple)
+        height, width = photo.shape[:2]
         for kind in KINDS:
             rng = np.random.default_rng([config.seed, index])
             drawn = draw(config.degradation, kind, height, width, rng)

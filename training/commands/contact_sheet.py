@@ -61,7 +61,7 @@ def restored_strips(config: TrainConfig, systems: Sequence[System], columns: int
     held_out = open_feed(config).held_out()
     return {
         held.name: [
-            compare(sharp, degraded, *(system.restore('', degraded) for system in systems))
+            compare(sharp, degraded, *(system(degraded) for system in systems))
             for degraded, sharp in held.pairs[:: max(1, len(held.pairs) // columns)][:columns]
         ]
         for held in held_out

@@ -5,20 +5,16 @@ compared with the network and its quality was measured on the photographs that t
 """
 
 import copy
-import os
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import nn
 
 from restore_node.backends.onnxruntime import OnnxRuntimeBackend
-from restore_node.common.errors import ConfigError, InputError
+from restore_node.common.errors import ConfigError
 from restore_node.model import load_model
 from training.commands.cli import command_parser, one_line_errors
 from training.config.run import TrainConfig, parse_config
@@ -27,7 +23,7 @@ from training.data.feed import open_feed
 from training.data.spread import few
 from training.evaluation.quality import Quality, harm, measure, table
 from training.evaluation.systems import open_system
-from training.model_file.card import make_card, quality_entry, write_card
+from training.model_file.card import make_card, quality_entry, replacing_model, write_card
 from training.model_file.graph import check_alike, check_equal, write_graph
 from training.model_file.half import check_half
 from training.runs import checkpoint
@@ -74,17 +70,8 @@ def export(source: Path, name: str | None, out: Path, roots: Sequence[str] = ())
     config = parse_config(moved(values, roots), str(source))
     network = generator_of(config)
     checkpoint.fill(network, saved.average)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=out, prefix=f'.{config.name}.') as unfinished:
-            found = _make(network, saved, config, Path(unfinished))
-            # The card last: until it arrives, a reader sees a graph that does not match and says so.
-            for suffix in ('.onnx', '.fp16.onnx', '.json'):
-                os.replace(Path(unfinished, config.name + suffix), out / (config.name + suffix))
-    except OSError as error:
-        raise InputError(
-            f'cannot write the model to {out}', seen=error, fix='check permissions and space'
-        ) from error
+    with replacing_model(out, config.name) as unfinished:
+        found = _make(network, saved, config, unfinished)
     return replace(found, graph=out / found.graph.name)
 
 
@@ -126,8 +113,10 @@ def _make(network: nn.Module, saved: Checkpoint, config: TrainConfig, folder: Pa
     held_out = open_feed(config).held_out()
     multiple = network.size_multiple
     graph, half = folder / f'{config.name}.onnx', folder / f'{config.name}.fp16.onnx'
-    pictures = [_whole(degraded, multiple) for held in held_out for degraded, _ in held.pairs]
-    half_db = check_half(network, [_whole(some, multiple, HALF_PX) for some in few(pictures, HALF_PICTURES)])
+    pictures = [middle(degraded, multiple=multiple) for held in held_out for degraded, _ in held.pairs]
+    half_db = check_half(
+        network, [middle(some, HALF_PX, HALF_PX, multiple) for some in few(pictures, HALF_PICTURES)]
+    )
     write_graph(network, multiple, graph)
     write_graph(copy.deepcopy(network).half(), multiple, half)
     half_db = min(half_db, check_alike(half, graph, multiple, pictures))
@@ -136,21 +125,13 @@ def _make(network: nn.Module, saved: Checkpoint, config: TrainConfig, folder: Pa
     with OnnxRuntimeBackend(load_model(str(graph)), device='cpu') as backend:
         check_equal(network, multiple, backend)
     with open_system(str(graph), device='cpu') as system:
-        qualities = {
-            held.name: measure(lambda degraded: system.restore('', degraded), held.pairs) for held in held_out
-        }
+        qualities = {held.name: measure(system, held.pairs) for held in held_out}
     harms = {held.name: harm(qualities[held.name], clean=held.clean) for held in held_out}
     card['quality'] = [
         quality_entry(f'held out by the run: {name}', quality) for name, quality in qualities.items()
     ]
     write_card(card, folder)
     return Exported(graph, qualities, half_db, {name: found for name, found in harms.items() if found})
-
-
-def _whole(image: NDArray[np.uint8], multiple: int, most: int | None = None) -> NDArray[np.uint8]:
-    """The middle of an image, of sides that a graph can take, `most` pixels long."""
-    height, width = (min(side, most or side) // multiple * multiple for side in image.shape[:2])
-    return middle(image, height, width)
 
 
 @one_line_errors

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from restore_node.common.atomic import Unfinished, replacing
+from restore_node.common.atomic import Unfinished, replace_text
 from restore_node.common.console import progress_bar
 from restore_node.common.errors import ConfigError
 from training.commands.cli import command_parser, count, one_line_errors
@@ -117,8 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         costs |= {system.name: cost_of(system) for system in filters()}
         results = judge_all(sets, systems, given.strips)
     text = page(results, costs, [system.name for system in systems], command, machine())
-    with replacing(given.out) as unfinished:
-        unfinished.write_text(text, encoding='utf-8')
+    replace_text(given.out, text)
     print(f'{given.out}; strips in {given.strips}/')
     return 0
 

@@ -23,8 +23,8 @@ from training.config.run import TrainConfig, load_config
 from training.data.feed import Feed, open_feed
 from training.data.loader import batches
 from training.data.samples import LANE_STEPS
-from training.loop.devices import make_fabric, processes_of, set_up_device
-from training.loop.step_timing import TimedLearner, time_steps
+from training.loop.devices import accelerator_of, make_fabric, processes_of, set_up_device
+from training.loop.step_timing import TimedLearner, device_name, time_steps
 
 _WARM_UP_STEPS = 3
 _MOST_STEPS = 10_000
@@ -80,9 +80,9 @@ def benchmark(config: TrainConfig, workers: Sequence[int], seconds: float) -> tu
 
 
 def _show(config: TrainConfig, model: float, loader: dict[int, float]) -> None:
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else f'CPU, {os.cpu_count()} cores'
+    device = torch.device(accelerator_of(config))
     table = Table(
-        title=f'{config.name} on {device}: one process of '
+        title=f'{config.name} on {device_name(device)}: one process of '
         f'{config.schedule.batch // processes_of(config)} patches of {config.data.crop_px} px a step'
     )
     for heading in ('workers', 'patches/s', 'of what the model consumes'):

@@ -7,13 +7,10 @@ patches of its own, so what is comparable from one to the next is the gain over 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import matplotlib
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-matplotlib.use('Agg')
-
-from matplotlib import pyplot
-
-from restore_node.common.atomic import replacing
+from restore_node.common.atomic import replacing, writing
 from restore_node.common.errors import InputError
 from training.commands.cli import command_parser, one_line_errors
 from training.evaluation.quality import Quality
@@ -26,7 +23,8 @@ Measured = Mapping[int, Mapping[str, Quality]]
 
 def draw(runs: Sequence[Measured], path: Path) -> None:
     """Plot the gain in PSNR against steps as a PNG, a line for each kind, a break where a run ends."""
-    figure, axes = pyplot.subplots(figsize=(7.5, 4.5), dpi=110, layout='constrained')
+    figure = Figure(figsize=(7.5, 4.5), dpi=110, layout='constrained')
+    axes = figure.subplots()
     kinds = list(dict.fromkeys(kind for run in runs for seen in run.values() for kind in seen))
     colours = {kind: f'C{number}' for number, kind in enumerate(kinds)}
     start = 0
@@ -41,17 +39,10 @@ def draw(runs: Sequence[Measured], path: Path) -> None:
     axes.set_xlabel('steps, all runs one after the other')
     axes.set_ylabel('gain in PSNR on photographs held out, RGB, dB')
     axes.grid(alpha=0.3)
-    lines = [pyplot.Line2D([], [], color=colour) for colour in colours.values()]
+    lines = [Line2D([], [], color=colour) for colour in colours.values()]
     figure.legend(lines, kinds, loc='outside right center')
-    try:
-        with replacing(path) as unfinished:
-            figure.savefig(unfinished, format='png')
-    except OSError as error:
-        raise InputError(
-            f'cannot write {path}', seen=error, fix='name a file in a folder that exists'
-        ) from error
-    finally:
-        pyplot.close(figure)
+    with writing(path, fix='name a file in a folder that exists'), replacing(path) as unfinished:
+        figure.savefig(unfinished, format='png')
 
 
 @one_line_errors

@@ -8,7 +8,6 @@ is 1.
 """
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -20,7 +19,6 @@ import numpy as np
 from rich.table import Table
 
 from restore_node.common.console import table_console
-from restore_node.common.errors import InputError
 from restore_node.common.metrics import capped_psnr
 from restore_node.model import Model, load_model
 from training.commands.cli import command_parser, one_line_errors
@@ -30,7 +28,7 @@ from training.data.feed import open_feed
 from training.data.validation import ValidationSet
 from training.evaluation.quality import Quality, measure
 from training.evaluation.systems import open_system
-from training.model_file.card import graph_entry, quality_entry, write_card
+from training.model_file.card import graph_entry, quality_entry, replacing_model, write_card
 from training.model_file.quantization import Quantiser
 
 CONFIG = 'restore_lite'
@@ -129,13 +127,9 @@ def _measure(
 ) -> tuple[dict[str, Quality], list[np.ndarray]]:
     """The quality on each set, and the results for clean images: the truths where no set is of them."""
     with open_system(source, device='cpu', precision=precision) as system:
-
-        def restore(image: np.ndarray) -> np.ndarray:
-            return system.restore('', image)
-
-        qualities = {held.name: measure(restore, held.pairs) for held in sets}
+        qualities = {held.name: measure(system, held.pairs) for held in sets}
         clean = [held for held in sets if held.clean] or sets[:1]
-        return qualities, [restore(sharp) for held in clean for _, sharp in held.pairs]
+        return qualities, [system(sharp) for held in clean for _, sharp in held.pairs]
 
 
 def _card(model: Model) -> dict[str, Any]:
@@ -150,24 +144,15 @@ def install(quantised: Quantised, model: Model) -> Path:
     Raises InputError where the folder cannot be written; the model is as it was.
     """
     card = _card(model)
-    target = model.folder / quantised.graph.name
     card['graphs'][PRECISION] = graph_entry(quantised.graph)
     card['quality'] = [entry for entry in card['quality'] if entry.get('graph') != PRECISION] + [
         quality_entry(f'held out by the run: {name}', quality) | {'graph': PRECISION}
         for name, quality in quantised.qualities.items()
     ]
-    try:
-        with tempfile.TemporaryDirectory(dir=model.folder, prefix=f'.{model.card.name}.') as unfinished:
-            shutil.copy(quantised.graph, unfinished)
-            write_card(card, Path(unfinished))
-            # The card last: until it arrives, a reader sees a graph that does not match and says so.
-            for name in (target.name, f'{model.card.name}.json'):
-                os.replace(Path(unfinished, name), model.folder / name)
-    except OSError as error:
-        raise InputError(
-            f'cannot write the model to {model.folder}', seen=error, fix='check permissions and space'
-        ) from error
-    return target
+    with replacing_model(model.folder, model.card.name) as unfinished:
+        shutil.copy(quantised.graph, unfinished)
+        write_card(card, unfinished)
+    return model.folder / quantised.graph.name
 
 
 def table(quantised: Quantised) -> Table:

@@ -77,7 +77,16 @@ Cuts = SquareCuts | WholeCuts
 """Where patches are cut: parts of larger frames, or whole ones."""
 
 
-def middle(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """The middle of an image, at most so large: uint8 [H, W, 3], in and out, contiguous."""
-    top, left = max(0, image.shape[0] - height) // 2, max(0, image.shape[1] - width) // 2
+def middle(
+    image: NDArray[np.uint8], height: int | None = None, width: int | None = None, multiple: int = 1
+) -> NDArray[np.uint8]:
+    """The middle of an image, at most so large: uint8 [H, W, 3], in and out, contiguous.
+
+    H and W of what is returned are multiples of `multiple`.
+    """
+    rows, columns = image.shape[:2]
+    height, width = (
+        min(side, most or side) // multiple * multiple for side, most in ((rows, height), (columns, width))
+    )
+    top, left = (rows - height) // 2, (columns - width) // 2
     return np.ascontiguousarray(image[top : top + height, left : left + width])

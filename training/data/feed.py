@@ -14,9 +14,9 @@ from training.config.data import SourceConfig
 from training.config.run import TrainConfig
 from training.data.checking import look_at_headers, without
 from training.data.contents import listing, overlaps
+from training.data.layouts.registry import open_pairs, title_of
 from training.data.mixture import Mixture
 from training.data.pair_source import PairSource
-from training.data.paired_set import open_pairs, pair_list
 from training.data.patch_source import PatchSource
 from training.data.photographs import data_list, find_photographs, hold_out
 from training.data.samples import Source
@@ -45,8 +45,8 @@ class OpenSource:
 
     def listed(self, images: Held) -> list[dict[str, Any]]:
         """What a model card says of some of its images."""
-        if self.config.pairs:
-            return pair_list(images, self.config.pairs)
+        if pairs := self.config.pairs:
+            return [{'name': title_of(pairs), 'images': len(images), 'terms': pairs.terms}]
         return data_list(images, self.config.sharp.sets)
 
 

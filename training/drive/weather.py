@@ -16,17 +16,12 @@ from training.degradation.linear_light import to_linear
 from training.degradation.rain.falling import Rain, add_rain
 from training.degradation.rain.families import draw_family
 from training.degradation.rain.ranges import PhotographicRanges, RainRanges, TaperedRanges
+from training.degradation.ranges import KINDS
 from training.degradation.sensor import Sensor, expose
 from training.degradation.veil import draw_veil
 from training.drive.scenes import REFERENCE_HEIGHT, Size, View
 
-SEGMENTS = {
-    'clean': frozenset(),
-    'blur': frozenset({'blur'}),
-    'streaks': frozenset({'streaks'}),
-    'drops': frozenset({'drops'}),
-    'all': frozenset({'blur', 'streaks', 'drops'}),
-}
+SEGMENTS = {name: KINDS[name] for name in ('clean', 'blur', 'streaks', 'drops', 'all')}
 """The parts of a drive, and what degrades each; the sensor's noise is on all of them."""
 
 MARGIN_PX = 48  # surroundings of a view that a long exposure can draw in

@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 
 from restore_node.common import metrics
 from training.evaluation.alignment import align
-from training.evaluation.luma import full_luma, matlab_luma
 
 Image = NDArray[np.uint8]
 
 GAUSSIAN = 'Gaussian 11x11, sigma 1.5'
+
+_BT601 = np.array([[65481.0, 128553.0, 24966.0]])
+_BT601_SCALE, _BLACK = 255_000.0, 16
 
 
 class Score(NamedTuple):
@@ -74,6 +76,22 @@ def volume_mean(image: NDArray[np.floating]) -> NDArray[np.floating]:
         for offset, tap in enumerate(taps, start=channel - metrics.SSIM_WINDOW // 2):
             across[channel, np.clip(offset, 0, 2)] += tap
     return cv2.transform(metrics.plane_mean(image), across)
+
+
+def matlab_luma(image: Image) -> Image:
+    """Luma of MATLAB's `rgb2ycbcr`, ITU-R BT.601, 16..235, rounded: uint8 [H, W, 3] RGB to uint8 [H, W].
+
+    Its range is 219 of RGB's 255 levels, which alone adds 20 log10(255 / 219) = 1.32 dB to the PSNR of an
+    achromatic error.
+    """
+    # Whole numbers until the division: halves are rounded up on every machine.
+    weighted = cv2.transform(image.astype(np.float64), _BT601)
+    return (_BLACK + np.floor(weighted / _BT601_SCALE + 0.5)).astype(np.uint8)
+
+
+def full_luma(image: Image) -> Image:
+    """BT.601 luma over the full range 0..255, as OpenCV rounds it: uint8 [H, W, 3] RGB to uint8 [H, W]."""
+    return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
 
 
 def _rgb(restored: Image, truth: Image) -> tuple[float, float]:

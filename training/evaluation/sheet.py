@@ -8,8 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from restore_node.common.atomic import replacing
-from restore_node.common.errors import InputError
+from restore_node.common.atomic import replacing, writing
 from restore_node.common.image_files import encode_png
 from restore_node.common.metrics import psnr
 
@@ -42,13 +41,8 @@ def draw_sheet(rows: Mapping[str, Sequence[Strip]]) -> Image:
 
 def save_sheet(sheet: Image, path: Path) -> None:
     """Write the sheet as a PNG. Raises InputError when that cannot be done."""
-    try:
-        with replacing(path) as unfinished:
-            unfinished.write_bytes(encode_png(sheet))
-    except OSError as error:
-        raise InputError(
-            f'cannot write {path}', seen=error, fix='name a file in a folder that exists'
-        ) from error
+    with writing(path, fix='name a file in a folder that exists'), replacing(path) as unfinished:
+        unfinished.write_bytes(encode_png(sheet))
 
 
 def _row(name: str, strips: Sequence[Strip]) -> Image:

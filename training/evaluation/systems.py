@@ -41,6 +41,10 @@ class System:
     restore: Callable[[str, Image], Image]
     provenance: dict[str, Any] = field(default_factory=dict)
 
+    def __call__(self, degraded: Image) -> Image:
+        """Restore an image without a name: uint8 [H, W, 3] RGB to the same shape."""
+        return self.restore('', degraded)
+
     def origin(self) -> str:
         """What it was made from, in one line."""
         stated = ('steps', 'config', 'commit', 'images')

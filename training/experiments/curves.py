@@ -1,6 +1,5 @@
 """Quality against steps, and how many steps one way of training saves another."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +15,11 @@ class Curve:
 
     steps: tuple[int, ...]
     psnr_db: tuple[float, ...]
+
+    def level(self, share: float) -> float:
+        """PSNR at a share of what the run gains between its first and its last measurement."""
+        first, last = self.psnr_db[0], self.psnr_db[-1]
+        return first + share * (last - first)
 
     def steps_to(self, level_db: float) -> float | None:
         """Steps until a PSNR is reached for the first time, by linear interpolation; None if it never is."""
@@ -53,9 +57,3 @@ def share_saved(slow: Curve, fast: Curve, level_db: float, spent_before: int = 0
     if needed is None or taken is None or needed == 0.0:
         return None
     return 1.0 - (spent_before + taken) / needed
-
-
-def levels(curve: Curve, shares: Sequence[float]) -> list[float]:
-    """PSNR at shares of what a run gains between its first and its last measurement."""
-    first, last = curve.psnr_db[0], curve.psnr_db[-1]
-    return [first + share * (last - first) for share in shares]

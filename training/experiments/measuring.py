@@ -3,6 +3,7 @@
 from restore_node.common.errors import InputError
 from training.config.run import TrainConfig
 from training.data.feed import open_feed
+from training.evaluation.conventions import CONVENTIONS
 from training.evaluation.quality import Quality, measure
 from training.evaluation.scoring import UNRESTORED, mean, score_pairs
 from training.evaluation.sets import open_published
@@ -10,14 +11,14 @@ from training.evaluation.systems import open_system
 from training.experiments.runs import Run
 
 CONVENTION = 'rgb'
-CONVENTION_WORDS = 'RGB 0..255, SSIM Gaussian 11x11 sigma 1.5, mean over channels, not aligned, not cropped'
+CONVENTION_WORDS = f'{CONVENTIONS[CONVENTION].words()}, not cropped'
 
 
 def measure_run(run: Run, config: TrainConfig) -> Quality:
     """Measure a run's averaged weights on what a configuration holds out, its only kind of degradation."""
     (held,) = open_feed(config).held_out()
     with open_system(str(run.folder.checkpoint)) as system:
-        return measure(lambda degraded: system.restore('', degraded), held.pairs)
+        return measure(system, held.pairs)
 
 
 def measure_run_on_set(run: Run, data: str) -> Quality:

@@ -5,18 +5,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-
-matplotlib.use('Agg')
-
 import numpy as np
-from matplotlib import pyplot
+from matplotlib.figure import Figure
 
 from training.config.run import TrainConfig
 from training.evaluation import report
 from training.evaluation.quality import Quality
 from training.evaluation.tables import Table
-from training.experiments.curves import Curve, levels, share_saved
+from training.experiments.curves import Curve, share_saved
 from training.experiments.measuring import CONVENTION_WORDS
 from training.networks.costs import macs_per_pixel, parameters
 from training.runs.generator import generator_of
@@ -106,7 +102,8 @@ def markdown(made: Sequence[Table]) -> str:
 
 def draw(results: Sequence[SeedResult], config: TrainConfig, path: Path) -> None:
     """Plot PSNR against steps as a PNG: every seed thin, their mean thick."""
-    figure, axes = pyplot.subplots(figsize=(7.5, 4.5), dpi=110, layout='constrained')
+    figure = Figure(figsize=(7.5, 4.5), dpi=110, layout='constrained')
+    axes = figure.subplots()
     for name, (label, colour, line) in STYLES.items():
         curves = [result.curves[name] for result in results]
         for curve in curves:
@@ -121,13 +118,12 @@ def draw(results: Sequence[SeedResult], config: TrainConfig, path: Path) -> None
     axes.grid(alpha=0.3)
     axes.legend(loc='lower right')
     figure.savefig(path, format='png')
-    pyplot.close(figure)
 
 
 def _at_level(result: SeedResult, share: float) -> dict[str, float | None]:
     """Steps to the level where this share is reached of what training from scratch gains."""
     scratch, transfer, before = result.curves['scratch'], result.curves['transfer'], result.pretraining_steps
-    (level,) = levels(scratch, [share])
+    level = scratch.level(share)
     taken = transfer.steps_to(level)
     return {
         'psnr_db': level,

@@ -31,7 +31,7 @@ class Cost:
 def cost_of(system: System, model: str | None = None) -> Cost:
     """Measure a system; `model` is the name or file of the model whose card says what it computes."""
     frame = make_reference_images(np.random.default_rng(0), 1, *FRAME)[0]
-    times_ms = measure_ms(lambda: system.restore('', frame), _TIMED, _WARM)
+    times_ms = measure_ms(lambda: system(frame), _TIMED, _WARM)
     macs = load_model(model).card.macs_per_pixel / 1e3 if model and not model.endswith('.pt') else None
     return Cost(macs, float(np.median(times_ms)))
 

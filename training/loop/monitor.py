@@ -21,14 +21,7 @@ from training.runs.errors import TrainingError
 from training.runs.folder import RunFolder
 
 
-class Timing(NamedTuple):
-    """Of one step, in seconds: all of it, and the part that waited for data."""
-
-    seconds: float
-    waited_s: float
-
-
-class Verdict(NamedTuple):
+class Validated(NamedTuple):
     """What a validation found: qualities by set, their score in dB, and whether none was higher before."""
 
     qualities: dict[str, Quality]
@@ -84,9 +77,14 @@ class Monitor:
             if error is None:
                 raise
 
-    def stepped(self, step: int, elapsed_s: float, values: Mapping[str, Tensor], timing: Timing) -> None:
-        """Take note of a step; now and then, record and show the means of the last ones."""
-        self._means.add(values, timing)
+    def stepped(
+        self, step: int, elapsed_s: float, values: Mapping[str, Tensor], seconds: float, waited_s: float
+    ) -> None:
+        """Take note of a step; now and then, record and show the means of the last ones.
+
+        It took so many seconds, a part of which it waited for data.
+        """
+        self._means.add(values, seconds, waited_s)
         done = progress(self._schedule, step, elapsed_s)
         if self._means.seconds < self._log_seconds and done < 1.0:
             return
@@ -97,7 +95,7 @@ class Monitor:
         self._records.reached(step, elapsed_s, done, left_s, means['steps_per_s'])
         self._view.moved(step, done, left_s, means)
 
-    def validate(self, step: int, elapsed_s: float, generator: nn.Module) -> Verdict | None:
+    def validate(self, step: int, elapsed_s: float, generator: nn.Module) -> Validated | None:
         """Measure a generator on the validation sets, once a step; record and show it."""
         if step == self._validated:
             return None
@@ -114,7 +112,7 @@ class Monitor:
         took = f'{time.monotonic() - began:.0f} s'
         scored = '' if reached is None else f', score {reached:+.3f} dB' + (', the best so far' * is_best)
         self._view.say(f'step {step}, held out ({took}){scored}:\n{table(qualities)}')
-        return Verdict(qualities, reached, is_best)
+        return Validated(qualities, reached, is_best)
 
 
 def _picture(restore: Restore, degraded: Image, sharp: Image) -> Picture:
@@ -128,18 +126,15 @@ class _Means:
         self.steps, self.seconds, self._waited_s = 0, 0.0, 0.0
         self._sums: dict[str, Tensor] = {}
 
-    def add(self, values: Mapping[str, Tensor], timing: Timing) -> None:
+    def add(self, values: Mapping[str, Tensor], seconds: float, waited_s: float) -> None:
         self.steps += 1
-        self.seconds += timing.seconds
-        self._waited_s += timing.waited_s
+        self.seconds += seconds
+        self._waited_s += waited_s
         self._sums = {name: self._sums.get(name, 0.0) + value for name, value in values.items()}
 
     def values(self) -> dict[str, float]:
         means = {name: float(total) / self.steps for name, total in self._sums.items()}
-        speed = {
-            'steps_per_s': self.steps / self.seconds,
-            'data_wait': self._waited_s / self.seconds,
-        }
+        speed = {'steps_per_s': self.steps / self.seconds, 'data_wait': self._waited_s / self.seconds}
         return means | speed
 
 

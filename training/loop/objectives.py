@@ -23,6 +23,11 @@ from training.runs.generator import trained_generator
 Values = dict[str, Tensor]
 
 
+def to_unit(pixels: Tensor) -> Tensor:
+    """What networks take of uint8 [N, 3, H, W] RGB: float32, 0..1, channels last in memory."""
+    return (pixels.float() / 255.0).contiguous(memory_format=torch.channels_last)
+
+
 class ContentObjective:
     """The content loss alone."""
 

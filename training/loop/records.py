@@ -1,8 +1,8 @@
 """The records of a run: metrics.jsonl for programs, TensorBoard for people."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.tensorboard import SummaryWriter
 
-from restore_node.common.atomic import replace_text
+from restore_node.common.atomic import replace_text, writing
 from restore_node.common.errors import InputError
 from training.evaluation.quality import Quality
 from training.runs.errors import TrainingError
@@ -21,17 +21,8 @@ Picture = Sequence[NDArray[np.uint8]]
 """Images of one size that belong side by side: uint8 [H, W, 3] RGB."""
 
 
-@contextmanager
-def _on_disk(folder: RunFolder) -> Iterator[None]:
-    """Turn an error of the disk into one line."""
-    try:
-        yield
-    except OSError as error:
-        raise TrainingError(
-            f'cannot write the records of {folder.path}',
-            seen=error,
-            fix='make room, then go on with --resume',
-        ) from error
+def _on_disk(folder: RunFolder) -> AbstractContextManager[None]:
+    return writing(f'the records of {folder.path}', TrainingError, 'make room, then go on with --resume')
 
 
 class Records:

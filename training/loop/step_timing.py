@@ -1,6 +1,8 @@
 """Where the time of a training step goes, and what its device could do at best."""
 
 import math
+import os
+import platform
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,9 +16,8 @@ from torch import Tensor
 
 from restore_node.common.timing import percentiles
 from training.config.run import TrainConfig
-from training.loop.device_batch import on_device, to_unit
 from training.loop.learner import Learner
-from training.loop.objectives import make_objective
+from training.loop.objectives import make_objective, to_unit
 
 PARTS = ('data', 'forward', 'backward', 'optimizer')
 """Of a step: until degraded and sharp crops are on the device; the generator and the loss; gradients; their
@@ -86,7 +87,7 @@ def time_steps(
         began = now(fabric.device)
         if began - first > seconds and times.seconds['step']:
             break
-        degraded, sharp = map(to_unit, on_device(next(stream), fabric.device))
+        degraded, sharp = map(to_unit, fabric.to_device(next(stream)))
         ready = now(fabric.device)
         objective.step(degraded, sharp, config.schedule.learning_rate)
         done = now(fabric.device)
@@ -108,6 +109,13 @@ def peak_flops(device: torch.device, precision: str) -> float:
         torch.mm(a, b)
         seconds.append(now(device) - began)
     return 2 * side**3 / min(seconds)
+
+
+def device_name(device: torch.device) -> str:
+    """What GPU it is, or how many cores there are."""
+    if device.type == 'cuda':
+        return torch.cuda.get_device_name(device)
+    return f'CPU {platform.machine()}, {os.cpu_count()} cores'
 
 
 def memory_bytes(device: torch.device) -> int:

@@ -23,10 +23,9 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from restore_node.common.errors import InputError
 from training.config.run import TrainConfig, config_values
 from training.data.loader import Batch
-from training.loop.device_batch import on_device, to_unit
 from training.loop.learner import Learner, NotFiniteError
-from training.loop.monitor import Monitor, Timing
-from training.loop.objectives import Values, make_objective
+from training.loop.monitor import Monitor
+from training.loop.objectives import Values, make_objective, to_unit
 from training.loop.randomness import NETWORKS, STEPS, seed_torch
 from training.loop.schedule import learning_rate, progress, stage_of, stage_starts
 from training.loop.stopping import StopRequest
@@ -94,7 +93,7 @@ class Trainer:
                 values = self._train_step(batch)
                 self._agree(self._elapsed_s + time.monotonic() - began, stop)
                 if monitor:
-                    self._report(monitor, values, Timing(time.monotonic() - began, waited_s))
+                    self._report(monitor, values, time.monotonic() - began, waited_s)
             if monitor:
                 self._save()
                 self._validate(monitor)
@@ -127,7 +126,7 @@ class Trainer:
             self._objective.begin_stage()
         seed_torch(seed, STEPS, self._step, self._fabric.global_rank)
         rate = learning_rate(schedule, self._step, self._elapsed_s)
-        degraded, sharp = on_device(batch, self._fabric.device)
+        degraded, sharp = self._fabric.to_device(batch)
         try:
             values = self._objective.step(to_unit(degraded), to_unit(sharp), rate)
         except NotFiniteError as error:
@@ -143,8 +142,8 @@ class Trainer:
             shared = self._fabric.all_reduce(shared, reduce_op='max')
         self._elapsed_s, stop.asked = float(shared[0]), bool(shared[1])
 
-    def _report(self, monitor: Monitor, values: Values, timing: Timing) -> None:
-        monitor.stepped(self._step, self._elapsed_s, values, timing)
+    def _report(self, monitor: Monitor, values: Values, seconds: float, waited_s: float) -> None:
+        monitor.stepped(self._step, self._elapsed_s, values, seconds, waited_s)
         if monitor.checkpoints.due(self._step):
             self._save()
         if self._hour > self._kept_hour:
@@ -164,9 +163,10 @@ class Trainer:
 
     def _validate(self, monitor: Monitor) -> None:
         """Measure the averaged weights, and keep them where none scored higher."""
-        verdict = monitor.validate(self._step, self._elapsed_s, self._average.module)
-        if verdict and verdict.is_best:
-            found = {'score': verdict.score, 'gain_db': {k: q.gain_db for k, q in verdict.qualities.items()}}
+        validated = monitor.validate(self._step, self._elapsed_s, self._average.module)
+        if validated and validated.is_best:
+            gains = {name: quality.gain_db for name, quality in validated.qualities.items()}
+            found = {'score': validated.score, 'gain_db': gains}
             best = self.checkpoint()
             save(replace(best, provenance=best.provenance | {'validation': found}), self._folder.best)
 

@@ -1,4 +1,7 @@
-"""Pixel losses: how far restored frames are from the sharp ones, pixel by pixel."""
+"""Pixel losses: how far restored frames are from the sharp ones, pixel by pixel.
+
+Every term takes two float32 [N, C, H, W], 0..1, and returns [N], one number for each image.
+"""
 
 from collections.abc import Callable
 
@@ -13,26 +16,17 @@ _CHARBONNIER_EPSILON = 1e-3
 
 
 def charbonnier(restored: Tensor, sharp: Tensor) -> Tensor:
-    """Mean of sqrt(d^2 + eps^2), eps 0.001 (Charbonnier et al. 1994): an L1 loss that is smooth at zero.
-
-    Both are float32 [N, C, H, W], 0..1; the result is [N], one for each image.
-    """
+    """Mean of sqrt(d^2 + eps^2), eps 0.001 (Charbonnier et al. 1994): an L1 loss that is smooth at zero."""
     return torch.sqrt((restored - sharp) ** 2 + _CHARBONNIER_EPSILON**2).mean(dim=(1, 2, 3))
 
 
 def l1(restored: Tensor, sharp: Tensor) -> Tensor:
-    """Mean absolute error.
-
-    Both are float32 [N, C, H, W], 0..1; the result is [N], one for each image.
-    """
+    """Mean absolute error."""
     return (restored - sharp).abs().mean(dim=(1, 2, 3))
 
 
 def edge(restored: Tensor, sharp: Tensor) -> Tensor:
-    """Charbonnier distance of the Laplacians (Zamir et al. 2021, MPRNet): edges, whatever the brightness.
-
-    Both are float32 [N, C, H, W], 0..1; the result is [N], one for each image.
-    """
+    """Charbonnier distance of the Laplacians (Zamir et al. 2021, MPRNet): edges, whatever the brightness."""
     kernel = restored.new_tensor([[0.0, 1.0, 0.0], [1.0, -4.0, 1.0], [0.0, 1.0, 0.0]])
     laplacians = [conv2d(images.flatten(0, 1)[:, None], kernel[None, None]) for images in (restored, sharp)]
     return charbonnier(*(found.unflatten(0, restored.shape[:2])[:, :, 0] for found in laplacians))
@@ -41,7 +35,7 @@ def edge(restored: Tensor, sharp: Tensor) -> Tensor:
 def ssim(restored: Tensor, sharp: Tensor) -> Tensor:
     """1 - SSIM with a Gaussian window (Wang et al. 2004), by torchmetrics: structure more than brightness.
 
-    Both are float32 [N, C, H, W], 0..1, at least 11 pixels wide; the result is [N], one for each image.
+    Images are at least 11 pixels wide and high.
     """
     alike = structural_similarity_index_measure(restored, sharp, data_range=1.0, reduction='none')
     assert isinstance(alike, Tensor)
@@ -49,19 +43,13 @@ def ssim(restored: Tensor, sharp: Tensor) -> Tensor:
 
 
 def frequency(restored: Tensor, sharp: Tensor) -> Tensor:
-    """Mean L1 distance of the orthonormal 2-D Fourier transforms (Cho et al. 2021): favours detail.
-
-    Both are float32 [N, C, H, W], 0..1; the result is [N], one for each image.
-    """
+    """Mean L1 distance of the orthonormal 2-D Fourier transforms (Cho et al. 2021): favours detail."""
     difference = torch.view_as_real(torch.fft.rfft2(restored - sharp, norm='ortho'))
     return difference.abs().mean(dim=(1, 2, 3, 4))
 
 
 def mean_square(restored: Tensor, sharp: Tensor) -> Tensor:
-    """Mean squared error: its gradient follows the large errors and passes over the sensor's noise.
-
-    Both are float32 [N, C, H, W], 0..1; the result is [N], one for each image.
-    """
+    """Mean squared error: its gradient follows the large errors and passes over the sensor's noise."""
     return ((restored - sharp) ** 2).mean(dim=(1, 2, 3))
 
 

@@ -2,11 +2,16 @@
 
 import hashlib
 import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
+from restore_node.common.atomic import writing
 from restore_node.common.metrics import CONVENTIONS
 from restore_node.model import FORMAT, ModelCard
 from training.config.run import TrainConfig
@@ -62,6 +67,21 @@ def make_card(
         'terms': weights_terms([*made['data'], *data]),
         'quality': [],
     }
+
+
+@contextmanager
+def replacing_model(folder: Path, name: str) -> Iterator[Path]:
+    """Yield a folder to write a model's files to, which in the end take the place of those in `folder`.
+
+    Raises InputError where that cannot be written; where anything is raised, the older model stays.
+    """
+    with writing(f'the model to {folder}'):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=f'.{name}.') as unfinished:
+            yield Path(unfinished)
+            # The card last: until it arrives, a reader sees a graph that does not match and says so.
+            for file in sorted(Path(unfinished).iterdir(), key=lambda file: file.suffix == '.json'):
+                os.replace(file, folder / file.name)
 
 
 def graph_entry(graph: Path) -> dict[str, str]:

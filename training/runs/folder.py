@@ -21,7 +21,7 @@ from typing import Any
 import torch
 import yaml
 
-from restore_node.common.atomic import replace_text
+from restore_node.common.atomic import replace_text, writing
 from restore_node.common.errors import ConfigError, InputError
 from restore_node.common.host import versions_of
 from training.config.run import TrainConfig, config_values
@@ -86,16 +86,12 @@ class RunFolder:
 
     def describe(self, config: TrainConfig, provenance: dict[str, Any], files: Iterable[str]) -> None:
         """Write down what makes the run, `files` as data.txt; raises InputError where that is impossible."""
-        try:
+        with writing(f'the run folder {self.path}'):
             self.path.mkdir(parents=True, exist_ok=True)
             replace_text(self.config, yaml.safe_dump(config_values(config), sort_keys=False))
             described = provenance | {'environment': _environment()}
             replace_text(self.path / 'run.json', json.dumps(described, indent=1) + '\n')
             replace_text(self.files, ''.join(f'{file}\n' for file in files))
-        except OSError as error:
-            raise InputError(
-                f'cannot write to the run folder {self.path}', seen=error, fix='check permissions and space'
-            ) from error
 
 
 def _environment() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""All layouts by name, and how a paired set is opened."""
+"""All layouts by name, and how a paired set is opened: what is trained on, and what is held out."""
 
 import logging
 from collections.abc import Sequence
@@ -9,6 +9,8 @@ from training.config.data import OWN_LAYOUTS, LayoutName, PairsConfig
 from training.data.layouts import blurred, own, rainy
 from training.data.layouts.layout import Layout, Split
 from training.data.layouts.named_pairs import NamedPair, check_sizes, contents
+from training.data.photographs import hold_out
+from training.data.scenes import held_out_scenes, scenes_of
 
 log = logging.getLogger('training')
 
@@ -39,6 +41,28 @@ def find_pairs(config: PairsConfig, split: Split) -> Sequence[NamedPair]:
     if published not in (None, len(pairs)):
         log.warning('%s, %s: %d pairs, %d are published', title_of(config), split, len(pairs), published)
     return pairs
+
+
+def open_pairs(config: PairsConfig) -> tuple[list[NamedPair], list[NamedPair]]:
+    """The pairs to train on, and those held out: by globs, by scene, else the set's test pairs.
+
+    Raises ConfigError for a wrong folder (see `find_pairs`) and globs that leave one side empty.
+    """
+    pairs = find_pairs(config, 'train')
+    if config.held_out_scenes:
+        return _by_scene(pairs, config)
+    if not config.held_out and config.layout not in OWN_LAYOUTS:
+        return list(pairs), list(find_pairs(config, 'test'))
+    return hold_out(pairs, config.held_out)
+
+
+def _by_scene(pairs: Sequence[NamedPair], config: PairsConfig) -> tuple[list[NamedPair], list[NamedPair]]:
+    scenes = scenes_of(pairs, Path(config.root))
+    apart = held_out_scenes([pair.name for pair in pairs], scenes, config.held_out_scenes)
+    sides: tuple[list[NamedPair], list[NamedPair]] = ([], [])
+    for pair, scene in zip(pairs, scenes, strict=True):
+        sides[scene in apart].append(pair)
+    return sides
 
 
 def _wrong_folder(layout: Layout, root: Path, config: PairsConfig, split: Split) -> ConfigError:
