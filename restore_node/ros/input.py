@@ -9,7 +9,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from restore_node.messages.cdr import read_stamp_ns
-from restore_node.ros.matching import Followed, MatchingSubscription
+from restore_node.ros.matching import MatchingSubscription
 from restore_node.ros.topics import CameraTopics
 from restore_node.runtime.stamp_rate import StampRate
 
@@ -40,8 +40,9 @@ class Input:
         self._image = MatchingSubscription(node, kind, topics.image, take)
         self._info = None
         if on_info:  # one that was sent once and is kept for who comes late as well
-            latched = Followed(durability=True)
-            self._info = MatchingSubscription(node, CameraInfo, topics.camera_info, on_info, latched)
+            self._info = MatchingSubscription(
+                node, CameraInfo, topics.camera_info, on_info, follows_durability=True
+            )
 
     @property
     def image(self) -> Any:

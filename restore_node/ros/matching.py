@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
@@ -35,13 +35,6 @@ _LOOKS_TO_HEAR, _LOOKS_TO_SETTLE = 10, 2
 Offer = tuple[ReliabilityPolicy, DurabilityPolicy]
 
 
-class Followed(NamedTuple):
-    """What of the publishers' offer is matched; the rest stays best effort and volatile."""
-
-    reliability: bool = True
-    durability: bool = False
-
-
 @dataclass(eq=False)
 class _Leg:
     """One of the two subscriptions during a change, and how often it heard which message."""
@@ -62,7 +55,7 @@ class MatchingSubscription:
         kind: message class.
         topic: resolved name.
         callback: takes a serialised message.
-        followed: what is matched.
+        follows_durability: hear what publishers have kept for who comes late, too, where all of them do.
     """
 
     def __init__(
@@ -71,13 +64,13 @@ class MatchingSubscription:
         kind: type,
         topic: str,
         callback: Callable[[bytes], None],
-        followed: Followed = Followed(),  # noqa: B008, immutable
+        follows_durability: bool = False,
     ) -> None:
         self._node, self._kind, self._topic, self._callback = node, kind, topic, callback
         self._type = type_name(kind)
         given = f'qos_overrides.{topic}.subscription.'
         self._is_overridden = f'{given}reliability' in node._parameter_overrides
-        self._followed = followed._replace(reliability=followed.reliability and not self._is_overridden)
+        self._follows_durability = follows_durability
         self._lost: int | None = 0
         self._delivered: Counter[int] = Counter()
         self._looks_left = 0
@@ -127,8 +120,8 @@ class MatchingSubscription:
             return otherwise
         reliability, durability = most_offered(peers)
         return (
-            reliability if self._followed.reliability else otherwise[0],
-            durability if self._followed.durability else otherwise[1],
+            otherwise[0] if self._is_overridden else reliability,
+            durability if self._follows_durability else otherwise[1],
         )
 
     def _subscribe(self, offer: Offer) -> _Leg:

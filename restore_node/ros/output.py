@@ -8,12 +8,13 @@ import rclpy
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
+from restore_node.common.errors import EncodingError
+from restore_node.messages import codec
 from restore_node.messages.cdr import ImageMessage
 from restore_node.messages.frame import Frame
 from restore_node.ros.camera_info import CameraInfoRelay
-from restore_node.ros.compressed_output import CompressedOutput
-from restore_node.ros.parameters import restore_parameters
 from restore_node.ros.qos import overridable, publisher_qos
+from restore_node.ros.settings import Params
 from restore_node.ros.topics import COMPRESSED, CameraTopics
 
 
@@ -35,13 +36,12 @@ class Output:
         self,
         node: LifecycleNode,
         topics: CameraTopics,
-        settings: Callable[[], restore_parameters.Params],
+        settings: Callable[[], Params],
     ) -> None:
-        self._node = node
+        self._node, self._settings = node, settings
         self.topic = topics.restored
         self.image = self._publisher(Image, self.topic)
         self._compressed = self._publisher(CompressedImage, topics.restored + COMPRESSED)
-        self._compressed_output = CompressedOutput(self._compressed.publish, settings)
         self._info = None
         self.relay = None
         if topics.restored_info:
@@ -62,9 +62,22 @@ class Output:
         if self.image.get_subscription_count():
             self.image.publish(bytes(image))  # rclpy takes nothing else; of bytes this is no copy
         if self._compressed.get_subscription_count():
-            self._compressed_output.publish(image, original)
+            self._publish_compressed(image, original)
         if self.relay:
             self.relay.accompany(frame.header, frame.height, frame.width)
+
+    def _publish_compressed(self, image: bytes | bytearray, original: bytes | None) -> None:
+        """Publish as image_transport's plugin does; an image that is not read here is left out."""
+        try:
+            frame = codec.decode(image)
+        except EncodingError:
+            return  # forwarded byte for byte, for subscribers of the raw image alone
+        chosen = self._settings().compressed
+        message = codec.keep_compressed(original, frame, chosen.format) if original else None
+        if message is None:
+            rgb = codec.rgb_of(frame)
+            message = codec.encode_compressed(rgb, frame, chosen.format, chosen.jpeg_quality)
+        self._compressed.publish(message)
 
     def destroy(self) -> None:
         """Take the topics off the graph."""

@@ -11,7 +11,6 @@ import json
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import rclpy
@@ -37,42 +36,17 @@ MATCHING_GRACE_S = 1.0
 POLL_S = 0.05
 
 
-@dataclass(frozen=True)
-class PlayerOptions:
-    """What to play and how.
-
-    Attributes:
-        bag: rosbag2 folder or file.
-        topic: image topic to play, with the `camera_info` beside it.
-        everything: play the bag's other topics too.
-        rate: bag seconds per wall second, > 0.
-        answer: topic that must have a publisher and a subscriber before the first frame; empty: none.
-        wait_s: longest wait for listeners, seconds.
-        settle_s: how long `/clock` goes on after the last message, seconds.
-        report: where `player.json` goes; None: nowhere.
-    """
-
-    bag: Path
-    topic: str
-    everything: bool
-    rate: float
-    answer: str
-    wait_s: float
-    settle_s: float
-    report: Path | None
-
-
 class Player:
     """Publishes the messages of a bag at the times they were recorded, by a node that needs no spinning.
 
-    `stop` ends waiting and playing early once it is set.
+    The options are those of `_parse`; `stop` ends waiting and playing early once it is set.
 
     Raises:
         BagError: the topic is not in the bag, is no image, or is empty.
         ReplayError: a message type is not installed here.
     """
 
-    def __init__(self, node: Node, reader: BagReader, options: PlayerOptions, stop: StopRequest) -> None:
+    def __init__(self, node: Node, reader: BagReader, options: argparse.Namespace, stop: StopRequest) -> None:
         self._node, self._reader, self._options, self._stop = node, reader, options, stop
         self._publishers = {topic.name: _publisher(node, topic) for topic in topics_to_play(reader, options)}
         self._clock = BagClock(node, reader.start_ns, options.rate, stop)
@@ -136,7 +110,7 @@ class Player:
         return ''
 
 
-def topics_to_play(reader: BagReader, options: PlayerOptions) -> list[Topic]:
+def topics_to_play(reader: BagReader, options: argparse.Namespace) -> list[Topic]:
     """The image topic, the `camera_info` beside it, and all else if asked for; never the answer itself.
 
     Raises:
@@ -161,7 +135,7 @@ def _publisher(node: Node, topic: Topic) -> Publisher:
     return node.create_publisher(message_class(topic.type, topic.name), topic.name, profile)
 
 
-def _parse(arguments: Sequence[str]) -> PlayerOptions:
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog='player', description='Play an image topic of a bag with /clock.')
     parser.add_argument('bag', type=Path, help='rosbag2 folder, or an .mcap or .db3 file')
     parser.add_argument('--topic', default='/camera/image_raw', help='image topic (%(default)s)')
@@ -173,7 +147,7 @@ def _parse(arguments: Sequence[str]) -> PlayerOptions:
     )
     parser.add_argument('--settle', dest='settle_s', type=float, default=2.0, help='go on after the end, s')
     parser.add_argument('--report', type=Path, help='file to write what was played to (player.json)')
-    options = PlayerOptions(**vars(parser.parse_args(arguments)))
+    options = parser.parse_args(arguments)
     if not 0.01 <= options.rate <= 100:
         raise ReplayError('impossible rate', seen=options.rate, wanted='0.01 to 100')
     return options

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import permutations
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from restore_node.common.errors import ConfigError
 
@@ -19,12 +19,8 @@ COMPRESSED = '/compressed'
 UNNAMED = ''
 _WORD = '[A-Za-z_][A-Za-z0-9_]*'
 
-
-class Resolve(Protocol):
-    """Expands a relative name by the node's namespace and, unless told otherwise, remaps it."""
-
-    def __call__(self, topic: str, *, only_expand: bool = False) -> str:
-        """The resolved name."""
+#: Expands a relative name by the node's namespace and, unless told `only_expand=True`, remaps it.
+Resolve = Callable[..., str]
 
 
 class CameraTopics(NamedTuple):
@@ -61,14 +57,9 @@ class CameraTopics(NamedTuple):
         return ends
 
 
-def sibling(topic: str, name: str) -> str:
-    """The topic `name` beside a resolved topic: `/front/image_raw`, `camera_info` -> `/front/camera_info`."""
-    return topic.rsplit('/', 1)[0] + '/' + name
-
-
 def camera_info_of(image_topic: str) -> str:
-    """The camera_info topic that belongs to a resolved image topic (image_transport's convention)."""
-    return sibling(image_topic, CAMERA_INFO)
+    """The camera_info topic beside a resolved image topic: `/front/image_raw` -> `/front/camera_info`."""
+    return f'{image_topic.rpartition("/")[0]}/{CAMERA_INFO}'
 
 
 def topics_of(names: Sequence[str], resolve: Resolve, image_transport: str) -> list[CameraTopics]:

@@ -82,7 +82,7 @@ def test_each_form_is_made_only_for_who_subscribes_it(bench, monkeypatch):
         made[form] += 1
 
     monkeypatch.setattr(output.image, 'publish', lambda _: count('raw'))
-    monkeypatch.setattr(output._compressed_output, 'publish', lambda *_: count('compressed'))
+    monkeypatch.setattr(output, '_publish_compressed', lambda *_: count('compressed'))
     try:
         expected = {'raw': 0, 'compressed': 0}
         assert not output.is_watched()
