@@ -28,7 +28,7 @@ from sensor_msgs.msg import Image
 
 from restore_node.common.host import describe_host
 from restore_node.common.timing import percentiles
-from restore_node.tools.shared.cli import parse_size
+from restore_node.tools.cli import parse_size
 
 RELIABLE = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
 SIZES = ('640x360', '1280x720', '1920x1080')

@@ -28,7 +28,7 @@ from sensor_msgs.msg import Image
 from dev.bench_node.hop import RELIABLE, STAMP, START_S, command_of
 from restore_node.common.host import describe_host
 from restore_node.common.timing import percentiles
-from restore_node.tools.shared.cli import parse_size
+from restore_node.tools.cli import parse_size
 
 #: Every frame is restored.
 PARAMETERS = {'gate_threshold': '0.0', 'diagnostic_updater.period': '0.5'}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
@@ -46,18 +45,3 @@ def measure_ms(call: Callable[[], object], runs: int, warm_up: int) -> list[floa
         call()
         times.append((time.perf_counter_ns() - start) / 1e6)
     return times
-
-
-class Percentiles:
-    """p50, p95 and p99 over the last `window` values."""
-
-    def __init__(self, window: int = 512) -> None:
-        self._values: deque[float] = deque(maxlen=window)
-
-    def add(self, value: float) -> None:
-        """Take one more value."""
-        self._values.append(value)
-
-    def summary(self) -> dict[str, float] | None:
-        """`{'p50', 'p95', 'p99'}`, or None before the first value."""
-        return percentiles(self._values) or None

@@ -48,11 +48,6 @@ def is_known(data: bytes) -> bool:
     return data.startswith((_PNG, _JPEG, *_TIFF)) or _is_webp(data)
 
 
-def read_size(data: bytes) -> Size | None:
-    """Read height and width, pixels, that an image file claims; None where it is none or ends before."""
-    return next(iter(read_sizes(data)), None)
-
-
 def read_sizes(data: bytes) -> tuple[Size, ...]:
     """Read every height and width, pixels, that decoding an image file takes memory for, the image's first.
 

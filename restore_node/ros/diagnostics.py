@@ -81,7 +81,7 @@ class Diagnostics:
             **{f'batches of {size}': count for size, count in sorted(dict(self._batches()).items())},
             **{
                 f'latency {name} ms': f'{milliseconds:.1f}'
-                for name, milliseconds in (camera.counters.latency_ms() or {}).items()
+                for name, milliseconds in camera.counters.latency_ms().items()
             },
         }
 

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
-from restore_node.common.timing import Percentiles
+from restore_node.common.timing import percentiles
+
+#: Frames that latencies are told of.
+RECENT = 512
 
 
 class Outcome(str, Enum):
@@ -78,7 +81,7 @@ class FrameRecord:
 
 @dataclass(frozen=True)
 class FrameCounts:
-    """The counters at one moment.
+    """The counters at one moment, by their names in the journal's summary and the report.
 
     Always `received == restored + passed_through + dropped + in_flight`.
     """
@@ -89,10 +92,6 @@ class FrameCounts:
     dropped: int
     in_flight: int
     reasons: dict[str, int]
-
-    def as_dict(self) -> dict[str, object]:
-        """Return the counters as the journal's summary and the report show them."""
-        return dict(vars(self))
 
 
 class FrameCounters:
@@ -108,7 +107,7 @@ class FrameCounters:
         self._received = 0
         self._open: set[PendingFrame] = set()
         self._counts: Counter[tuple[Outcome, Reason]] = Counter()
-        self._latency = Percentiles()
+        self._latencies_ms: deque[float] = deque(maxlen=RECENT)
 
     def receive(self, topic: str, stamp_ns: int | None) -> PendingFrame:
         """Count a frame that came in; `stamp_ns` is None where it could not be read."""
@@ -135,7 +134,7 @@ class FrameCounters:
             self._open.remove(pending)
             self._counts[outcome, reason] += 1
             if latency_ms is not None:
-                self._latency.add(latency_ms)
+                self._latencies_ms.append(latency_ms)
             if self._on_outcome:
                 measured = pending.measured.copy()
                 record = FrameRecord(pending.topic, pending.stamp_ns, outcome, reason, latency_ms, measured)
@@ -160,7 +159,7 @@ class FrameCounters:
                 reasons=dict(sorted(reasons.items())),
             )
 
-    def latency_ms(self) -> dict[str, float] | None:
-        """Return p50, p95, p99 of recently published frames, milliseconds; None before the first."""
+    def latency_ms(self) -> dict[str, float]:
+        """Return p50, p95, p99 of recently published frames, milliseconds; empty before the first."""
         with self._lock:
-            return self._latency.summary()
+            return percentiles(self._latencies_ms)

@@ -47,7 +47,7 @@ class Journal:
 
     def summarise(self, topic: str, counts: FrameCounts, **facts: str) -> None:
         """Write the line that stands at a camera's end: its counts, and facts such as backend and model."""
-        self._write({'topic': topic, 'summary': counts.as_dict(), **facts})
+        self._write({'topic': topic, 'summary': vars(counts), **facts})
 
     def close(self) -> None:
         """Close the file."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from restore_node.common.errors import InputError, ModelError
 from restore_node.model import INPUT_NAME, OUTPUT_NAME, load_model
-from restore_node.tools.shared.cli import run_command
+from restore_node.tools.cli import run_command
 
 #: What generators are made of and TensorRT's ONNX parser takes in fp32 and fp16, and what exporters add to
 #: compute sizes. Anything else is to be looked up in the parser's own list and added here.

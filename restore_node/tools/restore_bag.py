@@ -23,7 +23,7 @@ from restore_node.messages import codec
 from restore_node.messages.bag import BagReader, BagWriter, Message, Topic
 from restore_node.messages.cdr import COMPRESSED_IMAGE_TYPE, IMAGE_TYPE
 from restore_node.runtime.restore import restore_frame
-from restore_node.tools.shared.cli import add_backend_arguments, open_backend, run_command, runs_on
+from restore_node.tools.cli import add_backend_arguments, chosen_backend, run_command, runs_on
 
 RESTORED_NAME = 'image_restored'
 COMPRESSED_SUFFIX = '/compressed'
@@ -186,7 +186,7 @@ def _command(given: argparse.Namespace) -> int:
             source.topics, images, named=bool(given.topic), suffix=given.suffix, in_place=given.replace
         )
         started = time.monotonic()
-        with open_backend(given) as backend:
+        with chosen_backend(given) as backend:
             try:
                 outcomes = restore_bag(source, given.out, backend, outputs, in_place=given.replace)
             except IncompleteBagError as error:

@@ -29,7 +29,7 @@ from restore_node.common.image_files import (
 from restore_node.messages import codec, compressed
 from restore_node.messages.frame import Frame, Header
 from restore_node.runtime.restore import restore_frame
-from restore_node.tools.shared.cli import add_backend_arguments, open_backend, run_command, runs_on
+from restore_node.tools.cli import add_backend_arguments, chosen_backend, run_command, runs_on
 
 JPEG_SIGNATURE = b'\xff\xd8'
 DEFAULT_FPS = 30.0
@@ -192,7 +192,7 @@ def _command(given: argparse.Namespace) -> None:
     is_video = source.suffix.lower() in VIDEO_SUFFIXES
     restore = restore_folder if source.is_dir() else restore_video if is_video else restore_file
     started = time.monotonic()
-    with open_backend(given) as backend:
+    with chosen_backend(given) as backend:
         count = restore(source, given.out, backend)
         model = runs_on(backend)
     print(f'{given.out}: {count} images restored in {time.monotonic() - started:.1f} s by {model}')

@@ -13,7 +13,7 @@ from messages import HEADER, compressed_message, image_message
 
 from restore_node.common.errors import EncodingError, MalformedError, UnreadableEncodingError
 from restore_node.messages import cdr, codec
-from restore_node.messages.compressed import read_size, read_sizes
+from restore_node.messages.compressed import read_sizes
 
 PICTURE = cv2.resize(np.random.default_rng(3).integers(0, 256, (4, 6, 3), np.uint8), (45, 31))
 
@@ -93,7 +93,7 @@ def test_size_is_read_before_the_pixels(
     extension: str, options: tuple[int, ...], size: tuple[int, int]
 ) -> None:
     data = packed(extension, np.zeros((*size, 3), np.uint8), *(options if extension == '.jpg' else ()))
-    assert read_size(data) == size
+    assert read_sizes(data)[0] == size
 
 
 @pytest.mark.parametrize('claim', [(30000, 30000), (0, 0), (0, 640), (65535, 1), (65500, 65500)])
@@ -202,7 +202,7 @@ LOSSLESS = {
 def test_lossless_formats_are_read_exactly(extension: str, size: tuple[int, int]) -> None:
     picture = cv2.resize(PICTURE, size[::-1])
     data = packed(extension, picture, *LOSSLESS[extension])
-    assert read_size(data) == size
+    assert read_sizes(data)[0] == size
     frame = codec.decode_compressed(compressed_message(data, extension[1:]))
     np.testing.assert_array_equal(frame.pixels, picture)
     assert (frame.encoding, frame.header) == ('bgr8', HEADER)
@@ -210,7 +210,7 @@ def test_lossless_formats_are_read_exactly(extension: str, size: tuple[int, int]
 
 def extended_webp(data: bytes) -> bytes:
     """The same webp in the extended container, which names its canvas."""
-    height, width = read_size(data)
+    height, width = read_sizes(data)[0]
     canvas = (width - 1).to_bytes(3, 'little') + (height - 1).to_bytes(3, 'little')
     body = b'WEBP' + b'VP8X' + struct.pack('<I', 10) + bytes(4) + canvas + data[12:]
     return b'RIFF' + struct.pack('<I', len(body)) + body
@@ -221,7 +221,7 @@ def test_every_kind_of_webp_is_read(quality: int) -> None:
     data = packed('.webp', PICTURE, cv2.IMWRITE_WEBP_QUALITY, quality)
     plain = codec.decode_compressed(compressed_message(data)).pixels
     assert plain.shape == PICTURE.shape
-    assert read_size(extended_webp(data)) == PICTURE.shape[:2]
+    assert read_sizes(extended_webp(data))[0] == PICTURE.shape[:2]
     extended = codec.decode_compressed(compressed_message(extended_webp(data))).pixels
     np.testing.assert_array_equal(extended, plain)
 

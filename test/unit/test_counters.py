@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from restore_node.common.timing import percentiles
 from restore_node.runtime.counters import REASONS, FrameCounters, FrameCounts, FrameRecord, Outcome, Reason
 
 ENDINGS = [(outcome, reason) for outcome, reasons in REASONS.items() for reason in sorted(reasons)]
@@ -31,7 +32,7 @@ def test_a_finished_frame_has_one_outcome(outcome: Outcome, reason: Reason) -> N
     counters.finish(pending, outcome, reason)
     counts = counters.counts()
     assert adds_up(counts)
-    assert counts.as_dict()[outcome.value] == 1
+    assert vars(counts)[outcome.value] == 1
     assert counts.in_flight == 0
 
 
@@ -74,15 +75,24 @@ def test_equal_stamps_are_different_frames() -> None:
 def test_latency_is_that_of_published_frames() -> None:
     records: list[FrameRecord] = []
     counters = FrameCounters(records.append)
-    assert counters.latency_ms() is None
+    assert counters.latency_ms() == {}
     counters.finish(counters.receive('/image_raw', None), Outcome.DROPPED, Reason.MALFORMED)
-    assert counters.latency_ms() is None
+    assert counters.latency_ms() == {}
     assert records == [FrameRecord('/image_raw', None, Outcome.DROPPED, Reason.MALFORMED, None)]
     counters.finish(counters.receive('/image_raw', 7), Outcome.PASSED_THROUGH, Reason.GATE)
     latency = records[1].latency_ms
     assert latency is not None
     assert 0 <= latency < 1000
     assert counters.latency_ms() == {'p50': latency, 'p95': latency, 'p99': latency}
+
+
+def test_latency_forgets_what_is_long_past(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr('restore_node.runtime.counters.RECENT', 3)
+    records: list[FrameRecord] = []
+    counters = FrameCounters(records.append)
+    for stamp in range(5):
+        counters.finish(counters.receive('/image_raw', stamp), Outcome.RESTORED, Reason.RESTORED)
+    assert counters.latency_ms() == percentiles(record.latency_ms or 0.0 for record in records[-3:])
 
 
 def test_it_adds_up_at_every_moment_under_threads() -> None:

@@ -59,7 +59,7 @@ def test_lines_and_summary_equal_the_account(tmp_path: Path) -> None:
     journal.close()
     *frames, last = lines_of(path)
     facts = {'backend': 'onnxruntime', 'model': 'restore-lite'}
-    assert last == {'topic': '/image_raw', 'summary': counters.counts().as_dict(), **facts}
+    assert last == {'topic': '/image_raw', 'summary': vars(counters.counts()), **facts}
     outcomes = Counter(frame['outcome'] for frame in frames)
     assert outcomes == {outcome.value: last['summary'][outcome.value] for outcome in Outcome}
     assert last['summary']['received'] == len(frames) + last['summary']['in_flight']

@@ -203,7 +203,7 @@ def picture(level: int) -> np.ndarray:
 
 
 def drive(segments: tuple[Segment, ...] = ()) -> Drive:
-    return Drive(Path('bag'), '/front/image_raw/compressed', 0, 1.0, 5, segments, {}, 'a <test>')
+    return Drive(Path('bag'), '/front/image_raw/compressed', 1.0, 5, segments, {}, 'a <test>')
 
 
 def test_the_restored_topic_is_beside_the_input():

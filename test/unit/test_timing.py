@@ -1,4 +1,4 @@
-"""Stage times and percentiles."""
+"""Stage times."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from restore_node.common.timing import Percentiles, StageTimer
+from restore_node.common.timing import StageTimer
 
 
 def test_stages_are_timed_one_by_one_and_though_they_fail(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -18,18 +18,3 @@ def test_stages_are_timed_one_by_one_and_though_they_fail(monkeypatch: pytest.Mo
     with pytest.raises(KeyError), timer.stage('fail'):
         raise KeyError
     assert timer.stages_ms == {'work': 20.5, 'fail': 0.25}
-
-
-def test_percentiles_of_known_values() -> None:
-    percentiles = Percentiles()
-    assert percentiles.summary() is None
-    for value in range(101):
-        percentiles.add(float(value))
-    assert percentiles.summary() == {'p50': 50.0, 'p95': 95.0, 'p99': 99.0}
-
-
-def test_percentiles_forget_what_is_long_past() -> None:
-    percentiles = Percentiles(window=3)
-    for value in (1000.0, 1.0, 2.0, 3.0):
-        percentiles.add(value)
-    assert percentiles.summary() == pytest.approx({'p50': 2.0, 'p95': 2.9, 'p99': 2.98})

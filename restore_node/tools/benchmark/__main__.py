@@ -27,7 +27,7 @@ from restore_node.common.host import describe_host, host_line, this_processor, v
 from restore_node.model import load_model
 from restore_node.tools.benchmark import compare
 from restore_node.tools.benchmark.run import CHANNELS, FLOOR, TOTAL, Size, cases_as_dicts, run_cases
-from restore_node.tools.shared.cli import add_model_argument, parse_size, run_command
+from restore_node.tools.cli import add_model_argument, parse_size, run_command
 
 EXIT_NO_MODEL_RAN = 1
 SIZES = ('640x360', '1280x720')

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from restore_node.common.console import table_console
 from restore_node.common.errors import InputError
-from restore_node.tools.shared.cli import run_command
+from restore_node.tools.cli import run_command
 
 EXIT_SLOWER = 1
 #: Neighbouring frames are alike, so whole blocks of them are drawn again.

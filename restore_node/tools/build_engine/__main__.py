@@ -22,7 +22,7 @@ from restore_node.engine.spec import LEAST_PSNR_DB, EngineSpec
 from restore_node.model import PRECISIONS, Model, load_model
 from restore_node.tools.build_engine.report import Say, telling
 from restore_node.tools.build_engine.verification import Verification, check_engine
-from restore_node.tools.shared.cli import EXIT_BAD_INPUT, parse_size, run_command
+from restore_node.tools.cli import EXIT_BAD_INPUT, parse_size, run_command
 
 EXIT_NOT_VERIFIED = 1
 

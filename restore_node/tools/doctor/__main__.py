@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from restore_node.tools.cli import add_model_argument, parse_size, run_command
 from restore_node.tools.doctor.examination import Examination
 from restore_node.tools.doctor.findings import ABSENT, BROKEN, OK, Finding
-from restore_node.tools.shared.cli import add_model_argument, parse_size, run_command
 
 EXIT_NO_GPU_PATH = 1
 _STYLES = {OK: 'green', ABSENT: 'yellow', BROKEN: 'bold red'}

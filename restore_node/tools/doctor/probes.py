@@ -137,38 +137,31 @@ def _chain() -> list[Any]:
     return chain
 
 
-PROBES: dict[str, Callable[..., Seen]] = {
-    'numpy': probe_numpy,
-    'OpenCV': probe_opencv,
-    'cv_bridge': probe_cv_bridge,
-    'ROS 2': probe_ros,
-    'CUDA': probe_cuda,
-    'TensorRT': probe_tensorrt,
-    'ONNX Runtime': probe_onnxruntime,
-    'OpenVINO': probe_openvino,
-    'fallback chain': probe_chain,
-    'candidate': probe_candidate,
-}
-#: The module without which a probe has nothing to look at; a missing one is no damage.
-_SUBJECTS = {
-    'numpy': 'numpy',
-    'OpenCV': 'cv2',
-    'cv_bridge': 'cv_bridge',
-    'ROS 2': 'rclpy',
-    'TensorRT': 'tensorrt',
-    'ONNX Runtime': 'onnxruntime',
+#: The probes by their findings' names, each with the module that it looks at: without it nothing is broken.
+PROBES: dict[str, tuple[Callable[..., Seen], str]] = {
+    'numpy': (probe_numpy, 'numpy'),
+    'OpenCV': (probe_opencv, 'cv2'),
+    'cv_bridge': (probe_cv_bridge, 'cv_bridge'),
+    'ROS 2': (probe_ros, 'rclpy'),
+    'CUDA': (probe_cuda, ''),
+    'TensorRT': (probe_tensorrt, 'tensorrt'),
+    'ONNX Runtime': (probe_onnxruntime, 'onnxruntime'),
+    'OpenVINO': (probe_openvino, ''),
+    'fallback chain': (probe_chain, ''),
+    'candidate': (probe_candidate, ''),
 }
 
 
 def answer(probe: str, arguments: dict[str, Any]) -> Finding:
     """Run a probe and make a finding of whatever comes of it."""
+    look, subject = PROBES[probe]
     try:
-        detail, facts = PROBES[probe](**arguments)
+        detail, facts = look(**arguments)
         return Finding(probe, OK, detail, facts=facts)
     except RestoreError as error:
         return Finding(probe, ABSENT if isinstance(error, UnavailableError) else BROKEN, str(error))
     except ModuleNotFoundError as error:
-        return Finding(probe, ABSENT if error.name == _SUBJECTS.get(probe) else BROKEN, str(error))
+        return Finding(probe, ABSENT if error.name == subject else BROKEN, str(error))
     except Exception as error:  # a library that is broken raises what it likes
         return Finding(probe, BROKEN, ' '.join(f'{type(error).__name__}: {error}'.split()))
 

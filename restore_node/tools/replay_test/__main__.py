@@ -19,6 +19,7 @@ from rich.table import Table
 from restore_node.common.atomic import Unfinished, writing
 from restore_node.common.console import progress_bar
 from restore_node.common.errors import ConfigError, InputError
+from restore_node.tools.cli import run_command
 from restore_node.tools.replay_test.accounting import make_report, total_of
 from restore_node.tools.replay_test.launching import run_replay
 from restore_node.tools.replay_test.page import page
@@ -26,7 +27,6 @@ from restore_node.tools.replay_test.pictures import before_after
 from restore_node.tools.replay_test.records import Drive, open_drive, read_replay
 from restore_node.tools.replay_test.scoring import choose_examples, load_examples, score_frames, stamps_in
 from restore_node.tools.replay_test.timeline import timeline
-from restore_node.tools.shared.cli import run_command
 
 RECORDS = ('restored', 'journal.jsonl', 'player.json', 'replay.log')
 REPORTS = ('report.json', 'report.html', 'before_after.png')

@@ -49,7 +49,7 @@ class Drive:
     Attributes:
         bag: rosbag2 folder or file.
         topic: image topic.
-        start_ns, duration_s: of the bag's log times.
+        duration_s: of the bag's log times.
         frames: messages on the topic.
         segments: empty where nothing is known.
         truth: file of the sharp, dry frame by stamp; empty where nothing is known.
@@ -58,7 +58,6 @@ class Drive:
 
     bag: Path
     topic: str
-    start_ns: int
     duration_s: float
     frames: int
     segments: tuple[Segment, ...]
@@ -133,10 +132,10 @@ def open_drive(path: Path, topic: str = '') -> Drive:
         if len(images) > 1:
             names = ', '.join(image.name for image in images)
             raise InputError(f'{bag} has several image topics', seen=names, fix='name one with --topic')
-        start_ns, duration_s = reader.start_ns, reader.duration_ns / 1e9
+        duration_s = reader.duration_ns / 1e9
     files = {stamp: path / 'truth' / f'{index:06d}.png' for index, stamp in enumerate(stamps)}
     truth = {stamp: file for stamp, file in files.items() if file.is_file()}
-    return Drive(bag, images[0].name, start_ns, duration_s, images[0].count, segments, truth, source)
+    return Drive(bag, images[0].name, duration_s, images[0].count, segments, truth, source)
 
 
 def _text(path: Path, kind: type[RestoreError] = ReplayError) -> str:

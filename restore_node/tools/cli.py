@@ -7,8 +7,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from restore_node.common.errors import InputError, RestoreError
@@ -66,20 +65,18 @@ def add_backend_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--device', default='auto', choices=choices, help='where it runs (default auto)')
 
 
-@contextmanager
-def open_backend(given: argparse.Namespace) -> Iterator[Backend]:
-    """Open the backend that the arguments of `add_backend_arguments` ask for.
+def chosen_backend(given: argparse.Namespace) -> Backend:
+    """The backend that the arguments of `add_backend_arguments` ask for, not open yet.
 
     Raises:
         ModelError: the model is missing, corrupt or disagrees with its card.
-        BackendError: it cannot be opened on this device.
+        BackendError: it does not run on this device.
     """
     # Not before: doctor must start where numpy or OpenCV do not.
     from restore_node.backends.registry import create_backend
     from restore_node.model import load_model
 
-    with create_backend('onnxruntime', load_model(given.model), given.device) as backend:
-        yield backend
+    return create_backend('onnxruntime', load_model(given.model), given.device)
 
 
 def runs_on(backend: Backend) -> str:
