@@ -141,8 +141,6 @@ class ShapeContext:
     """Execution context, buffers, stream and captured CUDA graph for one shape of one engine.
 
     Args:
-        cuda: the GPU.
-        library: TensorRT.
         engine: an ICudaEngine that keeps the model's contract.
         shape: (N, H, W), inside the engine's profile.
         zero_copy: let the GPU read and write the pinned buffers in place, where CPU and GPU share memory.

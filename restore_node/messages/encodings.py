@@ -45,24 +45,19 @@ class Layout:
         return 1 if self.bits == 8 else 2
 
 
-def _grey(bits: int = 8) -> Layout:
-    return Layout(1, bits, cv2.COLOR_GRAY2RGB, cv2.COLOR_RGB2GRAY)
+# By the letters of a name: channels, and OpenCV's conversions to RGB and back.
+_COLOURS = {
+    'rgb': (3, None, None),
+    'bgr': (3, cv2.COLOR_BGR2RGB, cv2.COLOR_RGB2BGR),
+    'rgba': (4, cv2.COLOR_RGBA2RGB, cv2.COLOR_RGB2RGBA),
+    'bgra': (4, cv2.COLOR_BGRA2RGB, cv2.COLOR_RGB2BGRA),
+    'mono': (1, cv2.COLOR_GRAY2RGB, cv2.COLOR_RGB2GRAY),
+}
 
 
-def _rgb(bits: int = 8) -> Layout:
-    return Layout(3, bits)
-
-
-def _bgr(bits: int = 8) -> Layout:
-    return Layout(3, bits, cv2.COLOR_BGR2RGB, cv2.COLOR_RGB2BGR)
-
-
-def _rgba(bits: int = 8) -> Layout:
-    return Layout(4, bits, cv2.COLOR_RGBA2RGB, cv2.COLOR_RGB2RGBA)
-
-
-def _bgra(bits: int = 8) -> Layout:
-    return Layout(4, bits, cv2.COLOR_BGRA2RGB, cv2.COLOR_RGB2BGRA)
+def _plain(colours: str, bits: int = 8) -> Layout:
+    channels, to_rgb, from_rgb = _COLOURS[colours]
+    return Layout(channels, bits, to_rgb, from_rgb)
 
 
 def _packed(to_rgb: int) -> Layout:
@@ -82,21 +77,14 @@ _BAYER = {
 }
 
 LAYOUTS = {
-    'rgb8': _rgb(),
-    'bgr8': _bgr(),
-    'rgba8': _rgba(),
-    'bgra8': _bgra(),
-    'mono8': _grey(),
-    '8UC1': _grey(),
-    '8UC3': _bgr(),
-    '8UC4': _bgra(),
-    'rgb16': _rgb(16),
-    'bgr16': _bgr(16),
-    'rgba16': _rgba(16),
-    'bgra16': _bgra(16),
-    '16UC3': _bgr(16),
-    '16UC4': _bgra(16),
-    **{f'mono{bits}': _grey(bits) for bits in (10, 12, 14, 16)},
+    **{f'{colours}8': _plain(colours) for colours in _COLOURS},
+    '8UC1': _plain('mono'),
+    '8UC3': _plain('bgr'),
+    '8UC4': _plain('bgra'),
+    **{f'{colours}16': _plain(colours, 16) for colours in _COLOURS},
+    '16UC3': _plain('bgr', 16),
+    '16UC4': _plain('bgra', 16),
+    **{f'mono{bits}': _plain('mono', bits) for bits in (10, 12, 14)},
     # OpenCV interpolates inside a border of one pixel and leaves smaller images black.
     **{
         f'bayer_{pattern}{bits}': Layout(1, bits, code, output='bgr8', smallest=3)

@@ -15,12 +15,8 @@ from restore_node.runtime.stream import CameraStream
 class CameraWatch:
     """Watches a camera from its activation on.
 
-    Args:
-        node: asked for its clock and the graph.
-        counters: of the frames.
-        stream: the camera's way through the node.
-        input: what it subscribes.
-        output: what it publishes.
+    Attributes:
+        health: judges what is seen.
     """
 
     def __init__(
@@ -28,7 +24,7 @@ class CameraWatch:
     ) -> None:
         self._node, self._counters, self._stream = node, counters, stream
         self._input, self._output = input, output
-        self._health = Health(input.topic, output.topic)
+        self.health = Health(input.topic, output.topic)
 
     def findings(self) -> list[Finding]:
         """What is to be known now, the worst first."""
@@ -44,19 +40,15 @@ class CameraWatch:
             self._stream.last_complaint,
             max(self._input.lost or 0, missing),
         )
-        return self._health.look(seen)
-
-    def news(self, findings: list[Finding]) -> list[Finding]:
-        """Those of the findings that are to be logged now."""
-        return self._health.news(findings)
+        return self.health.look(seen)
 
     def values(self) -> dict[str, str]:
         """What `/diagnostics` shows of it."""
         age_s, by_stamps, lost = self._stream.age_s, self._input.stamps.hz, self._input.lost
         values = {
-            'rate in Hz': f'{self._health.rate_in:.1f}',
+            'rate in Hz': f'{self.health.rate_in:.1f}',
             'rate by stamps Hz': 'unknown' if by_stamps is None else f'{by_stamps:.1f}',
-            'rate out Hz': f'{self._health.rate_out:.1f}',
+            'rate out Hz': f'{self.health.rate_out:.1f}',
             'age at arrival s': 'unknown' if age_s is None else f'{age_s:.3f}',
             'lost in transport': 'not told by this RMW' if lost is None else str(lost),
         }

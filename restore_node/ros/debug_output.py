@@ -12,8 +12,7 @@ from restore_node.runtime.counters import FrameRecord, Outcome
 class DebugOutput:
     """Publishes what became of each frame, the gate's score and the milliseconds of each stage.
 
-    Args:
-        node: publishes; best effort, so that nobody who looks on slows it down.
+    It is best effort, so that nobody who looks on slows the node down.
     """
 
     def __init__(self, node: Node) -> None:
@@ -28,21 +27,19 @@ class DebugOutput:
             'stamp ns': record.stamp_ns,
             'outcome': record.outcome.value,
             'reason': record.reason.value,
-        }
-        figures = (
-            record.measured
-            if record.latency_ms is None
-            else record.measured | {'latency ms': record.latency_ms}
-        )
-        values |= {
-            name: f'{figure:.3f}' if isinstance(figure, float) else figure for name, figure in figures.items()
+            **record.measured,
         }
         is_lost = record.outcome is Outcome.DROPPED
+        if not is_lost:
+            values['latency ms'] = record.latency_ms
         self._publisher.publish(
             DiagnosticStatus(
                 level=DiagnosticStatus.WARN if is_lost else DiagnosticStatus.OK,
                 name=record.topic,
                 message=f'{record.outcome.value}: {record.reason.value}',
-                values=[KeyValue(key=name, value=str(value)) for name, value in values.items()],
+                values=[
+                    KeyValue(key=name, value=f'{value:.3f}' if isinstance(value, float) else str(value))
+                    for name, value in values.items()
+                ],
             )
         )

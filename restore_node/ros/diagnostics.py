@@ -52,7 +52,7 @@ class Diagnostics:
         findings = [Finding('inactive', Level.OK, 'inactive')]
         if watch:
             findings = watch.findings()
-            for one in watch.news(findings):
+            for one in watch.health.news(findings):
                 level = logging.ERROR if one.level is Level.ERROR else logging.WARNING
                 LOG.log(level, f'{camera.topics.image}: {one.line}')
             findings = sorted([self._backend(), *findings], key=lambda one: -one.level)

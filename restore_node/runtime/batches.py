@@ -50,10 +50,7 @@ class _Request:
 
 
 class Batches:
-    """Restores the frames of any number of cameras.
-
-    Args:
-        supervisor: lends the backend.
+    """Restores the frames of any number of cameras, by the backend that the supervisor lends.
 
     Attributes:
         sizes: how many batches there were of each number of frames.

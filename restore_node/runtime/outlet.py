@@ -14,10 +14,7 @@ from restore_node.runtime.job import Job, Output
 class Outlet:
     """Publishes and counts frames; what comes for one that is settled already changes nothing.
 
-    Args:
-        output: where images go.
-        counters: they get the outcome of every frame.
-        compressed: messages in are `sensor_msgs/CompressedImage`.
+    The messages that come in are `sensor_msgs/CompressedImage` where `compressed`.
     """
 
     def __init__(self, output: Output, counters: FrameCounters, compressed: bool) -> None:
@@ -35,14 +32,7 @@ class Outlet:
     ) -> bytearray | None:
         """Publish a frame as it came, in the encoding of restored ones, so that a stream never mixes two.
 
-        Args:
-            job: the frame.
-            frame: its pixels.
-            reason: why it was not restored.
-            into: memory for the message where it has to be converted.
-
-        Returns:
-            The memory, for the next one.
+        Where it has to be converted, that happens in the memory of `into`, if it fits; returns the memory.
         """
         if job.is_settled:
             return into

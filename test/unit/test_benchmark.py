@@ -25,10 +25,8 @@ def model(make_model) -> Path:
 
 
 def case(candidate: str, size: tuple[int, int], totals: list[float], fault: str = '') -> Case:
-    made = Case(candidate, size, device='somewhere', fault=fault)
-    for total in totals:
-        made.add({'restore': total / 2, 'total': total})
-    return made
+    stages = {'restore': [total / 2 for total in totals], 'total': totals}
+    return Case(candidate, size, device='somewhere', stages=stages if totals else {}, fault=fault)
 
 
 def test_percentiles_lie_between_the_values():

@@ -6,7 +6,6 @@ goes the node's way without ROS: serialised message, decode, convert, restore, g
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -21,7 +20,7 @@ from restore_node.backends.registry import create_backend
 from restore_node.common.errors import RestoreError
 from restore_node.common.metrics import capped_psnr
 from restore_node.common.reference_images import make_reference_images
-from restore_node.common.timing import percentiles
+from restore_node.common.timing import StageTimer, percentiles
 from restore_node.messages import cdr, codec
 from restore_node.messages.frame import Header
 from restore_node.model import Model, load_model
@@ -60,11 +59,6 @@ class Case:
     restored: np.ndarray | None = None
     alike_db: float | None = None
     memory: bytearray | None = None
-
-    def add(self, stages_ms: dict[str, float]) -> None:
-        """Take the stages of one frame."""
-        for name, value in stages_ms.items():
-            self.stages.setdefault(name, []).append(value)
 
 
 def candidates(model: Model, threads: int) -> dict[str, Callable[[], Backend]]:
@@ -136,31 +130,24 @@ def _take_turn(case: Case, backend: Backend, message: bytes, counted: bool) -> N
     """Take one frame from message to message."""
     if case.fault:
         return
+    timer = StageTimer()
     try:
-        start = time.perf_counter_ns()
-        frame = codec.decode(message)
-        decoded = time.perf_counter_ns()
-        restored = restore_frame(backend, frame)
-        processed = time.perf_counter_ns()
-        case.memory = codec.encode(restored.rgb, frame, into=case.memory)
-        encoded = time.perf_counter_ns()
-        bytes(case.memory)  # what rclpy's publish takes
-        end = time.perf_counter_ns()
+        with timer.stage(TOTAL):
+            with timer.stage('decode'):
+                frame = codec.decode(message)
+            restored = restore_frame(backend, frame)
+            timer.stages_ms |= restored.stages_ms
+            with timer.stage('encode'):
+                case.memory = codec.encode(restored.rgb, frame, into=case.memory)
+            with timer.stage('hand over'):
+                bytes(case.memory)  # what rclpy's publish takes
     except RestoreError as error:
         case.fault = str(error)
         return
     if case.restored is None:
         case.restored = restored.rgb.copy()
-    if counted:
-        case.add(
-            {
-                'decode': (decoded - start) / 1e6,
-                **restored.stages_ms,
-                'encode': (encoded - processed) / 1e6,
-                'hand over': (end - encoded) / 1e6,
-                TOTAL: (end - start) / 1e6,
-            }
-        )
+    for name, value in timer.stages_ms.items() if counted else ():
+        case.stages.setdefault(name, []).append(value)
 
 
 def cases_as_dicts(cases: Sequence[Case]) -> list[dict[str, Any]]:
