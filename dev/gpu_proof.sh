@@ -70,7 +70,7 @@ command_of() {
                 photographs=("data.roots=[$data]" 'data.held_out=[train/photos/urban100/urban_09*, train/photos/bsds500/3*]')
             else
                 photographs=('data.roots=[out/photographs]' 'data.held_out=[coffee*, rocket*]')
-                "$python" -m dev.gpu.photographs
+                "$python" -c 'from training.data.example_photographs import *; EXAMPLES.exists() or write_photographs(EXAMPLES)'
             fi
             seconds=$(($2 > 90 ? $2 - 60 : 20))  # it measures itself once more at the end
             if [[ -n $short ]]; then

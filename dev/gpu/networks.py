@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from pathlib import Path
 
 import torch
 
-from restore_node.common.timing import percentiles
+from restore_node.common.timing import measure_ms, percentiles
 from training.networks.registry import build
 
 NETWORKS = ('lite', 'lite-base', 'paper')
@@ -24,15 +23,14 @@ def time_network(name: str, size: tuple[int, int], precision: str, runs: int) ->
     network = build(name).eval().to(device, PRECISIONS[precision], memory_format=torch.channels_last)
     frame = torch.rand(1, 3, *size, device=device, dtype=PRECISIONS[precision])
     frame = frame.to(memory_format=torch.channels_last)
-    times = []
+
+    def restore() -> None:
+        network(frame)
+        if device.type == 'cuda':
+            torch.cuda.synchronize()
+
     with torch.inference_mode():
-        for index in range(runs + min(runs, WARM_UP)):
-            start = time.perf_counter()
-            network(frame)
-            if device.type == 'cuda':
-                torch.cuda.synchronize()
-            if index >= min(runs, WARM_UP):
-                times.append(1e3 * (time.perf_counter() - start))
+        times = measure_ms(restore, runs, warm_up=min(runs, WARM_UP))
     made = {'network': name, 'size': [size[1], size[0]], 'precision': precision, 'device': str(device)}
     return made | {'runs': runs, 'ms': percentiles(times, 3)}
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from contextlib import suppress
-from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rclpy.qos import QoSProfile
@@ -18,6 +17,9 @@ from dev.soak.subject import Subject
 from dev.soak.watch import Sample, Watch, judge_growth, judge_journal
 from restore_node.common.errors import EncodingError
 from restore_node.messages import cdr
+
+if TYPE_CHECKING:
+    from dev.soak.run import Soak
 
 MODEL = 'restore-lite'
 #: As users have them, but for a backend that can be made to hang, and a gate that lets everything through.
@@ -35,23 +37,6 @@ LISTENING = QoSProfile(depth=10)
 QUIET_S = 2.0
 
 
-class Run(Protocol):
-    """What a trial needs of the run that it is part of."""
-
-    node: Any
-    stranger: Any
-    folder: Path
-    rate_hz: float
-    seed: int
-    models: tuple[str, ...]
-
-    def spin(self) -> None:
-        """Handle what comes."""
-
-    def rest(self, seconds: float) -> None:
-        """Let time pass."""
-
-
 class Trial:
     """One node, its camera, and what is kept of it.
 
@@ -61,7 +46,7 @@ class Trial:
         suffix: of the camera's topic: `/compressed`, or nothing.
     """
 
-    def __init__(self, run: Run, name: str, suffix: str) -> None:
+    def __init__(self, run: Soak, name: str, suffix: str) -> None:
         self._run, self.name = run, name
         self._journal = run.folder / f'{name}.journal.jsonl'
         arguments = ['-r', f'__node:={name}']

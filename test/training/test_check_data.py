@@ -16,10 +16,10 @@ from restore_node.common.image_files import read_rgb
 from training.commands import check_data
 from training.config.run import load_config
 from training.data.checking import ignored_under, look_at_headers, look_at_pixels
-from training.data.contents import Extent
 from training.data.feed import open_feed
 from training.data.image_headers import read_header
 from training.data.layouts.named_pairs import FilePair
+from training.data.stored import Extent
 
 
 def picture(height=80, width=96, seed=0):

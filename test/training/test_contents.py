@@ -11,9 +11,10 @@ import yaml
 torch = pytest.importorskip('torch', reason='the training environment is not set up')
 
 from training.commands.train import main
-from training.data.contents import Extent, changes, digest_of, listing, overlaps
+from training.data.contents import changes, digest_of, listing, overlaps
 from training.data.layouts.named_pairs import FilePair
 from training.data.photographs import find_photographs
+from training.data.stored import Extent
 from training.runs import checkpoint
 
 

@@ -9,8 +9,8 @@ pytest.importorskip('pydantic', reason='the training environment is not set up')
 from restore_node.common.errors import ConfigError, InputError
 from training.config.data import DataConfig, SequencesConfig, SourceConfig
 from training.data.patch_source import PatchSource
-from training.data.photographs import CameraFrame
 from training.data.sequences import find_sequences
+from training.data.stored import CameraFrame
 from training.degradation.blur.ranges import MotionRanges
 from training.degradation.ranges import DegradationConfig
 

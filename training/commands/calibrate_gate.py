@@ -23,8 +23,8 @@ from training.commands.cli import command_parser, count, one_line_errors
 from training.config.run import TrainConfig, load_config
 from training.data.cutting import middle
 from training.data.feed import open_source
-from training.data.photographs import Photograph
 from training.data.spread import few
+from training.data.stored import Photograph
 from training.degradation.degrade import degrade, draw, truth
 from training.evaluation.restoring import restore_batch
 

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from restore_node.common.errors import InputError
 from restore_node.messages.bag import BagReader, Message
 from restore_node.messages.codec import DECODERS, rgb_of
-from training.data.contents import Extent
+from training.data.stored import CameraFrame, Extent
 
 BAG_SUFFIXES = {'.mcap', '.db3'}
 
 
 @dataclass(frozen=True)
-class BagFrame:
+class BagFrame(CameraFrame):
     """Message `number` of an image topic, recorded at `time_ns`."""
 
     bag: Path
@@ -34,15 +34,11 @@ class BagFrame:
         """See `Stored`."""
         return tuple(map(Extent, _files(self.bag)))
 
-    def read(self) -> NDArray[np.uint8]:
-        """The pixels: uint8 [H, W, 3] RGB, 0..255, of any encoding that the node reads.
+    def read_on(self, count: int) -> list[NDArray[np.uint8]]:
+        """See `CameraFrame`; frames may have any encoding that the node reads.
 
         Raises BagError where the bag has become unreadable, EncodingError for a malformed message.
         """
-        return self.read_on(1)[0]
-
-    def read_on(self, count: int) -> list[NDArray[np.uint8]]:
-        """This frame and those that follow, `count` in all or fewer where the bag ends; raises as `read`."""
         with BagReader(self.bag) as reader:
             messages = list(islice(reader.messages([self.topic], start_ns=self.time_ns), count))
         if not messages:

@@ -13,8 +13,8 @@ from restore_node.common.image_files import IMAGE_SUFFIXES, is_hidden
 from training.data.bag_frames import BagFrame
 from training.data.image_headers import read_header
 from training.data.layouts.named_pairs import NamedPair, shown_size
-from training.data.photographs import Photograph
 from training.data.sequences import FolderFrame
+from training.data.stored import Photograph
 from training.data.video_frames import VideoFrame
 
 Image = Photograph | NamedPair

@@ -8,42 +8,12 @@ differ anywhere differ there, or in size.
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
-from pathlib import Path
-from typing import NamedTuple, Protocol
 
 from restore_node.common.errors import InputError
+from training.data.stored import Extent, Stored
 
 _LOOKED_AT = 1 << 16
 _SHOWN = 3
-
-
-class Extent(NamedTuple):
-    """A part of a file: `length` bytes from `offset` on, to its end where no length is given."""
-
-    path: Path
-    offset: int = 0
-    length: int | None = None
-
-    def read(self) -> bytes:
-        """The bytes; raises InputError where they cannot be read."""
-        try:
-            with self.path.open('rb') as file:
-                file.seek(self.offset)
-                return file.read(-1 if self.length is None else self.length)
-        except OSError as error:
-            raise InputError(f'cannot read {self.path}', seen=error) from error
-
-
-class Stored(Protocol):
-    """An image or pair that can say where its bytes lie."""
-
-    @property
-    def name(self) -> str:
-        """Its own within a set, what globs choose by: a path with forward slashes."""
-
-    @property
-    def extents(self) -> Sequence[Extent]:
-        """What it is read from."""
 
 
 def listing(source: str, use: str, images: Iterable[Stored]) -> list[str]:

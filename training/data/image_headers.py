@@ -6,7 +6,7 @@ from typing import BinaryIO, NamedTuple
 from PIL import Image
 
 from restore_node.common.errors import InputError
-from training.data.contents import Extent
+from training.data.stored import Extent
 
 _ORIENTATION = 0x0112
 _ON_ITS_SIDE = (5, 6, 7, 8)

@@ -8,9 +8,10 @@ from restore_node.common.errors import InputError
 from training.config.data import DataConfig, SharpConfig
 from training.data.cutting import SquareCuts
 from training.data.patches import PatchMaker, read_frames
-from training.data.photographs import Photograph, set_of
+from training.data.photographs import set_of
 from training.data.pool import PATCHES_PER_READ, PatchPool
 from training.data.samples import Pair, crop_pair
+from training.data.stored import Photograph
 from training.degradation.blur.real_motion import BadMotionError
 from training.degradation.degrade import DegradationConfig, draw_kind
 

@@ -10,8 +10,8 @@ from restore_node.common.errors import InputError
 from training.config.data import SourceConfig
 from training.config.run import TrainConfig
 from training.data.cutting import Cuts, SquareCuts
-from training.data.photographs import CameraFrame, Photograph
 from training.data.samples import Pair
+from training.data.stored import CameraFrame, Photograph
 from training.degradation.blur.real_motion import BadMotionError, Clip, MotionDraw, draw_motion
 from training.degradation.degrade import KINDS, DegradationConfig, degrade, draw, truth
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,28 +22,13 @@ from restore_node.common.image_files import (
 )
 from training.config.data import DataSet
 from training.data.bag_frames import bag_frames, is_bag
-from training.data.contents import Extent, Stored
+from training.data.stored import Extent, Photograph, Stored
 from training.data.video_frames import video_frames
 
 OTHER = DataSet(name='other', files='*', terms='not stated')
 
 
 Chosen = TypeVar('Chosen', bound=Stored)
-
-
-class Photograph(Stored, Protocol):
-    """One sharp photograph, or frame of a camera."""
-
-    def read(self) -> NDArray[np.uint8]:
-        """The pixels: uint8 [H, W, 3] RGB, 0..255. Raises InputError when they cannot be read."""
-
-
-@runtime_checkable
-class CameraFrame(Photograph, Protocol):
-    """A photograph with others right behind it: frames of a video or bag."""
-
-    def read_on(self, count: int) -> list[NDArray[np.uint8]]:
-        """This frame and those that follow, `count` in all or fewer at the end; as `read`."""
 
 
 @dataclass(frozen=True)

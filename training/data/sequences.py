@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from restore_node.common.errors import ConfigError
 from restore_node.common.image_files import VIDEO_SUFFIXES, images_under, read_rgb
 from training.data.bag_frames import bag_frames, is_bag
-from training.data.contents import Extent
-from training.data.photographs import CameraFrame
+from training.data.stored import CameraFrame, Extent
 from training.data.video_frames import video_frames
 
 SHORTEST = 3
@@ -30,7 +29,7 @@ class FrameFolder:
 
 
 @dataclass(frozen=True)
-class FolderFrame:
+class FolderFrame(CameraFrame):
     """Frame `number` of a folder."""
 
     sequence: FrameFolder
@@ -45,10 +44,6 @@ class FolderFrame:
     def extents(self) -> tuple[Extent, ...]:
         """See `Stored`."""
         return (Extent(self.sequence.folder / self.sequence.files[self.number]),)
-
-    def read(self) -> NDArray[np.uint8]:
-        """See `Photograph`."""
-        return self.read_on(1)[0]
 
     def read_on(self, count: int) -> list[NDArray[np.uint8]]:
         """See `CameraFrame`."""

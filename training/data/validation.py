@@ -11,9 +11,10 @@ from training.data.cutting import WholeCuts, middle
 from training.data.layouts.named_pairs import NamedPair
 from training.data.layouts.registry import find_pairs
 from training.data.patches import PatchMaker
-from training.data.photographs import Photograph, find_photographs
+from training.data.photographs import find_photographs
 from training.data.samples import Pair, padded
 from training.data.spread import few, spread
+from training.data.stored import Photograph
 
 FRAME_PX = (640, 360)
 """Width and height of photographs where a set does not state its size."""

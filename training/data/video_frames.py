@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restore_node.common.errors import InputError
-from training.data.contents import Extent
 from training.data.remembered import remembered
+from training.data.stored import CameraFrame, Extent
 
 _EARLY_MS = 0.0, 400.0, 4000.0
 """So much before a frame's time it is looked for: seeking may end behind it."""
@@ -23,7 +23,7 @@ _SAME_MS = 0.05
 
 
 @dataclass(frozen=True)
-class VideoFrame:
+class VideoFrame(CameraFrame):
     """Frame `number` of a video; reading it decodes from the key frame before it.
 
     Attributes:
@@ -46,15 +46,8 @@ class VideoFrame:
         """See `Stored`."""
         return (Extent(self.video),)
 
-    def read(self) -> NDArray[np.uint8]:
-        """The pixels: uint8 [H, W, 3] RGB, 0..255. Raises InputError when the frame cannot be read."""
-        return self.read_on(1)[0]
-
     def read_on(self, count: int) -> list[NDArray[np.uint8]]:
-        """This frame and those that follow, `count` in all or fewer where the video ends.
-
-        Each is uint8 [H, W, 3] RGB, 0..255. Raises InputError when this frame cannot be read.
-        """
+        """See `CameraFrame`. Raises InputError where this frame cannot be read."""
         capture = _open(self.video)
         found = self._seek(capture) or self._count_up_to(capture)
         first = capture.retrieve()[1] if found else None

@@ -81,14 +81,19 @@ def gated(system: System, threshold: float) -> System:
     )
 
 
+def save_png(folder: Path, name: str, image: Image) -> None:
+    """Write uint8 [H, W, 3] RGB as PNG under the name that its original has in its folder."""
+    path = folder / (name if name.endswith('.png') else f'{name}.png')
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_rgb(path, image)
+
+
 def saving(system: System, folder: Path) -> System:
     """A system whose restored images are kept, as PNG under the names of the images."""
 
     def restore(name: str, degraded: Image) -> Image:
         restored = system.restore(name, degraded)
-        path = folder / (name if name.endswith('.png') else f'{name}.png')
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_rgb(path, restored)
+        save_png(folder, name, restored)
         return restored
 
     return replace(system, restore=restore)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from restore_node.common.image_files import read_rgb, write_rgb
-from training.evaluation.systems import System
+from restore_node.common.image_files import read_rgb
+from training.evaluation.systems import System, save_png
 
 GAP_PX = 8
 
@@ -29,7 +29,5 @@ def write_side_by_side(
         row = [image]
         for system in systems:
             row += [gap, system.restore(name, image)]
-        path = out / (name if file.suffix == '.png' else f'{name}.png')
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_rgb(path, np.hstack(row))
+        save_png(out, name, np.hstack(row))
         done()

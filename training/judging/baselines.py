@@ -1,6 +1,6 @@
 """Classical ways to restore, which a model has to beat: filters, and one that knows the blur."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import cv2
 import numpy as np
@@ -62,26 +62,17 @@ def richardson_lucy(image: Image, kernel: Kernel, iterations: int = 30) -> Image
     return to_display(estimate)
 
 
-FILTERS: dict[str, Callable[[Image], Image]] = {
-    'unsharp mask': unsharp_mask,
-    'median 3x3': median,
-    'guided filter': guided_filter,
-}
-"""Ways to restore that know nothing of the degradation, by name."""
-
-
 def filters() -> list[System]:
-    """Each of `FILTERS` as a system."""
+    """Ways to restore that know nothing of the degradation."""
     return [
-        System(name, lambda _name, degraded, run=run: run(degraded), {'method': run.__name__})  # type: ignore[misc]
-        for name, run in FILTERS.items()
+        System('unsharp mask', lambda _name, degraded: unsharp_mask(degraded)),
+        System('median 3x3', lambda _name, degraded: median(degraded)),
+        System('guided filter', lambda _name, degraded: guided_filter(degraded)),
     ]
 
 
 def knowing(kernels: Mapping[str, Kernel]) -> System:
     """Richardson-Lucy as a system that knows the blur of each test image by its name."""
     return System(
-        'Richardson-Lucy, blur known',
-        lambda name, degraded: richardson_lucy(degraded, kernels[name]),
-        {'method': 'richardson_lucy'},
+        'Richardson-Lucy, blur known', lambda name, degraded: richardson_lucy(degraded, kernels[name])
     )

@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restore_node.common.metrics import psnr
-from training.data.contents import Extent
 from training.data.cutting import WholeCuts
 from training.data.layouts.named_pairs import NamedPair
 from training.data.patches import MARGIN_PX, PatchMaker, Plan
-from training.data.photographs import Photograph
 from training.data.samples import Pair
 from training.data.spread import few
+from training.data.stored import Extent, Photograph
 from training.degradation.blur.trajectory import draw_trajectory
 from training.degradation.degrade import within
 from training.degradation.linear_light import to_linear

@@ -7,9 +7,9 @@ from typing import Protocol
 
 from restore_node.common.errors import ConfigError, InputError
 from restore_node.common.image_files import images_under, is_image, read_rgb
-from training.data.contents import Extent, Stored
 from training.data.image_headers import read_header
 from training.data.samples import Pair
+from training.data.stored import Extent, Stored
 
 _SHOWN = 6
 
