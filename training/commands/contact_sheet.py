@@ -50,9 +50,8 @@ def _by_kind(opened: OpenSource, config: TrainConfig, columns: int) -> dict[str,
     for column in range(columns):
         # One photograph a column: the eye compares kinds on the same picture.
         chosen = int(np.random.default_rng([config.seed, column]).integers(len(opened.train)))
-        candidates = [*opened.train[chosen:], *opened.train[:chosen]]
         for number, (kind, row) in enumerate(pairs.items()):
-            row.append(maker.first(candidates, kind, [config.seed, column, number]))
+            row.append(maker.first(opened.train, chosen, kind, [config.seed, column, number]))
     return pairs
 
 

@@ -10,7 +10,7 @@ import logging
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from restore_node.common.atomic import Unfinished
 from restore_node.common.console import progress_bar, table_console
 from restore_node.common.errors import ConfigError, InputError
 from restore_node.common.image_files import images_under
-from training.commands.cli import command_parser, one_line_errors
+from training.commands.cli import command_parser, count, one_line_errors, positive
 from training.data.layouts.registry import LAYOUTS
 from training.evaluation.conventions import CONVENTIONS
 from training.evaluation.perceived import open_lpips
@@ -149,13 +149,13 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     lpips = 'measure LPIPS as well, with the features of this network; wants torchvision and its weights'
     parser.add_argument('--lpips', choices=('alex', 'vgg', 'squeeze'), help=lpips)
-    parser.add_argument('--limit', type=int, metavar='N', help='only N pairs of each set: a partial table')
+    parser.add_argument('--limit', type=count, metavar='N', help='only N pairs of each set: a partial table')
     parser.add_argument(
         '--tile', type=int, metavar='PX', help='cut frames that do not fit into memory; checkpoints only'
     )
     parser.add_argument(
         '--gate',
-        type=float,
+        type=positive,
         metavar='G',
         help='publish what a node does whose gate_threshold is G (8.1 there)',
     )
@@ -169,14 +169,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error('nothing to evaluate: give --model or --restored')
     if given.restored and (given.save or given.gate is not None):
         parser.error('--restored goes without --save and --gate')
-    if given.gate is not None and given.gate <= 0.0:
-        parser.error('--gate wants more than 0')
     if given.restored and (given.model or given.trial or len(given.data) + bool(given.truth) != 1):
         parser.error('--restored goes with one --data or with --truth, and without --model and --try')
     if bool(given.degraded) > bool(given.truth) or (given.truth and not (given.degraded or given.restored)):
         parser.error('--degraded and --truth go together')
-    if given.limit is not None and given.limit < 1:
-        parser.error('--limit wants 1 or more')
     return given
 
 
@@ -187,7 +183,9 @@ def _sets(given: argparse.Namespace) -> list[EvaluationSet]:
     keys = [chosen.key for chosen in sets]
     if len(set(keys)) < len(keys):
         raise ConfigError('--data', seen=', '.join(keys), wanted='each set once')
-    return [chosen.with_conventions(given.conventions).limited(given.limit) for chosen in sets]
+    if given.conventions:
+        sets = [replace(chosen, conventions=tuple(given.conventions)) for chosen in sets]
+    return [chosen.limited(given.limit) for chosen in sets]
 
 
 def _systems(given: argparse.Namespace, sets: Sequence[EvaluationSet], opened: ExitStack) -> list[System]:

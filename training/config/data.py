@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from training.config.bounded import BelowOne, Count, Positive
+from training.config.rules import BelowOne, Count, Positive, check_names, check_one_of
 from training.degradation.ranges import DegradationConfig
 
 LayoutName = Literal[
@@ -53,51 +53,54 @@ class DataSet:
 
 
 @dataclass(frozen=True)
-class PhotographsConfig:
-    """Sharp photographs, which are degraded here.
+class SharpConfig:
+    """Sharp pictures, which are degraded here.
 
     Attributes:
-        roots: folders (searched recursively) or tars of photographs, videos, rosbag2 bags.
+        roots: where they lie.
         sets: what they are; those that match none are listed as `other`.
         held_out: globs of what is kept for validation, by sequence or source, never by frame.
-        smallest_scale: photographs are drawn at a random scale from this to 1.
+        smallest_scale: they are drawn at a random scale from this to 1.
+    """
+
+    roots: Paths
+    sets: tuple[DataSet, ...] = ()
+    held_out: tuple[str, ...] = ()
+    smallest_scale: Scale = 0.5
+
+
+@dataclass(frozen=True)
+class PhotographsConfig(SharpConfig):
+    """Photographs: roots are folders (searched recursively) or tars of them, videos, rosbag2 bags.
+
+    Attributes:
         frame_stride: every n-th frame of videos and bags is a photograph.
         real_motion: share of the blurred patches of videos and bags whose blur is the motion between
             neighbouring frames; for cameras that turn or rates low enough, or there is little of it.
     """
 
-    roots: Paths
-    sets: tuple[DataSet, ...] = ()
-    held_out: tuple[str, ...] = ()
-    smallest_scale: Scale = 0.5
     frame_stride: Count = 10
     real_motion: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
 
 
 @dataclass(frozen=True)
-class SequencesConfig:
-    """Consecutive sharp frames of one camera: their blur is the motion from one frame to the next.
+class SequencesConfig(SharpConfig):
+    """Consecutive frames of one camera: their blur is the motion from one frame to the next.
+
+    Roots are folders, of which every one that holds images is a sequence in the order of their names, also
+    several at once (`drives/monday_*`); videos; rosbag2 bags, each topic of which is a sequence. Globs see
+    `SEQUENCE/FILE`.
 
     Attributes:
-        roots: folders, of which every one that holds images is a sequence in the order of their names, also
-            several at once (`drives/monday_*`); videos; rosbag2 bags, each topic of which is a sequence.
-        sets, held_out, smallest_scale: as of photographs; globs see `SEQUENCE/FILE`.
         frame_stride: an exposure begins at every n-th frame.
     """
 
-    roots: Paths
-    sets: tuple[DataSet, ...] = ()
-    held_out: tuple[str, ...] = ()
-    smallest_scale: Scale = 0.5
     frame_stride: Count = 1
 
     @property
     def real_motion(self) -> float:
         """Share of the blurred patches whose blur is the frames' own motion: all."""
         return 1.0
-
-
-SharpConfig = PhotographsConfig | SequencesConfig
 
 
 @dataclass(frozen=True)
@@ -160,13 +163,10 @@ class SourceConfig:
     degradation: DegradationConfig | None = None
 
     def __post_init__(self) -> None:
-        given = [name for name in ('photographs', 'sequences', 'pairs') if getattr(self, name)]
-        if len(given) != 1:
-            named = ' and '.join(given) or 'nothing'
-            raise ValueError(f'{self.name} has {named}, want one of photographs, sequences and pairs')
+        check_one_of(self, 'photographs', 'sequences', 'pairs')
 
     @property
-    def sharp(self) -> SharpConfig:
+    def sharp(self) -> PhotographsConfig | SequencesConfig:
         """The photographs or sequences that it degrades; not for pairs, which are degraded already."""
         sharp = self.photographs or self.sequences
         assert sharp, f'{self.name} is a source of pairs'
@@ -207,9 +207,7 @@ class DataConfig:
     turns: bool = True
 
     def __post_init__(self) -> None:
-        names = [source.name for source in self.sources]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f'sources has {", ".join(twice)} twice, want a name for each')
+        check_names('sources', self.sources)
         if not all(source.pairs for source in self.sources) and self.crop_px > self.patch_px:
             raise ValueError(f'crop_px is {self.crop_px}, larger than patch_px {self.patch_px}')
 

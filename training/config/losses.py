@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from training.config.bounded import BelowOne, Count, NotNegative, Positive
+from training.config.rules import BelowOne, Count, NotNegative, Positive
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ import yaml
 from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from restore_node.common.errors import ConfigError
-from training.config.bounded import BelowOne, Count, NotNegative, Positive
 from training.config.data import DataConfig
 from training.config.losses import LossConfig
 from training.config.presets import find_config
+from training.config.rules import BelowOne, Count, NotNegative, Positive
 from training.config.short_form import SHORT, completed, listed
 from training.config.validation import ValidationConfig
 from training.degradation.ranges import DegradationConfig

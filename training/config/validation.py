@@ -5,8 +5,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from training.config.bounded import Count, NotNegative, Positive
 from training.config.data import Name, PairsConfig, PhotographsConfig
+from training.config.rules import Count, NotNegative, Positive, check_names, check_one_of
 from training.degradation.ranges import KINDS, DegradationConfig
 
 CLEAN = 'clean'
@@ -40,10 +40,7 @@ class ValidationSetConfig:
     degradation: DegradationConfig | None = None
 
     def __post_init__(self) -> None:
-        given = [name for name in ('held_out_of', 'pairs', 'photographs') if getattr(self, name)]
-        if len(given) != 1:
-            named = ' and '.join(given) or 'nothing'
-            raise ValueError(f'{self.name} has {named}, want one of held_out_of, pairs and photographs')
+        check_one_of(self, 'held_out_of', 'pairs', 'photographs')
         if self.kind is not None and self.kind not in KINDS:
             raise ValueError(f'kind of {self.name} is {self.kind}, want one of {", ".join(KINDS)}')
         if self.photographs and self.kind is None:
@@ -76,6 +73,4 @@ class ValidationConfig:
     def __post_init__(self) -> None:
         if not self.kinds or not set(self.kinds) <= set(KINDS):
             raise ValueError(f'kinds is {list(self.kinds)}, want some of {", ".join(KINDS)}')
-        names = [entry.name for entry in self.sets]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f'sets has {", ".join(twice)} twice, want a name for each')
+        check_names('sets', self.sets)

@@ -4,12 +4,10 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from restore_node.common.errors import InputError
 from restore_node.messages.bag import BagReader, Message
 from restore_node.messages.codec import DECODERS, rgb_of
+from training.data.samples import Image
 from training.data.stored import CameraFrame, Extent
 
 BAG_SUFFIXES = {'.mcap', '.db3'}
@@ -34,7 +32,7 @@ class BagFrame(CameraFrame):
         """See `Stored`."""
         return tuple(map(Extent, _files(self.bag)))
 
-    def read_on(self, count: int) -> list[NDArray[np.uint8]]:
+    def read_on(self, count: int) -> list[Image]:
         """See `CameraFrame`; frames may have any encoding that the node reads.
 
         Raises BagError where the bag has become unreadable, EncodingError for a malformed message.
@@ -74,5 +72,5 @@ def bag_frames(path: Path, stride: int) -> list[BagFrame]:
     return frames
 
 
-def _pixels(message: Message) -> NDArray[np.uint8]:
+def _pixels(message: Message) -> Image:
     return rgb_of(DECODERS[message.type](message.data))

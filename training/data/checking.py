@@ -17,7 +17,7 @@ from training.data.sequences import FolderFrame
 from training.data.stored import Photograph
 from training.data.video_frames import VideoFrame
 
-Image = Photograph | NamedPair
+Readable = Photograph | NamedPair
 
 _READERS = 8
 # An exposure takes frames behind the one that it begins at, so many at most.
@@ -35,18 +35,18 @@ class Problem:
         return f'{self.name}: {self.what}'
 
 
-def look_at_headers(images: Sequence[Image]) -> list[Problem]:
+def look_at_headers(images: Sequence[Readable]) -> list[Problem]:
     """The images whose files are missing, no images or cut off, from their headers: the fast part."""
     return _problems(images, _header_problem)
 
 
-def look_at_pixels(images: Sequence[Image], tick: Callable[[], object] = lambda: None) -> list[Problem]:
+def look_at_pixels(images: Sequence[Readable], tick: Callable[[], object] = lambda: None) -> list[Problem]:
     """The images that cannot be decoded, or are cut off; pairs whose halves differ in size. Reads everything.
 
     `tick` is called after every image.
     """
 
-    def problem(image: Image) -> str | None:
+    def problem(image: Readable) -> str | None:
         found = _header_problem(image)
         try:
             if found is None:
@@ -94,7 +94,7 @@ def ignored_under(folder: Path) -> Counter[str]:
     return +ignored
 
 
-def _problems(images: Sequence[Image], look: Callable[[Image], str | None]) -> list[Problem]:
+def _problems(images: Sequence[Readable], look: Callable[[Readable], str | None]) -> list[Problem]:
     with ThreadPoolExecutor(_READERS) as readers:
         return [
             Problem(image.name, what)
@@ -103,7 +103,7 @@ def _problems(images: Sequence[Image], look: Callable[[Image], str | None]) -> l
         ]
 
 
-def _header_problem(image: Image) -> str | None:
+def _header_problem(image: Readable) -> str | None:
     # Frames of a video or bag have none.
     extents = () if isinstance(image, VideoFrame | BagFrame) else image.extents
     try:

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+
+from training.data.samples import Image
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Cut:
     rows: int
     columns: int
 
-    def of(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def of(self, image: Image) -> Image:
         """The part of uint8 [H, W, 3], 0..255: uint8 [rows, columns, 3]; what lies outside is mirrored."""
         sides = zip((self.top, self.left), (self.height, self.width), image.shape[:2], strict=True)
         outside = [(max(0, -first), max(0, first + side - whole)) for first, side, whole in sides]
@@ -77,9 +78,7 @@ Cuts = SquareCuts | WholeCuts
 """Where patches are cut: parts of larger frames, or whole ones."""
 
 
-def middle(
-    image: NDArray[np.uint8], height: int | None = None, width: int | None = None, multiple: int = 1
-) -> NDArray[np.uint8]:
+def middle(image: Image, height: int | None = None, width: int | None = None, multiple: int = 1) -> Image:
     """The middle of an image, at most so large: uint8 [H, W, 3], in and out, contiguous.
 
     H and W of what is returned are multiples of `multiple`.

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from training.config.data import PairsConfig
 from training.data.layouts.named_pairs import NamedPair
 from training.data.patches import MARGIN_PX
-from training.data.samples import Pair, crop_pair, lanes, padded
+from training.data.samples import Image, Pair, crop_pair, lanes, padded
 from training.degradation.degrade import KINDS, DegradationConfig, degrade, draw, draw_kind, truth, within
 
 # Apart in the seeds of random generators.
@@ -70,8 +69,8 @@ class PairSource:
 
 
 def _degraded_further(
-    degraded: NDArray[np.uint8],
-    sharp: NDArray[np.uint8],
+    degraded: Image,
+    sharp: Image,
     degradation: DegradationConfig,
     rng: np.random.Generator,
 ) -> Pair:
@@ -83,7 +82,7 @@ def _degraded_further(
     return degrade(degraded, drawn, MARGIN_PX), truth(sharp, drawn, MARGIN_PX)
 
 
-def add_noise(image: NDArray[np.uint8], level: float, rng: np.random.Generator) -> NDArray[np.uint8]:
+def add_noise(image: Image, level: float, rng: np.random.Generator) -> Image:
     """An image with Gaussian noise, rounded and clipped: uint8 of any shape, 0..255, in and out.
 
     `level` is its standard deviation, in grey levels of 255, 0 or more.

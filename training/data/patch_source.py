@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from restore_node.common.errors import InputError
-from training.config.data import DataConfig, SharpConfig
+from training.config.data import DataConfig, PhotographsConfig, SequencesConfig
 from training.data.cutting import SquareCuts
 from training.data.patches import PatchMaker, read_frames
 from training.data.photographs import set_of
@@ -29,7 +29,7 @@ class PatchSource:
     def __init__(
         self,
         photographs: Sequence[Photograph],
-        sharp: SharpConfig,
+        sharp: PhotographsConfig | SequencesConfig,
         data: DataConfig,
         degradation: DegradationConfig,
         seed: int,

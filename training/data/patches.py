@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from restore_node.common.errors import InputError
 from training.config.data import SourceConfig
 from training.config.run import TrainConfig
 from training.data.cutting import Cuts, SquareCuts
-from training.data.samples import Pair
+from training.data.samples import Image, Pair
 from training.data.stored import CameraFrame, Photograph
 from training.degradation.blur.real_motion import BadMotionError, Clip, MotionDraw, draw_motion
 from training.degradation.degrade import KINDS, DegradationConfig, degrade, draw, truth
@@ -32,7 +31,7 @@ class Plan:
         return self.motion.frames if self.motion else 1
 
 
-def read_frames(photograph: Photograph, plans: Sequence[Plan]) -> list[NDArray[np.uint8]]:
+def read_frames(photograph: Photograph, plans: Sequence[Plan]) -> list[Image]:
     """As many frames as the plans take, uint8 [H, W, 3] RGB each; fewer where a sequence ends."""
     count = max(plan.frames for plan in plans)
     if count == 1:
@@ -68,7 +67,7 @@ class PatchMaker:
             return Plan(kind, draw_motion(self.degradation.motion, rng))
         return Plan(kind)
 
-    def make(self, frames: Sequence[NDArray[np.uint8]], plan: Plan, rng: np.random.Generator) -> Pair:
+    def make(self, frames: Sequence[Image], plan: Plan, rng: np.random.Generator) -> Pair:
         """A (degraded, sharp) pair: uint8 [rows, columns, 3] RGB each, 0..255, contiguous.
 
         Of several frames, what `read_frames` gave, the middle one is the truth. Raises BadMotionError where
@@ -95,13 +94,13 @@ class PatchMaker:
         drawn = draw(self.degradation, kind, rows, columns, rng, frame_height=frame_height, margin_px=margin)
         return degrade(seen, drawn, margin), truth(sharp, drawn, margin)
 
-    def first(self, candidates: Sequence[Photograph], kind: str, seed: Sequence[int]) -> Pair:
-        """A pair from the first photograph that makes one: where motion is bad, from the frame behind it.
+    def first(self, images: Sequence[Photograph], start: int, kind: str, seed: Sequence[int]) -> Pair:
+        """A pair from the image at `start`, or where motion is bad there, from one behind it.
 
         Raises InputError where none makes one, or one cannot be read.
         """
         refused: BadMotionError | None = None
-        for photograph in candidates:
+        for photograph in [*images[start:], *images[:start]]:
             rng = np.random.default_rng(seed)
             plan = self.plan(photograph, kind, rng)
             try:

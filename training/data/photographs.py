@@ -8,9 +8,6 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from restore_node.common.errors import ConfigError
 from restore_node.common.image_files import (
     IMAGE_SUFFIXES,
@@ -22,6 +19,7 @@ from restore_node.common.image_files import (
 )
 from training.config.data import DataSet
 from training.data.bag_frames import bag_frames, is_bag
+from training.data.samples import Image
 from training.data.stored import Extent, Photograph, Stored
 from training.data.video_frames import video_frames
 
@@ -43,7 +41,7 @@ class StoredPhotograph:
         """See `Stored`."""
         return (self.extent,)
 
-    def read(self) -> NDArray[np.uint8]:
+    def read(self) -> Image:
         """See `Photograph`."""
         place = self.extent.path if self.extent.length is None else self.extent.path / self.name
         return decode_rgb(self.extent.read(), str(place))

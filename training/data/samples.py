@@ -5,8 +5,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
-"""(degraded, sharp): uint8 [H, W, 3] RGB each, 0..255, of one size."""
+Image = NDArray[np.uint8]
+"""uint8 [H, W, 3] RGB, 0..255."""
+
+Pair = tuple[Image, Image]
+"""(degraded, sharp), of one size."""
 
 LANE_STEPS = 16
 
@@ -39,14 +42,14 @@ def crop_pair(pair: Pair, size: int, rng: np.random.Generator, *, flips: bool, t
     mirrored = tuple(axis for axis in (0, 1) if rng.random() < 0.5) if flips else ()
     turned = turns and rng.random() < 0.5
 
-    def crop(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def crop(image: Image) -> Image:
         part = np.flip(image[top : top + size, left : left + size], mirrored)
         return np.ascontiguousarray(part.swapaxes(0, 1) if turned else part)
 
     return crop(pair[0]), crop(pair[1])
 
 
-def padded(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+def padded(image: Image, size: int) -> Image:
     """The image, uint8 [H, W, 3], mirrored at its right and bottom edge to sides of at least this size.
 
     The last row and column are repeated (numpy's `symmetric`), so that an image of any size can be continued.

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from training.data.layouts.named_pairs import NamedPair
 from training.data.remembered import remembered
+from training.data.samples import Image
 
 LIKENESS = 0.95
 _SIDE = 16
@@ -51,7 +52,7 @@ def held_out_scenes(names: Sequence[str], scenes: Sequence[int], share: float) -
     return set(order[: max(1, round(share * len(order)))])
 
 
-def _look(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _look(image: Image) -> NDArray[np.float32]:
     """float32 [256], mean 0, length 1 (0 for an even image)."""
     small = cv2.resize(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
     look = small.astype(np.float32).ravel() - small.mean(dtype=np.float32)

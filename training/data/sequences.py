@@ -6,12 +6,10 @@ from glob import glob, has_magic
 from itertools import groupby
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from restore_node.common.errors import ConfigError
 from restore_node.common.image_files import VIDEO_SUFFIXES, images_under, read_rgb
 from training.data.bag_frames import bag_frames, is_bag
+from training.data.samples import Image
 from training.data.stored import CameraFrame, Extent
 from training.data.video_frames import video_frames
 
@@ -45,7 +43,7 @@ class FolderFrame(CameraFrame):
         """See `Stored`."""
         return (Extent(self.sequence.folder / self.sequence.files[self.number]),)
 
-    def read_on(self, count: int) -> list[NDArray[np.uint8]]:
+    def read_on(self, count: int) -> list[Image]:
         """See `CameraFrame`."""
         files = self.sequence.files[self.number : self.number + count]
         return [read_rgb(self.sequence.folder / file) for file in files]

@@ -4,10 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 
-import numpy as np
-from numpy.typing import NDArray
-
 from restore_node.common.errors import InputError
+from training.data.samples import Image
 
 
 class Extent(NamedTuple):
@@ -42,7 +40,7 @@ class Stored(Protocol):
 class Photograph(Stored, Protocol):
     """One sharp photograph, or frame of a camera."""
 
-    def read(self) -> NDArray[np.uint8]:
+    def read(self) -> Image:
         """The pixels: uint8 [H, W, 3] RGB, 0..255. Raises RestoreError where they cannot be read."""
 
 
@@ -50,9 +48,9 @@ class Photograph(Stored, Protocol):
 class CameraFrame(Photograph, Protocol):
     """A photograph with others right behind it: a frame of a video, a bag or a folder of frames."""
 
-    def read(self) -> NDArray[np.uint8]:
+    def read(self) -> Image:
         """See `Photograph`."""
         return self.read_on(1)[0]
 
-    def read_on(self, count: int) -> list[NDArray[np.uint8]]:
+    def read_on(self, count: int) -> list[Image]:
         """This frame and those that follow, `count` in all or fewer at the end; each as `read`."""

@@ -86,10 +86,7 @@ def _patches(source: SourceConfig, images: Held, config: TrainConfig) -> list[Va
 def _degraded(
     maker: PatchMaker, images: Sequence[Photograph], positions: Sequence[int], kind: str, seed: int
 ) -> list[Pair]:
-    return [
-        maker.first([*images[position:], *images[:position]], kind, [seed, index])
-        for index, position in enumerate(positions)
-    ]
+    return [maker.first(images, position, kind, [seed, index]) for index, position in enumerate(positions)]
 
 
 def middles(pairs: Sequence[NamedPair], size: int) -> list[Pair]:

@@ -9,11 +9,10 @@ from itertools import pairwise
 from pathlib import Path
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
 
 from restore_node.common.errors import InputError
 from training.data.remembered import remembered
+from training.data.samples import Image
 from training.data.stored import CameraFrame, Extent
 
 _EARLY_MS = 0.0, 400.0, 4000.0
@@ -46,7 +45,7 @@ class VideoFrame(CameraFrame):
         """See `Stored`."""
         return (Extent(self.video),)
 
-    def read_on(self, count: int) -> list[NDArray[np.uint8]]:
+    def read_on(self, count: int) -> list[Image]:
         """See `CameraFrame`. Raises InputError where this frame cannot be read."""
         capture = _open(self.video)
         found = self._seek(capture) or self._count_up_to(capture)

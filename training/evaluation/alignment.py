@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from restore_node.common.errors import InputError
 from restore_node.common.metrics import inside, similarity_map
+from training.data.samples import Image
 
 ITERATIONS = 100
 SMOOTHING_PX = 5
@@ -57,7 +58,7 @@ class Aligned:
         return float(np.sum(inside(similarity) * weights) / (3.0 * np.sum(weights)))
 
 
-def align(restored: NDArray[np.uint8], truth: NDArray[np.uint8]) -> Aligned:
+def align(restored: Image, truth: Image) -> Aligned:
     """Scale and warp a restored image onto its truth: uint8 [H, W, 3] RGB each.
 
     Raises AlignmentError where no homography is found, as for an image without any structure.

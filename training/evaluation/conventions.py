@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restore_node.common import metrics
+from training.data.samples import Image
 from training.evaluation.alignment import align
 
-Image = NDArray[np.uint8]
-
 GAUSSIAN = 'Gaussian 11x11, sigma 1.5'
+NOT_ALIGNED = 'not aligned'
 
 _BT601 = np.array([[65481.0, 128553.0, 24966.0]])
 _BT601_SCALE, _BLACK = 255_000.0, 16
@@ -37,18 +37,18 @@ class Convention:
 
     Attributes:
         name: key in files and on the command line.
-        channel, value_range, ssim, alignment: what is compared, in words, for every table.
+        channel, ssim, value_range, alignment: what is compared, in words, for every table.
         practice: who computes it so.
         compare: (restored, truth), both uint8 [H, W, 3] RGB, to PSNR and SSIM.
     """
 
     name: str
     channel: str
-    value_range: str
     ssim: str
-    alignment: str
     practice: str
     compare: Callable[[Image, Image], tuple[float, float]]
+    value_range: str = '0..255'
+    alignment: str = NOT_ALIGNED
 
     def score(self, restored: Image, truth: Image) -> Score:
         """Compare two images.
@@ -119,63 +119,54 @@ def _aligned(restored: Image, truth: Image) -> tuple[float, float]:
     return aligned.psnr(), aligned.ssim()
 
 
-NOT_ALIGNED = 'not aligned'
+_LUMA, _LUMA_RANGE = 'luma (MATLAB rgb2ycbcr)', '16..235 (peak 255)'
 CONVENTIONS = {
     convention.name: convention
     for convention in (
         Convention(
             'rgb',
             'RGB',
-            '0..255',
             f'{GAUSSIAN}, mean over channels',
-            NOT_ALIGNED,
             'scikit-image; this project reproduces the paper in it',
             _rgb,
         ),
         Convention(
             'rgb-volume',
             'RGB',
-            '0..255',
             "MATLAB's ssim on the RGB volume (Gaussian 11x11x11, border repeated)",
-            NOT_ALIGNED,
             'deblurring tables of MPRNet, Restormer, NAFNet',
             _rgb_volume,
         ),
         Convention(
             'luma',
-            'luma (MATLAB rgb2ycbcr)',
-            '16..235 (peak 255)',
+            _LUMA,
             f'{GAUSSIAN}, inside the border',
-            NOT_ALIGNED,
             'deraining tables of PReNet, MPRNet, Restormer',
             _on_luma(matlab_luma, metrics.inside),
+            _LUMA_RANGE,
         ),
         Convention(
             'luma-border',
-            'luma (MATLAB rgb2ycbcr)',
-            '16..235 (peak 255)',
+            _LUMA,
             "MATLAB's ssim (Gaussian 11x11, border repeated)",
-            NOT_ALIGNED,
             "NAFNet's and other ports of MATLAB's ssim",
             _on_luma(matlab_luma, lambda positions: positions),
+            _LUMA_RANGE,
         ),
         Convention(
             'luma-full',
             'luma (BT.601, OpenCV)',
-            '0..255',
             f'{GAUSSIAN}, inside the border',
-            NOT_ALIGNED,
             'scripts that convert with OpenCV',
             _on_luma(full_luma, metrics.inside),
         ),
         Convention(
             'rgb-aligned',
             'RGB',
-            '0..255',
             f'{GAUSSIAN}, mean over channels, inside border and mask',
-            'aligned to the truth (gain, ECC homography, mask)',
             "RealBlur's own evaluation",
             _aligned,
+            alignment='aligned to the truth (gain, ECC homography, mask)',
         ),
     )
 }

@@ -4,12 +4,11 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from training.data.samples import Image
 from training.losses.lpips import LpipsLoss
 
-Image = NDArray[np.uint8]
 Distance = Callable[[Image, Image], float]
 """Of two images, uint8 [H, W, 3] RGB of one size; 0 where they look the same."""
 

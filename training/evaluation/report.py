@@ -86,13 +86,8 @@ def summarise(
         'created': datetime.now(timezone.utc).isoformat(timespec='seconds'),
         'systems': {system.name: system.provenance for system in systems},
         'conventions': {
-            name: {
-                'channel': convention.channel,
-                'range': convention.value_range,
-                'ssim': convention.ssim,
-                'alignment': convention.alignment,
-                'practice': convention.practice,
-            }
+            name: {'range': convention.value_range}
+            | {key: getattr(convention, key) for key in ('channel', 'ssim', 'alignment', 'practice')}
             for name, convention in CONVENTIONS.items()
             if any(name in result.of.conventions for result in results)
         },

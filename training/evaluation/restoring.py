@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 from restore_node.backends.base import Backend
 from restore_node.common.errors import InputError
+from training.data.samples import Image
 from training.evaluation.tiling import Tiles, in_tiles
-from training.networks.padding import pad_by_reflection
+from training.networks.layers import pad_by_reflection
 
-Image = NDArray[np.uint8]
 Restore = Callable[[Image], Image]
 """uint8 [H, W, 3] RGB to the same shape."""
 

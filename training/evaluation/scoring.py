@@ -9,16 +9,14 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from restore_node.common.errors import InputError, RestoreError
 from training.data.layouts.named_pairs import NamedPair
+from training.data.samples import Image
 from training.evaluation.alignment import AlignmentError
 from training.evaluation.conventions import CONVENTIONS, Score
 from training.evaluation.perceived import Distance
 from training.evaluation.systems import System
-
-Image = NDArray[np.uint8]
 
 UNRESTORED = 'unrestored input'
 """What the degraded images themselves are called, beside the systems that restored them."""

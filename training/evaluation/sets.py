@@ -44,10 +44,6 @@ class EvaluationSet:
     conventions: tuple[str, ...]
     first: str = UNRESTORED
 
-    def with_conventions(self, names: Sequence[str] | None) -> 'EvaluationSet':
-        """The same in other conventions, or in its own where none are named."""
-        return replace(self, conventions=tuple(names)) if names else self
-
     def limited(self, count: int | None) -> 'EvaluationSet':
         """The same with at most `count` pairs, spread evenly over the set."""
         if count is None or count >= len(self.pairs):

@@ -6,17 +6,14 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from restore_node.common.atomic import replacing, writing
 from restore_node.common.image_files import encode_png
 from restore_node.common.metrics import psnr
-
-Image = NDArray[np.uint8]
-"""uint8 [H, W, 3] RGB."""
+from training.data.samples import Image
 
 _MARGIN_PX, _LABEL_PX, _NAME_PX = 8, 22, 150
-_PAPER, _INK = 255, (20, 20, 20)
+_PAPER, _INK = (255, 255, 255), (20, 20, 20)
 
 
 class Strip(NamedTuple):
@@ -36,7 +33,7 @@ def draw_sheet(rows: Mapping[str, Sequence[Strip]]) -> Image:
     """The sheet; strips and rows of different sizes are filled up with paper."""
     drawn = [_row(name, strips) for name, strips in rows.items()]
     width = max(row.shape[1] for row in drawn)
-    return np.concatenate([_filled(row, row.shape[0], width) for row in drawn])
+    return np.concatenate([_on_paper(row, right=width - row.shape[1]) for row in drawn])
 
 
 def save_sheet(sheet: Image, path: Path) -> None:
@@ -48,28 +45,21 @@ def save_sheet(sheet: Image, path: Path) -> None:
 def _row(name: str, strips: Sequence[Strip]) -> Image:
     cells = [_cell(strip) for strip in strips]
     height = max(cell.shape[0] for cell in cells)
-    head = _paper(height, _NAME_PX)
-    _write(head, name, _LABEL_PX + 20)
-    return np.concatenate([head, *(_filled(cell, height, cell.shape[1]) for cell in cells)], axis=1)
+    row = np.concatenate([_on_paper(cell, bottom=height - cell.shape[0]) for cell in cells], axis=1)
+    row = _on_paper(row, left=_NAME_PX)
+    _write(row[:, :_NAME_PX], name, _LABEL_PX + 20)
+    return row
 
 
 def _cell(strip: Strip) -> Image:
     pictures = np.concatenate(strip.images, axis=1)
-    height, width = pictures.shape[:2]
-    cell = _paper(height + _LABEL_PX + _MARGIN_PX, width + _MARGIN_PX)
-    cell[_LABEL_PX : _LABEL_PX + height, :width] = pictures
+    cell = _on_paper(pictures, top=_LABEL_PX, bottom=_MARGIN_PX, right=_MARGIN_PX)
     _write(cell, strip.caption, _LABEL_PX - 6)
     return cell
 
 
-def _filled(image: Image, height: int, width: int) -> Image:
-    filled = _paper(height, width)
-    filled[: image.shape[0], : image.shape[1]] = image
-    return filled
-
-
-def _paper(height: int, width: int) -> Image:
-    return np.full((height, width, 3), _PAPER, np.uint8)
+def _on_paper(image: Image, *, top: int = 0, bottom: int = 0, left: int = 0, right: int = 0) -> Image:
+    return cv2.copyMakeBorder(image, top, bottom, left, right, cv2.BORDER_CONSTANT, value=_PAPER)
 
 
 def _write(image: Image, text: str, baseline: int) -> None:

@@ -7,9 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from restore_node.backends.onnxruntime import OnnxRuntimeBackend
 from restore_node.common.errors import ConfigError, InputError
@@ -18,10 +16,9 @@ from restore_node.messages.frame import Frame, Header
 from restore_node.model import load_model
 from restore_node.runtime.restore import change_score, restore_frame
 from training.data.layouts.named_pairs import FilePair, NamedPair, by_name
+from training.data.samples import Image
 from training.evaluation.restoring import restore_with
 from training.runs.generator import trained_generator
-
-Image = NDArray[np.uint8]
 
 LONGEST_ORIGIN = 50
 """Characters."""

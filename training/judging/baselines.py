@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from training.data.samples import Image
 from training.degradation.linear_light import to_display, to_linear
 from training.evaluation.systems import System
 
-Image = NDArray[np.uint8]
 Kernel = NDArray[np.float32]
 """float32 [k, k], odd, not negative, of sum 1: where the light of a pixel goes."""
 

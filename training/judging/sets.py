@@ -6,13 +6,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from restore_node.common.metrics import psnr
 from training.data.cutting import WholeCuts
 from training.data.layouts.named_pairs import NamedPair
 from training.data.patches import MARGIN_PX, PatchMaker, Plan
-from training.data.samples import Pair
+from training.data.samples import Image, Pair
 from training.data.spread import few
 from training.data.stored import Extent, Photograph
 from training.degradation.blur.trajectory import draw_trajectory
@@ -40,8 +39,8 @@ class MadePair:
     """A pair that was made here; see `NamedPair`."""
 
     name: str
-    degraded: NDArray[np.uint8]
-    sharp: NDArray[np.uint8]
+    degraded: Image
+    sharp: Image
 
     @property
     def extents(self) -> tuple[Extent, ...]:
@@ -170,6 +169,6 @@ def _kernel(rng: np.random.Generator) -> Kernel:
     return (kernel / kernel.sum()).astype(np.float32)
 
 
-def _frame(image: NDArray[np.uint8], margin_px: int) -> NDArray[np.uint8]:
+def _frame(image: Image, margin_px: int) -> Image:
     height, width = image.shape[:2]
     return CUTS.draw(height, width, margin_px, np.random.default_rng(0)).of(image)

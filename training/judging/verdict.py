@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from training.data.samples import Image
 from training.evaluation.quality import WORSE_DB, Quality
 from training.evaluation.scoring import UNRESTORED, ImageScores, score_pairs
-from training.evaluation.sheet import Image, compare, draw_sheet
+from training.evaluation.sheet import compare, draw_sheet
 from training.evaluation.systems import System
 from training.judging.sets import JudgedSet
 

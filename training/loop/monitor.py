@@ -3,16 +3,16 @@
 import math
 import time
 from collections.abc import Mapping, Sequence
-from types import TracebackType
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from training.config.run import TrainConfig
+from training.data.samples import Image
 from training.data.validation import ValidationSet
 from training.evaluation.quality import Quality, measure, score, table
-from training.evaluation.restoring import Image, Restore, restore_with
+from training.evaluation.restoring import Restore, restore_with
 from training.loop.mirror import start_mirror
 from training.loop.progress import ProgressView
 from training.loop.records import Picture, Records
@@ -64,17 +64,15 @@ class Monitor:
         self._view.__enter__()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._view.__exit__(kind, error, trace)
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._view.__exit__()
         try:
             self._records.close()
             if self._mirror:
                 self._mirror.finish()
         except TrainingError:
             # What ended the run says more than what cannot be written after it.
-            if error is None:
+            if kind is None:
                 raise
 
     def stepped(

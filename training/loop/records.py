@@ -8,16 +8,16 @@ from datetime import datetime, timezone
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from torch.utils.tensorboard import SummaryWriter
 
 from restore_node.common.atomic import replace_text, writing
 from restore_node.common.errors import InputError
+from training.data.samples import Image
 from training.evaluation.quality import Quality
 from training.runs.errors import TrainingError
 from training.runs.folder import RunFolder
 
-Picture = Sequence[NDArray[np.uint8]]
+Picture = Sequence[Image]
 """Images of one size that belong side by side: uint8 [H, W, 3] RGB."""
 
 

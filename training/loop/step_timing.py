@@ -49,9 +49,7 @@ class StepTimes:
 class TimedLearner(Learner):
     """A learner that notes when its backward pass begins and ends."""
 
-    def __init__(self, fabric: Fabric, *arguments: Any, **options: Any) -> None:
-        super().__init__(fabric, *arguments, **options)
-        self.backward_at: tuple[float, float] = (0.0, 0.0)
+    backward_at = 0.0, 0.0
 
     def backward(self, loss: Tensor) -> None:
         """As `Learner`'s, between two looks at the clock."""

@@ -7,7 +7,7 @@ import torch
 from pydantic import Field, validate_call
 from torch import Tensor, nn
 
-from training.networks.padding import pad_by_reflection
+from training.networks.layers import pad_by_reflection
 from training.networks.residual import Activation, Form, ResidualBlock, residual_block
 
 Width = Annotated[int, Field(ge=1)]

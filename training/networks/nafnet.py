@@ -12,9 +12,8 @@ from pydantic import Field, validate_call
 from torch import Tensor, nn
 from torch.nn.functional import pixel_shuffle
 
-from training.networks.channel_norm import ChannelNorm
+from training.networks.layers import ChannelNorm, pad_by_reflection
 from training.networks.local_statistics import ImageMean
-from training.networks.padding import pad_by_reflection
 
 _CELL_PX = 16
 

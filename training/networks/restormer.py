@@ -13,9 +13,8 @@ from pydantic import Field, validate_call
 from torch import Tensor, nn
 from torch.nn.functional import gelu, pixel_shuffle, pixel_unshuffle
 
-from training.networks.channel_norm import ChannelNorm
+from training.networks.layers import ChannelNorm, pad_by_reflection
 from training.networks.local_statistics import WindowedLayer, windowed_mean
-from training.networks.padding import pad_by_reflection
 
 _SMALLEST = 1e-6
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from restore_node.common.errors import ConfigError
 from restore_node.common.image_files import is_image
 from training.data.layouts.named_pairs import HalvesPair
+from training.data.samples import Image, Pair
 from training.data.spread import few
 
 _CHECKED = 8
@@ -46,15 +46,15 @@ def _check_alike(pairs: Sequence[HalvesPair], folder: Path) -> None:
         )
 
 
-def _looks(pairs: Sequence[HalvesPair]) -> list[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
+def _looks(pairs: Sequence[HalvesPair]) -> list[Pair]:
     return [pair.read() for pair in few(pairs, _CHECKED)]
 
 
-def _likeness(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
+def _likeness(one: Image, other: Image) -> float:
     small = [cv2.resize(image, (32, 32), interpolation=cv2.INTER_AREA).ravel() for image in (one, other)]
     with np.errstate(invalid='ignore'):
         return float(np.nan_to_num(np.corrcoef(small)[0, 1]))
 
 
-def _detail(image: NDArray[np.uint8]) -> float:
+def _detail(image: Image) -> float:
     return float(np.abs(np.diff(image.astype(np.int16), axis=1)).mean())
