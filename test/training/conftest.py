@@ -1,22 +1,37 @@
 """Real photographs, a configuration and a short run for the training tests."""
 
+import json
 import os
 import subprocess
 import sys
 import sysconfig
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 # These networks are too small for two threads to help, and the other core has tests of its own to run.
 os.environ.setdefault('OMP_NUM_THREADS', '1')
 
 
+class TrainingModule(pytest.Module):
+    """A module that is skipped, and not even imported, where there is no PyTorch."""
+
+    def collect(self):
+        pytest.importorskip('torch', reason='the training environment is not set up')
+        return super().collect()
+
+
+def pytest_pycollect_makemodule(module_path, parent):
+    return TrainingModule.from_parent(parent, path=module_path)
+
+
 @pytest.fixture(scope='session')
 def photographs_root(tmp_path_factory):
     """Photographs that come with scikit-image, as a folder."""
-    cv2 = pytest.importorskip('cv2')
-    data = pytest.importorskip('skimage.data', reason='the training environment is not set up')
+    import cv2
+    from skimage import data
+
     root = tmp_path_factory.mktemp('photographs')
     for name in ('astronaut', 'chelsea', 'coffee'):
         cv2.imwrite(str(root / f'{name}.png'), getattr(data, name)()[..., ::-1])
@@ -47,8 +62,21 @@ def run_values(photographs_root):
 
 
 @pytest.fixture
+def write_config(run_values, tmp_path):
+    """Writes that configuration, with other values of some keys, into a file, and returns its path."""
+
+    def write(**changes):
+        path = tmp_path / 'config.yaml'
+        # JSON is YAML.
+        path.write_text(json.dumps(run_values | changes))
+        return str(path)
+
+    return write
+
+
+@pytest.fixture
 def rng():
-    return pytest.importorskip('numpy').random.default_rng(5)
+    return np.random.default_rng(5)
 
 
 @pytest.fixture(autouse=True)
@@ -62,16 +90,8 @@ def installed(tmp_path_factory):
     """The commands of the trainer, installed by pip in a fresh environment beside these libraries."""
     folder = tmp_path_factory.mktemp('installed')
     pip = [sys.executable, '-m', 'pip', '--quiet', '--disable-pip-version-check']
-    built = [
-        *pip,
-        'wheel',
-        '--no-deps',
-        '--no-build-isolation',
-        '--wheel-dir',
-        folder,
-        Path(__file__).parents[2] / 'training',
-    ]
-    subprocess.run(built, check=True)
+    options = ['--no-deps', '--no-build-isolation', '--wheel-dir', folder]
+    subprocess.run([*pip, 'wheel', *options, Path(__file__).parents[2] / 'training'], check=True)
     subprocess.run([sys.executable, '-m', 'venv', '--without-pip', folder / 'venv'], check=True)
     python = folder / 'venv' / 'bin' / 'python'
     (wheel,) = folder.glob('*.whl')

@@ -1,9 +1,8 @@
-"""Photographs, paths and scenes for the tests of degradation."""
+"""Photographs, videos, paths and scenes for the tests of data and degradation."""
 
+import cv2
 import numpy as np
-import pytest
-
-data = pytest.importorskip('skimage.data', reason='scikit-image, whose photographs are used, is not there')
+from skimage import data
 
 from training.degradation.blur.exposure import warp
 from training.degradation.blur.trajectory import Trajectory
@@ -22,6 +21,23 @@ def patch(number, size=192):
     rng = np.random.default_rng(number)
     top, left = (rng.integers(0, side - size + 1) for side in image.shape[:2])
     return image[top : top + size, left : left + size]
+
+
+def textured():
+    """A scene with detail everywhere, uint8 [160, 260, 3]."""
+    noise = np.random.default_rng(0).integers(0, 256, (160, 260, 3), np.uint8)
+    return cv2.normalize(cv2.GaussianBlur(noise, (0, 0), 1.0), None, 0, 255, cv2.NORM_MINMAX)
+
+
+def write_video(path, pictures, codec='MJPG', rate_hz=10.0):
+    """A video of pictures of one size, uint8 [H, W, 3] BGR; returns its path."""
+    pictures = list(pictures)
+    size = pictures[0].shape[1::-1]
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec), rate_hz, size)
+    for picture in pictures:
+        writer.write(np.ascontiguousarray(picture))
+    writer.release()
+    return path
 
 
 def straight(x_px, y_px, count=65):

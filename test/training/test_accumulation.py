@@ -1,32 +1,29 @@
 """A batch in parts: the same training in less memory; and AdamW, which real recipes of this field use."""
 
 import pytest
-
-torch = pytest.importorskip('torch', reason='the training environment is not set up')
+import torch
+from workbench import trained
 
 from restore_node.common.errors import ConfigError
-from training.commands.train import train
 from training.config.run import OptimizerConfig, parse_config
 from training.loop.optimizers import make_optimizers, set_rate
-from training.runs import checkpoint
 
 
-def trained(run_values, folder, *, resume=False, **schedule):
+def weights_of(run_values, folder, *, resume=False, **schedule):
     values = run_values | {'schedule': run_values['schedule'] | {'batch': 4, **schedule}}
-    train(parse_config(values, 'test'), 'test.yaml', folder, resume=resume)
-    return checkpoint.load(folder / 'checkpoint.pt').generator[0]
+    return trained(values, folder, resume=resume).generator[0]
 
 
 def test_parts_of_a_batch_teach_what_the_whole_does_and_resume_to_the_bit(run_values, tmp_path):
     # Muon, whose steps follow the gradient: Adam's first one has full length where it is rounding alone.
     plain = run_values | {'optimizer': {'name': 'muon'}, 'loss': {'mean_square': 1.0}}
     schedule = {'hold': 0.99, 'learning_rate': 1e-4}
-    whole = trained(plain, tmp_path / 'whole', steps=4, **schedule)
-    in_parts = trained(plain, tmp_path / 'parts', steps=4, accumulate=4, **schedule)
+    whole = weights_of(plain, tmp_path / 'whole', steps=4, **schedule)
+    in_parts = weights_of(plain, tmp_path / 'parts', steps=4, accumulate=4, **schedule)
     for name, weights in whole.items():
         assert torch.allclose(in_parts[name], weights, atol=1e-5), name
-    trained(plain, tmp_path / 'resumed', steps=2, accumulate=4, **schedule)
-    resumed = trained(plain, tmp_path / 'resumed', resume=True, steps=4, accumulate=4, **schedule)
+    weights_of(plain, tmp_path / 'resumed', steps=2, accumulate=4, **schedule)
+    resumed = weights_of(plain, tmp_path / 'resumed', resume=True, steps=4, accumulate=4, **schedule)
     assert all(torch.equal(resumed[name], weights) for name, weights in in_parts.items())
 
 

@@ -1,19 +1,18 @@
 """The generator against a critic: who learns, what is clipped, and what a new stage forgets."""
 
+from functools import partial
+
 import pytest
-
-torch = pytest.importorskip('torch', reason='the training environment is not set up')
-
-from lightning_fabric import Fabric
+import torch
+from workbench import crops, make_trainer
 
 from restore_node.common.errors import InputError
-from training.config.run import parse_config
-from training.loop.trainer import Trainer
 from training.runs import checkpoint
-from training.runs.folder import RunFolder
 
 SMALL = {'network': 'paper', 'network_options': {'widths': [4, 4, 8], 'blocks': 1}}
 """The paper's generator, dropout and all, at a size for tests."""
+
+large_crops = partial(crops, side=256, count=1)
 
 
 def values(run_values, constraint='penalty', critic_steps=2, **schedule):
@@ -28,26 +27,11 @@ def values(run_values, constraint='penalty', critic_steps=2, **schedule):
     )
 
 
-def crops(first_step):
-    """Batches that are a function of the step."""
-    while True:
-        draw = torch.Generator().manual_seed(first_step)
-        sharp = torch.randint(40, 200, (1, 3, 256, 256), dtype=torch.uint8, generator=draw)
-        yield sharp + 30, sharp
-        first_step += 1
-
-
-def trainer(config_values, folder):
-    config = parse_config(config_values, 'test')
-    fabric = Fabric(accelerator='cpu', devices=1, precision=config.precision)
-    return Trainer(fabric, config, {}, RunFolder(folder))
-
-
 def train(config_values, folder, resumed=None):
-    trained = trainer(config_values, folder)
+    trained = make_trainer(config_values, folder)
     if resumed:
         trained.resume(resumed)
-    trained.fit(crops)
+    trained.fit(large_crops)
     checkpoint.save(trained.checkpoint(), folder / 'checkpoint.pt')
     return checkpoint.load(folder / 'checkpoint.pt')
 
@@ -60,7 +44,7 @@ def weights_of(state):
 @pytest.mark.parametrize('constraint', ['clip', 'penalty'])
 def test_both_players_learn(run_values, tmp_path, constraint, precision):
     game = values(run_values, constraint, steps=1) | {'precision': precision}
-    before = trainer(game, tmp_path).checkpoint()
+    before = make_trainer(game, tmp_path).checkpoint()
     first = weights_of(before.generator).clone(), weights_of(before.critic).clone()
     after = train(game, tmp_path)
     for weights in (*after.generator[0].values(), *after.critic[0].values(), *after.average.values()):
@@ -78,9 +62,9 @@ def test_both_players_learn(run_values, tmp_path, constraint, precision):
 def staged(run_values, tmp_path):
     """A run of two stages, and its checkpoint after every step, from the first."""
     config = values(run_values, stages=[1, 2], critic_steps=1)
-    whole = trainer(config, tmp_path)
+    whole = make_trainer(config, tmp_path)
     saved = []
-    stream = crops(0)
+    stream = large_crops(0)
     for step in range(3):
         whole._train_step(next(stream))
         checkpoint.save(whole.checkpoint(), tmp_path / f'{step}.pt')
@@ -110,6 +94,6 @@ def test_a_resumed_game_ends_with_the_same_bits(staged, tmp_path, stop):
 
 
 def test_a_checkpoint_without_a_critic_does_not_fit_the_game(run_values, tmp_path):
-    alone = trainer(run_values | SMALL, tmp_path).checkpoint()
+    alone = make_trainer(run_values | SMALL, tmp_path).checkpoint()
     with pytest.raises(InputError, match=r'got no critic, want a critic.*start_from'):
-        trainer(values(run_values, steps=1), tmp_path).resume(alone)
+        make_trainer(values(run_values, steps=1), tmp_path).resume(alone)

@@ -3,9 +3,7 @@
 import json
 
 import pytest
-
-torch = pytest.importorskip('torch', reason='the training environment is not set up')
-pytest.importorskip('cv2')
+import torch
 
 from training.commands import benchmark
 from training.loop.step_timing import PARTS, StepTimes, memory_bytes, peak_flops

@@ -1,29 +1,16 @@
 """A run whose numbers are no longer finite stops, and leaves what is needed to see why."""
 
 import pytest
+import torch
+from workbench import crops, make_trainer
 
-torch = pytest.importorskip('torch', reason='the training environment is not set up')
-
-from lightning_fabric import Fabric
-
-from training.config.run import parse_config
 from training.loop.objectives import ContentObjective
-from training.loop.trainer import Trainer
 from training.runs.errors import TrainingError
-from training.runs.folder import RunFolder
-
-
-def crops(_step):
-    draw = torch.Generator().manual_seed(1)
-    while True:
-        sharp = torch.randint(40, 200, (2, 3, 64, 64), dtype=torch.uint8, generator=draw)
-        yield sharp + 30, sharp
 
 
 @pytest.fixture
 def trainer(run_values, tmp_path):
-    config = parse_config(run_values, 'test')
-    return Trainer(Fabric(accelerator='cpu', devices=1), config, {}, RunFolder(tmp_path))
+    return make_trainer(run_values, tmp_path)
 
 
 @pytest.mark.parametrize('broken', [float('nan'), float('inf')])

@@ -1,9 +1,6 @@
 """The gate's threshold is measured, not guessed."""
 
 import pytest
-import yaml
-
-pytest.importorskip('torch', reason='the training environment is not set up')
 
 from training.commands.calibrate_gate import KINDS, Scored, calibrate, main, table
 
@@ -36,18 +33,14 @@ def test_the_table_is_what_one_computes_by_hand():
     assert rows['all'] == ['1', '0 %', '20.00', '26.00', '26.00']
 
 
-def test_a_shipped_model_is_calibrated_on_photographs_held_out(run_values, tmp_path, capsys):
-    config = tmp_path / 'short.yaml'
-    config.write_text(yaml.safe_dump(run_values), encoding='utf-8')
-    assert main([str(config), '--model', 'restore-lite', '--frames', '1']) == 0
+def test_a_shipped_model_is_calibrated_on_photographs_held_out(write_config, capsys):
+    assert main([write_config(), '--model', 'restore-lite', '--frames', '1']) == 0
     printed = capsys.readouterr().out
     threshold = float(printed.rsplit('gate_threshold:', 1)[1])
     assert 0.0 < threshold < 50.0
     assert 'streaks' in printed
 
 
-def test_an_unknown_model_is_one_line(run_values, tmp_path, capsys):
-    config = tmp_path / 'short.yaml'
-    config.write_text(yaml.safe_dump(run_values), encoding='utf-8')
-    assert main([str(config), '--model', 'no-such-model']) == 2
+def test_an_unknown_model_is_one_line(write_config, capsys):
+    assert main([write_config(), '--model', 'no-such-model']) == 2
     assert capsys.readouterr().err.startswith('error: ')

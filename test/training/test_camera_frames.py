@@ -3,10 +3,8 @@
 import cv2
 import numpy as np
 import pytest
-
-pytest.importorskip('pydantic', reason='the training environment is not set up')
-
 from rosbags.typesys import Stores, get_typestore
+from scenery import textured, write_video
 
 from restore_node.common.errors import EncodingError, InputError, RestoreError
 from restore_node.messages.bag import BagWriter, Message, Topic
@@ -24,11 +22,7 @@ GREYS = [20 * index for index in range(12)]
 @pytest.fixture(scope='module')
 def video(tmp_path_factory):
     path = tmp_path_factory.mktemp('video') / 'drive.avi'
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'MJPG'), 10.0, (64, 48))
-    for grey in GREYS:
-        writer.write(np.full((48, 64, 3), grey, np.uint8))
-    writer.release()
-    return path
+    return write_video(path, (np.full((48, 64, 3), grey, np.uint8) for grey in GREYS))
 
 
 def raw(encoding, pixels, sec):
@@ -118,13 +112,7 @@ def test_a_topic_that_holds_no_photographs_is_refused_at_once(tmp_path, bag):
 def panning(tmp_path_factory):
     """A video in which a textured scene moves by six pixels a frame."""
     path = tmp_path_factory.mktemp('panning') / 'panning.avi'
-    noise = np.random.default_rng(0).integers(0, 256, (160, 260, 3), np.uint8)
-    scene = cv2.normalize(cv2.GaussianBlur(noise, (0, 0), 1.0), None, 0, 255, cv2.NORM_MINMAX)
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'MJPG'), 10.0, (180, 160))
-    for index in range(6):
-        writer.write(np.ascontiguousarray(scene[:, 6 * index : 6 * index + 180]))
-    writer.release()
-    return path
+    return write_video(path, (textured()[:, left : left + 180] for left in range(0, 36, 6)))
 
 
 def test_a_frame_reads_on_to_the_end(panning, bag):
@@ -191,10 +179,8 @@ def with_durations(data, durations):
 def test_frames_of_a_video_of_variable_rate_are_those_that_it_shows(tmp_path, monkeypatch):
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
     path, count = tmp_path / 'phone.mp4', 90
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), 30.0, (64, 48))
-    for number in range(count):
-        writer.write(np.full((48, 64, 3), (5 * number % 230, 9 * number % 230, 90), np.uint8))
-    writer.release()
+    colours = ((5 * number % 230, 9 * number % 230, 90) for number in range(count))
+    write_video(path, (np.full((48, 64, 3), colour, np.uint8) for colour in colours), 'mp4v', 30.0)
     data = path.read_bytes()
     (start, _) = box(data, b'moov', b'trak', b'mdia', b'minf', b'stbl', b'stts')[-1]
     unit = int.from_bytes(data[start + 20 : start + 24], 'big')

@@ -6,15 +6,12 @@ import cv2
 import numpy as np
 import pytest
 import yaml
-
-pytest.importorskip('pydantic', reason='the training environment is not set up')
-
 from PIL import Image
 
 from restore_node.common.errors import ConfigError, InputError
 from restore_node.common.image_files import read_rgb
 from training.commands import check_data
-from training.config.run import load_config
+from training.config.run import load_config, parse_config
 from training.data.checking import ignored_under, look_at_headers, look_at_pixels
 from training.data.feed import open_feed
 from training.data.image_headers import read_header
@@ -50,11 +47,8 @@ def photographs(tmp_path):
 
 
 @pytest.fixture
-def config(tmp_path, photographs, run_values):
-    values = run_values | {'data': {'roots': [str(photographs)], 'held_out': ['drive/*'], 'crop_px': 64}}
-    path = tmp_path / 'config.yaml'
-    path.write_text(yaml.safe_dump(values))
-    return path
+def config(photographs, write_config):
+    return write_config(data={'roots': [str(photographs)], 'held_out': ['drive/*'], 'crop_px': 64})
 
 
 def lines(capsys):
@@ -100,9 +94,9 @@ def test_pairs_that_are_turned_alike_are_pairs_and_others_are_not(tmp_path):
 
 
 def test_what_is_right_is_said_to_be(config, capsys):
-    assert check_data.main([str(config)]) == 0
+    assert check_data.main([config]) == 0
     assert lines(capsys)[-1] == 'nothing wrong, by their headers'
-    assert check_data.main([str(config), '--full']) == 0
+    assert check_data.main([config, '--full']) == 0
     assert lines(capsys)[-1] == 'nothing wrong'
 
 
@@ -116,7 +110,7 @@ def test_all_that_is_wrong_is_said_at_once(config, photographs, capsys):
     (photographs / '.ipynb_checkpoints' / '0.png').write_bytes(whole)
     (photographs / 'notes.txt').touch()
     (photographs / 'lost.png').symlink_to(photographs / 'nowhere.png')
-    assert check_data.main([str(config)]) == 1
+    assert check_data.main([config]) == 1
     said = lines(capsys)
     assert [line for line in said if line.startswith('photographs: ')] == said[-4:-1]
     assert '1.png: is cut off' in said[-4]
@@ -136,28 +130,25 @@ def test_pixels_that_headers_do_not_show_are_found_by_decoding(config, photograp
     whole = bytearray((photographs / '1.png').read_bytes())
     whole[60 : len(whole) - 20] = bytes(len(whole) - 80)
     (photographs / '1.png').write_bytes(whole)
-    assert check_data.main([str(config)]) == 0
-    assert check_data.main([str(config), '--full']) == 1
+    assert check_data.main([config]) == 0
+    assert check_data.main([config, '--full']) == 1
     assert '1.png is not an image' in capsys.readouterr().out
 
 
 def test_what_is_trained_on_and_held_out_is_named(config, photographs, capsys):
     (photographs / 'drive' / 'again.png').write_bytes((photographs / '4.png').read_bytes())
-    assert check_data.main([str(config)]) == 1
+    assert check_data.main([config]) == 1
     twins = 'trained on and measured on at once: photographs/4.png = photographs/drive/again.png'
     assert twins in capsys.readouterr().out
 
 
-def test_a_source_that_is_not_there_does_not_hide_the_others(config, photographs, capsys):
+def test_a_source_that_is_not_there_does_not_hide_the_others(write_config, photographs, capsys):
     (photographs / '2.png').write_bytes(b'')
-    sources = (
-        f'data.sources=[{{name: gone, pairs: {{layout: gopro, root: {photographs}}}}}, '
-        f'{{name: mine, photographs: {{roots: [{photographs}], held_out: [drive/*]}}}}]'
-    )
-    values = yaml.safe_load(config.read_text())
-    values['data'] = {'crop_px': 64, 'sources': yaml.safe_load(sources.partition('=')[2])}
-    config.write_text(yaml.safe_dump(values))
-    assert check_data.main([str(config)]) == 1
+    sources = [
+        {'name': 'gone', 'pairs': {'layout': 'gopro', 'root': str(photographs)}},
+        {'name': 'mine', 'photographs': {'roots': [str(photographs)], 'held_out': ['drive/*']}},
+    ]
+    assert check_data.main([write_config(data={'crop_px': 64, 'sources': sources})]) == 1
     said = lines(capsys)
     assert said[-3].startswith('gone: no train pairs of GOPRO_Large')
     assert said[-2].startswith('mine: 2.png')
@@ -166,15 +157,15 @@ def test_a_source_that_is_not_there_does_not_hide_the_others(config, photographs
 def test_a_training_refuses_broken_images_at_its_start_or_leaves_them_out(config, photographs, caplog):
     (photographs / '2.png').write_bytes(b'')
     with pytest.raises(ConfigError, match=r'images that cannot be used: got 1, first 2\.png: .*skip_broken'):
-        open_feed(load_config(str(config), []))
-    files = open_feed(load_config(str(config), ['data.skip_broken=true'])).files()
+        open_feed(load_config(config, []))
+    files = open_feed(load_config(config, ['data.skip_broken=true'])).files()
     assert not any('2.png' in line for line in files)
     assert len(files) == 6
     assert 'leaves out 2.png' in caplog.text
     for path in photographs.glob('*.png'):
         path.write_bytes(b'')
     with pytest.raises(ConfigError, match='no images left'):
-        open_feed(load_config(str(config), ['data.skip_broken=true']))
+        open_feed(load_config(config, ['data.skip_broken=true']))
 
 
 def test_a_bad_frame_takes_the_exposures_it_is_part_of_with_it(tmp_path, run_values):
@@ -184,16 +175,9 @@ def test_a_bad_frame_takes_the_exposures_it_is_part_of_with_it(tmp_path, run_val
         for number in range(90):
             (folder / drive / f'{number:03d}.png').write_bytes(encoded(picture(64, 64)))
     (folder / 'a' / '070.png').write_bytes(b'')
-    values = run_values | {
-        'data': {
-            'sources': [{'name': 'drives', 'sequences': {'roots': [str(folder)], 'held_out': ['b/*']}}],
-            'crop_px': 64,
-            'skip_broken': True,
-        }
-    }
-    path = tmp_path / 'config.yaml'
-    path.write_text(yaml.safe_dump(values))
-    files = open_feed(load_config(str(path), [])).files()
+    drives = {'name': 'drives', 'sequences': {'roots': [str(folder)], 'held_out': ['b/*']}}
+    data = {'sources': [drives], 'crop_px': 64, 'skip_broken': True}
+    files = open_feed(parse_config(run_values | {'data': data}, 'test')).files()
     begins = [int(line.split('.png')[0][-3:]) for line in files if '\ttrain\t' in line]
     assert begins == [*range(6), *range(71, 88)]
 
@@ -208,10 +192,10 @@ def test_validation_sets_of_their_own_are_looked_at_like_sources(config, photogr
     (tmp_path / 'pairs/sharp/3.png').write_bytes((photographs / '3.png').read_bytes())
     real = {'layout': 'folders', 'root': str(tmp_path / 'pairs')}
     sets = yaml.safe_dump([{'name': 'real', 'pairs': real}], default_flow_style=True).strip()
-    assert check_data.main([str(config), f'validation.sets={sets}']) == 1
+    assert check_data.main([config, f'validation.sets={sets}']) == 1
     said = lines(capsys)
     assert 'trained on and measured on at once: photographs/3.png = validation/real/3' in said
     assert any('validation/real' in line and ' 2 ' in line for line in said)
     (tmp_path / 'pairs/degraded/7.png').write_bytes(b'no image')
-    assert check_data.main([str(config), f'validation.sets={sets}']) == 1
+    assert check_data.main([config, f'validation.sets={sets}']) == 1
     assert any(line.startswith('validation/real: ') and '7.png' in line for line in lines(capsys))

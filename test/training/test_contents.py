@@ -6,9 +6,7 @@ import shutil
 import cv2
 import numpy as np
 import pytest
-import yaml
-
-torch = pytest.importorskip('torch', reason='the training environment is not set up')
+from scenery import write_video
 
 from training.commands.train import main
 from training.data.contents import changes, digest_of, listing, overlaps
@@ -19,16 +17,14 @@ from training.runs import checkpoint
 
 
 @pytest.fixture
-def begun(run_values, photographs_root, tmp_path):
+def begun(run_values, write_config, photographs_root, tmp_path):
     """A run on photographs that may be changed: its configuration, its folder, and theirs."""
     photographs = tmp_path / 'photographs'
     shutil.copytree(photographs_root, photographs)
-    values = run_values | {'schedule': {'batch': 2, 'steps': 1}}
-    values['data'] = values['data'] | {'roots': [str(photographs)]}
-    path = tmp_path / 'config.yaml'
-    path.write_text(yaml.safe_dump(values))
-    assert main([str(path), '--folder', str(tmp_path / 'run')]) == 0
-    return [str(path), '--folder', str(tmp_path / 'run'), '--resume'], tmp_path / 'run', photographs
+    data = run_values['data'] | {'roots': [str(photographs)]}
+    path = write_config(schedule={'batch': 2, 'steps': 1}, data=data)
+    assert main([path, '--folder', str(tmp_path / 'run')]) == 0
+    return [path, '--folder', str(tmp_path / 'run'), '--resume'], tmp_path / 'run', photographs
 
 
 def test_a_run_goes_on_with_its_own_images_only(begun, capsys):
@@ -108,10 +104,6 @@ def test_half_a_pair_that_is_trained_on_is_found(tmp_path):
 
 
 def test_frames_of_a_video_are_told_apart(tmp_path):
-    path = tmp_path / 'drive.avi'
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'MJPG'), 10.0, (64, 48))
-    for _ in range(3):
-        writer.write(np.zeros((48, 64, 3), np.uint8))
-    writer.release()
+    path = write_video(tmp_path / 'drive.avi', [np.zeros((48, 64, 3), np.uint8)] * 3)
     lines = listing('x', 'train', find_photographs([str(path)]))
     assert len({line.rpartition('\t')[2] for line in lines}) == 3

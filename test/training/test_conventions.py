@@ -3,9 +3,6 @@
 import cv2
 import numpy as np
 import pytest
-
-pytest.importorskip('skimage', reason='the training environment is not set up')
-
 from scipy.ndimage import gaussian_filter
 from skimage import color, data, metrics
 

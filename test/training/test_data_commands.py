@@ -5,9 +5,6 @@ import re
 import cv2
 import numpy as np
 import pytest
-import yaml
-
-pytest.importorskip('torch', reason='the training environment is not set up')
 
 from restore_node.common.metrics import psnr
 from training.commands import contact_sheet, loader_benchmark
@@ -16,12 +13,9 @@ from training.evaluation.sheet import compare, draw_sheet
 
 
 @pytest.fixture
-def config(run_values, tmp_path):
-    path = tmp_path / 'config.yaml'
-    values = run_values | {'degradation': {'kinds': {'clean': 1.0, 'streaks': 1.0, 'blur': 0.0}}}
-    values['data'] = values['data'] | {'patch_px': 64}
-    path.write_text(yaml.safe_dump(values))
-    return str(path)
+def config(run_values, write_config):
+    kinds = {'clean': 1.0, 'streaks': 1.0, 'blur': 0.0}
+    return write_config(degradation={'kinds': kinds}, data=run_values['data'] | {'patch_px': 64})
 
 
 def test_a_sheet_shows_every_kind_that_is_trained_on(config, tmp_path, capsys):

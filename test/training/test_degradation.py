@@ -1,11 +1,19 @@
+"""A whole degradation: drawn, applied, and what its truth is; exposures, light and kinds."""
+
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from scenery import STILL, photograph
 
+from restore_node.common.metrics import psnr
 from training.degradation.blur.exposure import blur, integrate
+from training.degradation.blur.ranges import BlurRanges, MovingObjectRanges
+from training.degradation.blur.scene import Blur
 from training.degradation.blur.trajectory import draw_trajectory, homographies
-from training.degradation.degrade import degrade, draw, draw_kind
+from training.degradation.degrade import degrade, draw, draw_kind, truth
 from training.degradation.linear_light import to_display, to_linear
-from training.degradation.ranges import KINDS, BlurRanges, DegradationConfig
+from training.degradation.ranges import KINDS, DegradationConfig, SensorRanges
 
 
 def picture(height=96, width=128):
@@ -76,14 +84,34 @@ def test_kinds_are_drawn_by_their_weights(rng):
     assert 'blur' not in drawn
 
 
-@pytest.mark.parametrize(
-    ('make', 'named'),
-    [
-        (lambda: BlurRanges(extent_px=(9.0, 3.0)), 'extent_px'),
-        (lambda: DegradationConfig(kinds={'fog': 1.0}), 'fog'),
-        (lambda: DegradationConfig(kinds={'blur': 0.0}), 'above 0'),
-    ],
-)
-def test_impossible_ranges_are_refused(make, named):
-    with pytest.raises(ValueError, match=named):
-        make()
+def test_options_that_are_off_change_no_draw():
+    off = {'depth_share': 0.0, 'highlight_share': 0.0, 'shake_share': 0.0}
+    plain = draw(DegradationConfig(blur=BlurRanges(**off)), 'all', 96, 96, np.random.default_rng(4))
+    other = BlurRanges(**off, anxiety=(0.0, 0.0), depths=(4, 4), highlights=(2.0, 2.0))
+    again = draw(DegradationConfig(blur=other), 'all', 96, 96, np.random.default_rng(4))
+    assert plain.rain == again.rain
+    assert np.array_equal(plain.blur.trajectory.shift_px, again.blur.trajectory.shift_px)
+    on = DegradationConfig(blur=replace(other, shake_share=1.0))
+    shaken = draw(on, 'all', 96, 96, np.random.default_rng(4))
+    assert not np.array_equal(plain.blur.trajectory.shift_px[0], shaken.blur.trajectory.shift_px[0])
+
+
+def test_a_frame_is_degraded_from_its_truth():
+    config = DegradationConfig(
+        blur=BlurRanges(objects=MovingObjectRanges(share=1.0, extent_px=(8.0, 12.0)), highlight_share=0.0),
+        sensor=SensorRanges(jpeg_share=0.0),
+    )
+    sharp = photograph()
+    drawn = draw(config, 'blur', 160, 160, np.random.default_rng(11))
+    seen = truth(sharp, drawn)
+    assert psnr(seen, sharp) < 35.0
+    assert psnr(degrade(sharp, drawn), seen) > psnr(degrade(sharp, drawn), sharp)
+    still = tuple(replace(thing, trajectory=STILL) for thing in drawn.blur.objects)
+    resting = replace(drawn, blur=Blur(STILL, objects=still))
+    assert psnr(degrade(sharp, resting), seen) > 38.0
+    assert truth(sharp, replace(drawn, blur=None)) is sharp
+
+
+def test_ranges_that_cannot_be_drawn_from_are_refused():
+    with pytest.raises(ValueError, match=r'extent_px is \[9.0, 3.0\], want \[lowest, highest\]'):
+        BlurRanges(extent_px=(9.0, 3.0))

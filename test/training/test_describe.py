@@ -1,11 +1,8 @@
 import pytest
-
-torch = pytest.importorskip('torch', reason='the training environment is not set up')
-
 from torch import nn
 
 from training.commands.describe import main
-from training.networks.costs import layers, macs_per_pixel
+from training.networks.costs import layers, macs_per_pixel, parameters
 from training.networks.registry import NETWORKS
 
 
@@ -43,6 +40,7 @@ def test_mistakes_are_one_line(arguments, capsys):
 def test_transposed_convolutions_and_matrix_products_count():
     network = nn.Sequential(nn.Conv2d(3, 8, 3, stride=2, padding=1), nn.ConvTranspose2d(8, 2, 2, stride=2))
     assert macs_per_pixel(network, side=64) == round((3 * 8 * 9 + 8 * 2 * 4) / 4)
+    assert parameters(network) == 3 * 8 * 9 + 8 + 8 * 2 * 4 + 2
     dense = nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, 640))
     assert macs_per_pixel(dense, side=8) == 3 * 640
     assert [layer.shape for layer in layers(dense, side=8)] == [(640,)]

@@ -6,8 +6,7 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-
-torch = pytest.importorskip('torch', reason='the training environment is not set up')
+import torch
 
 from training.loop.devices import set_up_device
 

@@ -1,19 +1,17 @@
 """A trained generator teaches another one, and the student's card says so."""
 
 import pytest
-
-torch = pytest.importorskip('torch', reason='the training environment is not set up')
-
+import torch
 from lightning_fabric import Fabric
+from workbench import trained
 
 from restore_node.common.errors import ConfigError, InputError
-from training.commands.train import check_network, train
+from training.commands.train import check_network
 from training.config.losses import LossConfig, TeacherConfig
 from training.config.run import parse_config
 from training.losses.content import ContentLoss
 from training.model_file.card import make_card
 from training.networks.registry import build
-from training.runs import checkpoint
 
 
 class Brighter(torch.nn.Module):
@@ -33,18 +31,17 @@ def test_the_teacher_s_picture_is_a_second_truth():
 
 
 def test_a_student_learns_from_a_run_and_its_card_names_the_teacher_s_data(run_values, tmp_path):
-    train(parse_config(run_values | {'name': 'large'}, 'test'), 'large.yaml', tmp_path / 'large')
+    trained(run_values | {'name': 'large'}, tmp_path / 'large')
     own = run_values['data'] | {'sets': [{'name': 'mine', 'files': '*', 'terms': 'own photographs'}]}
     taught = {
         'network': 'lite-small',
         'data': own,
         'loss': {'charbonnier': 1.0, 'teacher': {'checkpoint': str(tmp_path / 'large' / 'checkpoint.pt')}},
     }
-    config = parse_config(run_values | taught, 'test')
-    train(config, 'small.yaml', tmp_path / 'small')
-    saved = checkpoint.load(tmp_path / 'small' / 'checkpoint.pt')
+    saved = trained(run_values | taught, tmp_path / 'small')
     assert [(run['name'], run['steps']) for run in saved.provenance['taught_by']] == [('large', 4)]
     (graph := tmp_path / 'short.onnx').write_bytes(b'')
+    config = parse_config(run_values | taught, 'test')
     card = make_card(build('lite-small'), saved, config, {'fp32': graph})
     assert [run['data'][0]['name'] for run in card['training']['taught_by']] == ['scikit-image']
 

@@ -10,13 +10,11 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
-import yaml
-
-torch = pytest.importorskip('torch', reason='the training environment is not set up')
-
+import torch
 from lightning_fabric import Fabric
+from workbench import trained
 
-from training.commands.train import main, train
+from training.commands.train import main
 from training.config.run import parse_config
 from training.loop.randomness import seed_torch
 from training.loop.trainer import Trainer
@@ -96,38 +94,30 @@ def test_two_processes_hold_the_weights_of_one(run_values, tmp_path):
 
 
 def test_a_run_of_two_processes_ends_like_one_of_one(run_values, tmp_path):
-    for processes in (1, 2):
-        train(
-            parse_config(run_values | {'cpu_processes': processes}, 'test'),
-            'test.yaml',
-            tmp_path / str(processes),
-        )
-    one, two = (checkpoint.load(tmp_path / str(processes) / 'checkpoint.pt') for processes in (1, 2))
+    one, two = (
+        trained(run_values | {'cpu_processes': processes}, tmp_path / str(processes)) for processes in (1, 2)
+    )
     assert two.step == one.step == 4
     assert (flat(two.average) - flat(one.average)).abs().max() < 1e-4
 
 
 @pytest.mark.slow
-def test_torchrun_starts_the_same_run(run_values, tmp_path):
-    path = tmp_path / 'config.yaml'
-    path.write_text(yaml.safe_dump(run_values))
-    train(parse_config(run_values, 'test'), 'test.yaml', tmp_path / 'one')
+def test_torchrun_starts_the_same_run(run_values, write_config, tmp_path):
+    one = trained(run_values, tmp_path / 'one')
     command = [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=2']
-    command += ['-m', 'training.commands.train', str(path), '--folder', str(tmp_path / 'two')]
+    command += ['-m', 'training.commands.train', write_config(), '--folder', str(tmp_path / 'two')]
     done = subprocess.run(command, cwd=ROOT, env=os.environ | {'OMP_NUM_THREADS': '1'}, check=False)
     assert done.returncode == 0
-    one, two = (checkpoint.load(tmp_path / run / 'checkpoint.pt') for run in ('one', 'two'))
+    two = checkpoint.load(tmp_path / 'two' / 'checkpoint.pt')
     assert two.step == one.step == 4
     assert (flat(two.average) - flat(one.average)).abs().max() < 1e-4
 
 
 @pytest.mark.slow
-def test_ctrl_c_ends_all_processes_with_a_checkpoint(run_values, tmp_path):
-    path = tmp_path / 'config.yaml'
+def test_ctrl_c_ends_all_processes_with_a_checkpoint(run_values, write_config, tmp_path):
     endless = {'batch': 2, 'steps': 100_000}
-    data = run_values['data'] | {'workers': 1}
-    path.write_text(yaml.safe_dump(run_values | {'cpu_processes': 2, 'schedule': endless, 'data': data}))
-    command = [sys.executable, '-m', 'training.commands.train', str(path), '--folder', str(tmp_path / 'run')]
+    path = write_config(cpu_processes=2, schedule=endless, data=run_values['data'] | {'workers': 1})
+    command = [sys.executable, '-m', 'training.commands.train', path, '--folder', str(tmp_path / 'run')]
     process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
     try:
         deadline = time.monotonic() + 240.0
@@ -144,14 +134,12 @@ def test_ctrl_c_ends_all_processes_with_a_checkpoint(run_values, tmp_path):
 
 
 @pytest.mark.slow
-def test_an_error_in_one_of_two_processes_is_one_line(run_values, tmp_path, capfd):
+def test_an_error_in_one_of_two_processes_is_one_line(run_values, write_config, tmp_path, capfd):
     (tmp_path / 'photographs').mkdir()
     for name in ('broken.png', 'held_out.png'):
         (tmp_path / 'photographs' / name).write_bytes(b'no image')
     data = run_values['data'] | {'roots': [str(tmp_path / 'photographs')], 'held_out': ['held*']}
-    path = tmp_path / 'config.yaml'
-    path.write_text(yaml.safe_dump(run_values | {'cpu_processes': 2, 'data': data}))
-    assert main([str(path), '--folder', str(tmp_path / 'run')]) == 2
+    assert main([write_config(cpu_processes=2, data=data), '--folder', str(tmp_path / 'run')]) == 2
     errors = [line for line in capfd.readouterr().err.splitlines() if line.startswith('error: ')]
     assert len(errors) == 1
     assert 'is not an image' in errors[0]

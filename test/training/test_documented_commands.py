@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip('torch', reason='the training environment is not set up')
-
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / 'README.md', ROOT / 'CONTRIBUTING.md', *sorted((ROOT / 'docs').glob('*.md'))]
 TEXT = '\n'.join(path.read_text(encoding='utf-8') for path in DOCUMENTS).replace('\\\n', ' ')

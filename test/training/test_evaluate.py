@@ -11,8 +11,7 @@ import cv2
 import numpy as np
 import pytest
 from skimage.data import astronaut
-
-torch = pytest.importorskip('torch', reason='the training environment is not set up')
+from workbench import save_checkpoint
 
 from restore_node.backends.onnxruntime import OnnxRuntimeBackend
 from restore_node.messages.frame import Frame, Header
@@ -20,11 +19,9 @@ from restore_node.model import load_model
 from restore_node.runtime.restore import restore_frame
 from training.commands import evaluate
 from training.commands.evaluate import main
-from training.config.run import config_values, parse_config
 from training.evaluation.conventions import CONVENTIONS, PLAIN
 from training.evaluation.systems import System
 from training.networks.registry import build
-from training.runs import checkpoint
 
 PSNR_OF_TEN = 28.1308
 """Of an error of ten grey levels everywhere: 20 log10(255 / 10)."""
@@ -33,6 +30,14 @@ PSNR_OF_TEN = 28.1308
 def write(path, image):
     path.parent.mkdir(parents=True, exist_ok=True)
     assert cv2.imwrite(str(path), image)
+
+
+def folders(root, **pairs):
+    """Write degraded and sharp images, by their names, and return the options that name their folders."""
+    for name, (degraded, truth) in pairs.items():
+        write(root / f'degraded/{name}.png', degraded)
+        write(root / f'sharp/{name}.png', truth)
+    return ['--degraded', str(root / 'degraded'), '--truth', str(root / 'sharp')]
 
 
 def sharp(seed, height=45, width=59):
@@ -44,23 +49,10 @@ def sharp(seed, height=45, width=59):
 @pytest.fixture
 def untrained(run_values, tmp_path):
     """A checkpoint of a network that changes nothing yet, as all `lite` ones begin."""
-    run = run_values | {'name': 'rain800'}
-    weights = build('lite').state_dict()
-    path = tmp_path / 'checkpoint.pt'
     before = {'name': 'gopro', 'data': [{'name': 'GOPRO_Large', 'images': 2103, 'terms': 'CC BY 4.0'}]}
-    made = {'config': 'test.yaml', 'commit': 'c' * 40, 'seed': 3, 'started_from': [before]}
-    made['data'] = [{'name': 'Rain800', 'images': 700, 'terms': 'not stated'}]
-    state = checkpoint.Checkpoint(
-        step=9,
-        elapsed_s=1.0,
-        generator=(weights, []),
-        average=weights,
-        critic=None,
-        config=config_values(parse_config(run, 'test')),
-        provenance=made,
-    )
-    checkpoint.save(state, path)
-    return path
+    data = [{'name': 'Rain800', 'images': 700, 'terms': 'not stated'}]
+    values, path = run_values | {'name': 'rain800'}, tmp_path / 'checkpoint.pt'
+    return save_checkpoint(path, values, build('lite'), data, started_from=[before])
 
 
 @pytest.fixture
@@ -130,13 +122,11 @@ def test_an_identity_scores_what_one_computes_by_hand_on_every_published_set(pub
 
 
 def test_the_shipped_model_runs_on_any_size_and_a_partial_table_says_so(tmp_path, capsys):
-    for index, size in enumerate([(41, 63), (50, 50), (33, 90)]):
-        write(tmp_path / f'sharp/{index}.png', sharp(index, *size))
-        write(tmp_path / f'degraded/{index}.png', cv2.blur(sharp(index, *size), (5, 5)))
-    folders = ['--degraded', str(tmp_path / 'degraded'), '--truth', str(tmp_path / 'sharp')]
+    images = {str(index): sharp(index, *size) for index, size in enumerate([(41, 63), (50, 50), (33, 90)])}
+    own = folders(tmp_path, **{name: (cv2.blur(image, (5, 5)), image) for name, image in images.items()})
     out = tmp_path / 'out'
     chosen = ['--limit', '2', '--conventions', 'rgb', 'luma', '--device', 'cpu', '--out', str(out)]
-    assert main(['--model', 'restore-lite', *folders, *chosen]) == 0
+    assert main(['--model', 'restore-lite', *own, *chosen]) == 0
     printed = capsys.readouterr().out
     assert 'sharp (PARTIAL)' in printed
     assert 'PARTIAL: 2 of 3 pairs, not to be compared' in printed
@@ -148,17 +138,13 @@ def test_the_shipped_model_runs_on_any_size_and_a_partial_table_says_so(tmp_path
 
 def test_the_gate_publishes_and_saves_what_the_node_does(tmp_path):
     photograph = cv2.resize(astronaut()[..., ::-1], (256, 256), interpolation=cv2.INTER_AREA)
-    for name, image in (('clean', photograph), ('blurred', cv2.blur(photograph, (1, 9)))):
-        write(tmp_path / f'degraded/drive/{name}.png', image)
-        write(tmp_path / f'sharp/drive/{name}.png', photograph)
-    folders = [
-        '--degraded',
-        str(tmp_path / 'degraded'),
-        '--truth',
-        str(tmp_path / 'sharp'),
-        '--device',
-        'cpu',
-    ]
+    own = folders(
+        tmp_path,
+        **{
+            'drive/clean': (photograph, photograph),
+            'drive/blurred': (cv2.blur(photograph, (1, 9)), photograph),
+        },
+    )
     out, save, found = tmp_path / 'out', tmp_path / 'saved', {}
     with OnnxRuntimeBackend(load_model('restore-lite'), device='cpu') as backend:
         for name in ('clean', 'blurred'):
@@ -166,8 +152,8 @@ def test_the_gate_publishes_and_saves_what_the_node_does(tmp_path):
             restored = restore_frame(backend, Frame(rgb, 'rgb8', Header(0, 0, '')), 1.0)
             found[name] = rgb, restored.rgb.copy(), restored.score
     between = sum(score for *_, score in found.values()) / 2
-    chosen = ['--gate', f'{between}', '--save', str(save), '--out', str(out)]
-    assert main(['--model', 'restore-lite', *folders, *chosen]) == 0
+    chosen = ['--gate', f'{between}', '--save', str(save), '--out', str(out), '--device', 'cpu']
+    assert main(['--model', 'restore-lite', *own, *chosen]) == 0
     for name, (degraded, restored, score) in found.items():
         saved = cv2.imread(str(save / f'drive/{name}.png'))[..., ::-1]
         assert np.array_equal(saved, degraded if score < between else restored)
@@ -180,27 +166,18 @@ def test_images_of_several_systems_and_sets_are_saved_apart(untrained, tmp_path)
     write(tmp_path / 'degraded/1.jpg', sharp(1))
     write(tmp_path / 'sharp/1.png', sharp(1))
     write(tmp_path / 'drive/2.jpg', sharp(2))
-    folders = ['--degraded', str(tmp_path / 'degraded'), '--truth', str(tmp_path / 'sharp')]
+    own = ['--degraded', str(tmp_path / 'degraded'), '--truth', str(tmp_path / 'sharp')]
     models = ['--model', str(untrained), '--model', 'restore-lite', '--device', 'cpu']
-    save = [
-        '--try',
-        str(tmp_path / 'drive'),
-        '--save',
-        str(tmp_path / 'saved'),
-        '--out',
-        str(tmp_path / 'out'),
-    ]
-    assert main([*models, *folders, *save]) == 0
+    places = ['--save', str(tmp_path / 'saved'), '--out', str(tmp_path / 'out')]
+    assert main([*models, *own, '--try', str(tmp_path / 'drive'), *places]) == 0
     files = sorted((tmp_path / 'saved').rglob('*.png'))
     saved = [path.relative_to(tmp_path / 'saved').as_posix().partition('/')[2] for path in files]
     assert saved == ['folders/1.png', 'try/2.jpg.png'] * 2
 
 
 def test_lpips_stands_beside_the_other_scores(untrained, tmp_path, monkeypatch, capsys):
-    write(tmp_path / 'degraded/1.png', sharp(1) + 10)
-    write(tmp_path / 'sharp/1.png', sharp(1))
-    folders = ['--degraded', str(tmp_path / 'degraded'), '--truth', str(tmp_path / 'sharp')]
-    chosen = ['--model', str(untrained), *folders, '--lpips', 'alex', '--device', 'cpu']
+    own = folders(tmp_path, one=(sharp(1) + 10, sharp(1)))
+    chosen = ['--model', str(untrained), *own, '--lpips', 'alex', '--device', 'cpu']
     monkeypatch.setenv('TORCH_HOME', str(tmp_path))
     assert main([*chosen, '--out', str(tmp_path / 'none')]) == 2
     assert 'the weights of LPIPS with alex are missing' in capsys.readouterr().err
@@ -222,8 +199,7 @@ def test_lpips_stands_beside_the_other_scores(untrained, tmp_path, monkeypatch, 
 
 
 def test_an_evaluation_that_is_stopped_keeps_its_scores_and_says_so(tmp_path, capsys, monkeypatch):
-    for index in range(12):
-        write(tmp_path / f'sharp/{index:02d}.png', sharp(index))
+    own = folders(tmp_path, **{f'{index:02d}': (sharp(index), sharp(index)) for index in range(12)})
     seen = []
 
     def restore(name, image):
@@ -234,8 +210,7 @@ def test_an_evaluation_that_is_stopped_keeps_its_scores_and_says_so(tmp_path, ca
 
     monkeypatch.setattr(evaluate, 'open_system', lambda *_: nullcontext(System('ours', restore)))
     monkeypatch.setattr(os, 'cpu_count', lambda: 2)
-    folders = ['--degraded', str(tmp_path / 'sharp'), '--truth', str(tmp_path / 'sharp')]
-    assert main(['--model', 'm', *folders, '--out', str(tmp_path / 'out')]) == 130
+    assert main(['--model', 'm', *own, '--out', str(tmp_path / 'out')]) == 130
     printed = capsys.readouterr()
     assert 'PARTIAL: stopped' in printed.out
     assert printed.err == 'interrupted\n'
@@ -253,14 +228,12 @@ def test_an_evaluation_that_is_stopped_keeps_its_scores_and_says_so(tmp_path, ca
     ],
 )
 def test_a_full_disk_or_memory_is_one_line(tmp_path, capsys, monkeypatch, error, said):
-    write(tmp_path / 'sharp/1.png', sharp(1))
-
     def restore(name, image):
         raise error
 
     monkeypatch.setattr(evaluate, 'open_system', lambda *_: nullcontext(System('ours', restore)))
-    folders = ['--degraded', str(tmp_path / 'sharp'), '--truth', str(tmp_path / 'sharp')]
-    assert main(['--model', 'm', *folders, '--out', str(tmp_path / 'out')]) == 2
+    own = folders(tmp_path, one=(sharp(1), sharp(1)))
+    assert main(['--model', 'm', *own, '--out', str(tmp_path / 'out')]) == 2
     printed = capsys.readouterr().err
     assert printed.startswith('error: ')
     assert said in printed
@@ -354,11 +327,9 @@ def test_combinations_that_mean_nothing_are_refused(arguments, capsys):
 
 
 def test_tiles_leave_the_scores_as_they_are(untrained, tmp_path):
-    write(tmp_path / 'sharp/1.png', sharp(1, 280, 300))
-    write(tmp_path / 'degraded/1.png', sharp(1, 280, 300) + 10)
-    folders = ['--degraded', str(tmp_path / 'degraded'), '--truth', str(tmp_path / 'sharp')]
+    own = folders(tmp_path, one=(sharp(1, 280, 300) + 10, sharp(1, 280, 300)))
     out = tmp_path / 'out'
-    assert main(['--model', str(untrained), *folders, '--tile', '256', '--out', str(out)]) == 0
+    assert main(['--model', str(untrained), *own, '--tile', '256', '--out', str(out)]) == 0
     means = summary(out)['sets'][0]['means']
     assert len(means) == 2
     assert len({entry['rgb']['psnr_db'] for entry in means.values()}) == 1

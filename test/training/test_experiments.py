@@ -5,10 +5,8 @@ import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import cv2
 import pytest
-
-torch = pytest.importorskip('torch', reason='the training environment is not set up')
-cv2 = pytest.importorskip('cv2')
 
 from restore_node.common.errors import ConfigError
 from training.commands import ablations, transfer

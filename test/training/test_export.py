@@ -2,11 +2,11 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 import skimage.data
-
-torch = pytest.importorskip('torch', reason='the training environment is not set up')
-onnx = pytest.importorskip('onnx', reason='the training environment is not set up')
+import torch
+from workbench import lively, save_checkpoint
 
 from restore_node.backends.onnxruntime import OnnxRuntimeBackend
 from restore_node.common.errors import ConfigError, ModelError
@@ -15,30 +15,15 @@ from training.commands import export
 from training.config.run import config_values, parse_config
 from training.model_file.card import weights_terms
 from training.model_file.graph import PixelsInPixelsOut, check_alike, check_equal
-from training.networks.registry import build
 from training.runs import checkpoint
 
 
 @pytest.fixture
 def saved(run_values, tmp_path):
     """A checkpoint of a network that changes its input."""
-    network = build('lite')
-    torch.manual_seed(1)
-    torch.nn.init.normal_(network.leave.weight, std=0.02)
-    path = tmp_path / 'checkpoint.pt'
-    made = {'config': 'test.yaml', 'commit': 'c' * 40, 'seed': 3, 'data': []}
-    made['data'] = [{'name': 'Drives', 'images': 7, 'terms': 'research use'}]
-    state = checkpoint.Checkpoint(
-        step=9,
-        elapsed_s=1.0,
-        generator=(build('lite').state_dict(), []),
-        average=network.state_dict(),
-        critic=None,
-        config=config_values(parse_config(run_values, 'test')),
-        provenance=made,
-    )
-    checkpoint.save(state, path)
-    return path, network
+    network = lively()
+    data = [{'name': 'Drives', 'images': 7, 'terms': 'research use'}]
+    return save_checkpoint(tmp_path / 'checkpoint.pt', run_values, network, data), network
 
 
 def test_an_exported_model_is_the_network_with_its_card(saved, tmp_path):

@@ -4,9 +4,7 @@ import os
 import signal
 
 import pytest
-
-torch = pytest.importorskip('torch', reason='the training environment is not set up')
-
+import torch
 import torch.multiprocessing as multiprocessing
 
 from restore_node.common.errors import ConfigError

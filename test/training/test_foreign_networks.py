@@ -2,16 +2,14 @@
 
 import numpy as np
 import pytest
-
-torch = pytest.importorskip('torch', reason='the training environment is not set up')
-onnxruntime = pytest.importorskip('onnxruntime')
-
+import torch
 from torch import nn
 from torch.nn import functional
+from workbench import restored_by_both
 
 from restore_node.common.errors import ModelError
 from restore_node.tools.graph_check import faults_of_graph
-from training.model_file.graph import PixelsInPixelsOut, write_graph
+from training.model_file.graph import write_graph
 
 
 class TransposedAttention(nn.Module):
@@ -75,12 +73,9 @@ def test_it_becomes_a_graph_of_any_size(made, tmp_path):
     multiple = getattr(network, 'size_multiple', 1)
     write_graph(network, multiple, path)
     assert faults_of_graph(path) == []
-    session = onnxruntime.InferenceSession(str(path), providers=['CPUExecutionProvider'])
     for rows, columns in ((64, 48), (40, 72)) if multiple > 1 else ((61, 48), (43, 70)):
         frames = np.random.default_rng(rows).integers(0, 256, (2, rows, columns, 3), dtype=np.uint8)
-        with torch.inference_mode():
-            wanted = PixelsInPixelsOut(network)(torch.from_numpy(frames)).numpy().astype(int)
-        (restored,) = session.run(None, {session.get_inputs()[0].name: frames})
+        restored, wanted = restored_by_both(path, network, frames)
         assert np.abs(restored - wanted).max() <= 1
 
 

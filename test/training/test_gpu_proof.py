@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip('torch', reason='the training environment is not set up')
-
 from training.runs import checkpoint
 
 ROOT = Path(__file__).parents[2]

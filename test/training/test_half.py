@@ -1,8 +1,8 @@
 """What fp16 cannot hold is found before a model is written, though ONNX Runtime's CPU does not overflow."""
 
 import pytest
-
-torch = pytest.importorskip('torch', reason='the training environment is not set up')
+import torch
+from workbench import lively
 
 from restore_node.common.errors import InputError, ModelError
 from training.evaluation.quality import Quality, harm
@@ -13,9 +13,7 @@ from training.runs import checkpoint
 
 def scaled(first, second):
     """A network that computes the same in real numbers, whatever the factors: 1 in all."""
-    network = build('lite')
-    torch.manual_seed(1)
-    torch.nn.init.normal_(network.leave.weight, std=0.02)
+    network = lively()
     block = network.deep[0]
     with torch.no_grad():
         for value in (block.first.weight, block.first.bias):

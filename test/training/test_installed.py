@@ -8,8 +8,6 @@ import cv2
 import pytest
 import tomllib
 
-torch = pytest.importorskip('torch', reason='the training environment is not set up')
-
 ROOT = Path(__file__).resolve().parents[2]
 DESCRIBED = tomllib.loads((ROOT / 'training' / 'pyproject.toml').read_text(encoding='utf-8'))
 

@@ -5,9 +5,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-
-pytest.importorskip('torch', reason='the training environment is not set up')
-data = pytest.importorskip('skimage.data', reason='scikit-image, whose photographs are used, is not there')
+from skimage import data
 
 from restore_node.common.errors import InputError
 from restore_node.common.metrics import psnr

@@ -6,8 +6,6 @@ import cv2
 import numpy as np
 import pytest
 
-pytest.importorskip('pydantic', reason='the training environment is not set up')
-
 from restore_node.common.errors import ConfigError, InputError
 from training.config.data import DataConfig, PairsConfig, PhotographsConfig, SourceConfig
 from training.data.layouts.named_pairs import FilePair

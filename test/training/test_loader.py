@@ -9,8 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-torch = pytest.importorskip('torch', reason='the training environment is not set up')
+import torch
 
 from restore_node.common.errors import ConfigError, InputError, RestoreError
 from training.config.data import DataConfig, PhotographsConfig, SourceConfig

@@ -4,8 +4,6 @@ import sys
 
 import pytest
 
-torch = pytest.importorskip('torch', reason='the training environment is not set up')
-
 from restore_node.common.errors import ConfigError
 from training.commands.train import train
 from training.config.run import parse_config

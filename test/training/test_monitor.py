@@ -5,9 +5,7 @@ import logging
 
 import numpy as np
 import pytest
-
-torch = pytest.importorskip('torch', reason='the training environment is not set up')
-
+import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from training.config.run import parse_config

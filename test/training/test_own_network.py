@@ -4,9 +4,6 @@ import sys
 
 import numpy as np
 import pytest
-import yaml
-
-torch = pytest.importorskip('torch', reason='the training environment is not set up')
 
 from restore_node.common.errors import ConfigError
 from restore_node.model import load_model
@@ -92,6 +89,7 @@ def own(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ('name', 'options', 'said'),
     [
+        ('nonesuch', {}, 'unknown network: got nonesuch, want one of lite, lite-base, '),
         ('nonesuch', {}, 'package.module:Class'),
         ('no_such_module:Net', {}, "No module named 'no_such_module'"),
         ('own_networks:Nonesuch', {}, 'Padded, InEights'),
@@ -147,10 +145,9 @@ def test_its_layers_and_arithmetic_are_counted(own, capsys):
 
 
 @pytest.mark.parametrize('name', ['Padded', 'InEights'])
-def test_it_is_trained_resumed_and_exported(own, run_values, name):
+def test_it_is_trained_resumed_and_exported(own, write_config, name):
     own_values = {'network': f'own_networks:{name}', 'network_options': {'width': 4}}
-    (own / 'run.yaml').write_text(yaml.safe_dump(run_values | own_values))
-    folder = ['run.yaml', '--folder', 'run']
+    folder = [write_config(**own_values), '--folder', 'run']
     assert train.main([*folder, 'schedule.steps=2']) == 0
     assert train.main([*folder, 'schedule.steps=4', '--resume']) == 0
     assert export.main(['run/checkpoint.pt', '--name', 'own', '--out', 'models']) == 0

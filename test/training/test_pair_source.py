@@ -4,13 +4,10 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-
-pytest.importorskip('torch', reason='the training environment is not set up')
+from workbench import trained
 
 from restore_node.common.errors import ConfigError
-from training.commands.train import train
 from training.config.data import PairsConfig, SourceConfig
-from training.config.run import parse_config
 from training.data.feed import OpenSource
 from training.data.layouts.registry import open_pairs
 from training.data.pair_source import PairSource, add_noise
@@ -166,7 +163,7 @@ def test_a_run_trains_on_pairs_and_measures_on_those_held_out(root, run_values, 
         'schedule': run_values['schedule'] | {'steps': 2},
     }
     run = tmp_path / 'run'
-    train(parse_config(values, 'test'), 'test.yaml', run)
+    trained(values, run)
     made = json.loads((run / 'run.json').read_text())
     assert made['data'] == [{'name': 'Rain100L', 'images': PAIRS, 'terms': 'not stated'}]
     assert made['held_out'] == [{'name': 'Rain100L', 'images': 1, 'terms': 'not stated'}]

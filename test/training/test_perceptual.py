@@ -4,9 +4,7 @@ from urllib.error import URLError
 
 import numpy as np
 import pytest
-
-torch = pytest.importorskip('torch', reason='the training environment is not set up')
-
+import torch
 from lightning_fabric import Fabric
 
 from restore_node.common.errors import ConfigError, InputError

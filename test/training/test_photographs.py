@@ -4,8 +4,6 @@ import cv2
 import numpy as np
 import pytest
 
-pytest.importorskip('pydantic', reason='the training environment is not set up')
-
 from restore_node.common.errors import ConfigError, InputError
 from training.config.data import DataSet
 from training.data.photographs import data_list, find_photographs, hold_out

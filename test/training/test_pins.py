@@ -4,11 +4,6 @@ import re
 from importlib import metadata
 from pathlib import Path
 
-import pytest
-
-pytest.importorskip('torch', reason='the training environment is not set up')
-pytest.importorskip('packaging')
-
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 

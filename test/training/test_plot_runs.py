@@ -3,10 +3,6 @@
 import json
 
 import cv2
-import pytest
-
-pytest.importorskip('torch', reason='the training environment is not set up')
-
 from matplotlib.axes import Axes
 
 from training.commands import plot_runs

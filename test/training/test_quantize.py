@@ -4,12 +4,11 @@ import json
 import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
+import onnx
 import pytest
-import yaml
-
-pytest.importorskip('torch', reason='the training environment is not set up')
-onnx = pytest.importorskip('onnx', reason='the training environment is not set up')
+from skimage.data import astronaut
 
 from restore_node.backends.onnxruntime import OnnxRuntimeBackend
 from restore_node.common.errors import ModelError
@@ -36,23 +35,15 @@ def graph(tmp_path):
     return folder / 'restore-lite.onnx'
 
 
-@pytest.fixture
-def config(run_values, tmp_path):
-    path = tmp_path / 'config.yaml'
-    path.write_text(yaml.safe_dump(run_values))
-    return path
-
-
 @pytest.fixture(scope='module')
 def frames():
-    cv2 = pytest.importorskip('cv2')
-    astronaut = pytest.importorskip('skimage.data').astronaut()
-    return np.stack([cv2.resize(astronaut, (128, 128)), astronaut[:128, :128]])
+    photograph = astronaut()
+    return np.stack([cv2.resize(photograph, (128, 128)), photograph[:128, :128]])
 
 
-def test_it_writes_a_third_graph_and_measures_it(graph, config, capsys):
+def test_it_writes_a_third_graph_and_measures_it(graph, write_config, capsys):
     before = load_model(str(graph)).card
-    assert quantize.main([str(graph), str(config), '--samples', '16']) == 0
+    assert quantize.main([str(graph), write_config(), '--samples', '16']) == 0
     shown = capsys.readouterr().out
     assert 'blur' in shown
     assert 'change, dB' in shown
@@ -113,10 +104,10 @@ def test_layers_are_ranked_by_what_they_do(graph, frames):
     assert {quantiser.layers[0], quantiser.layers[-1]} & set(list(found)[:3])
 
 
-def test_a_graph_that_loses_too_much_is_not_written(graph, config, monkeypatch, capsys):
+def test_a_graph_that_loses_too_much_is_not_written(graph, write_config, monkeypatch, capsys):
     before = {file.name: file.read_bytes() for file in graph.parent.iterdir()}
     monkeypatch.setattr(quantize, 'LOST_DB', -100.0)
-    assert quantize.main([str(graph), str(config), '--samples', '8']) == 1
+    assert quantize.main([str(graph), write_config(), '--samples', '8']) == 1
     assert 'refused: clean loses' in capsys.readouterr().out
     assert {file.name: file.read_bytes() for file in graph.parent.iterdir()} == before
 

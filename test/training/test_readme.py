@@ -6,11 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import pytest
-
-torch = pytest.importorskip('torch', reason='the training environment is not set up')
-cv2 = pytest.importorskip('cv2')
-data = pytest.importorskip('skimage.data', reason='scikit-image, whose photographs are used, is not there')
+from scenery import write_video
+from skimage import data
 
 from restore_node.model import load_model
 
@@ -22,15 +21,9 @@ SHORT = 'schedule.steps=4 schedule.batch=2 data.pool=8 validation.patches=1 cpu_
 def images(tmp_path):
     """Two drives and a folder of photographs, under the names that the README gives them."""
     picture = cv2.cvtColor(data.coffee(), cv2.COLOR_RGB2BGR)
-    for name in ('monday', 'tuesday'):
-        writer = cv2.VideoWriter(
-            str(tmp_path / f'{name}.mp4'), cv2.VideoWriter.fourcc(*'mp4v'), 10.0, (560, 400)
-        )
-        for shift in range(21):
-            # Two drives are never the same: what is trained on is not what is measured on.
-            frame = picture[:, shift : shift + 560]
-            writer.write(frame if name == 'monday' else frame[:, ::-1].copy())
-        writer.release()
+    # Two drives are never the same: what is trained on is not what is measured on.
+    for name, scene in (('monday', picture), ('tuesday', picture[:, ::-1])):
+        write_video(tmp_path / f'{name}.mp4', (scene[:, left : left + 560] for left in range(21)), 'mp4v')
     for folder in ('photos', 'real_rain'):
         (tmp_path / folder).mkdir()
         cv2.imwrite(str(tmp_path / folder / 'cat.png'), cv2.cvtColor(data.chelsea(), cv2.COLOR_RGB2BGR))

@@ -5,10 +5,8 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-
-data = pytest.importorskip('skimage.data', reason='scikit-image, whose photographs are used, is not there')
-
 from scenery import moved
+from skimage import data
 
 from restore_node.common.metrics import psnr
 from training.degradation.blur.exposure import blur, integrate

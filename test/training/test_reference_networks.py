@@ -2,10 +2,9 @@
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
-
-torch = pytest.importorskip('torch', reason='the training environment is not set up')
+import torch
+from workbench import restored_by_both, trained
 
 from restore_node.common.errors import ConfigError
 from restore_node.messages import cdr, codec
@@ -14,10 +13,8 @@ from restore_node.messages.frame import Header
 from restore_node.tools import restore_bag
 from restore_node.tools.graph_check import faults_of_graph
 from training.commands import export
-from training.commands.train import train
-from training.config.run import parse_config
 from training.evaluation.systems import open_system
-from training.model_file.graph import PixelsInPixelsOut, write_graph
+from training.model_file.graph import write_graph
 from training.networks.costs import macs_per_pixel, parameters
 from training.networks.local_statistics import ImageMean, use_windows, windowed_mean
 from training.networks.registry import build
@@ -110,22 +107,18 @@ def test_the_graph_is_the_network_at_every_size_and_tensorrt_reads_it(name, tmp_
     write_graph(network, multiple, tmp_path / 'graph.onnx')
     onnx.checker.check_model(onnx.load(tmp_path / 'graph.onnx'), full_check=True)
     assert faults_of_graph(tmp_path / 'graph.onnx') == []
-    reference = PixelsInPixelsOut(network)
-    session = onnxruntime.InferenceSession(tmp_path / 'graph.onnx', providers=['CPUExecutionProvider'])
     for count, rows, columns in ((1, 1, 1), (2, 5, 9), (1, 8, 2)):
         frames = np.random.default_rng(0).integers(
             0, 256, (count, rows * multiple, columns * multiple, 3), dtype=np.uint8
         )
-        with torch.inference_mode():
-            wanted = reference(torch.from_numpy(frames)).numpy().astype(int)
-        (restored,) = session.run(None, {'degraded': frames})
+        restored, wanted = restored_by_both(tmp_path / 'graph.onnx', network, frames)
         assert np.abs(restored - wanted).max() <= 1
 
 
 @pytest.mark.slow
 def test_a_small_nafnet_trains_exports_and_restores_a_bag(run_values, tmp_path):
     options = {'network': 'nafnet', 'network_options': SMALL['nafnet']}
-    train(parse_config(run_values | options, 'test'), 'test.yaml', tmp_path / 'run')
+    trained(run_values | options, tmp_path / 'run')
     assert export.main([str(tmp_path / 'run/checkpoint.pt'), '--name', 'naf', '--out', str(tmp_path)]) == 0
 
     pixels = np.random.default_rng(1).integers(0, 256, (72, 200, 3), dtype=np.uint8)

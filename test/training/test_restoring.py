@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-
-torch = pytest.importorskip('torch', reason='the training environment is not set up')
+import torch
+from workbench import lively
 
 from restore_node.common.errors import ConfigError
 from training.evaluation.restoring import restore_with
@@ -15,10 +15,7 @@ CPU = torch.device('cpu')
 @pytest.fixture(scope='module')
 def network():
     """A network that changes its input, and whose every pixel depends on many."""
-    torch.manual_seed(4)
-    network = build('lite').eval()
-    torch.nn.init.normal_(network.leave.weight, std=0.02)
-    return network
+    return lively(seed=4)
 
 
 def noise(height, width):
@@ -44,7 +41,7 @@ def test_a_multiple_is_met_by_the_nodes_mirror(network):
 CONVOLUTIONAL = [name for name in NETWORKS if name not in ('nafnet', 'restormer')]
 
 
-def lively(name):
+def far_sighted(name):
     """A network in double precision, of few channels where it has the choice, that looks as far as it can."""
     torch.manual_seed(4)
     network = build(name, **({'widths': (8, 8, 8)} if name == 'paper' else {})).eval()
@@ -57,7 +54,7 @@ def lively(name):
 
 @pytest.mark.parametrize('name', CONVOLUTIONAL)
 def test_the_reach_is_what_gradients_say(name):
-    network = lively(name)
+    network = far_sighted(name)
     cut, reach = 192, reach_px(network)
     frames = torch.rand(1, 3, 32, 384, dtype=torch.float64, requires_grad=True)
 
@@ -73,7 +70,7 @@ def test_the_reach_is_what_gradients_say(name):
 
 @pytest.mark.parametrize('name', CONVOLUTIONAL)
 def test_tiles_restore_what_the_whole_image_does(name):
-    network = lively(name)
+    network = far_sighted(name)
     tiles = Tiles.of(network, 384)
     assert reach_px(network) <= tiles.context_px
     frames = torch.rand(1, 3, 32, 640, dtype=torch.float64)

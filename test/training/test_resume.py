@@ -9,12 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-import yaml
+from workbench import assert_same_bits, trained
 
-torch = pytest.importorskip('torch', reason='the training environment is not set up')
-
-from training.commands.train import train
-from training.config.run import parse_config
 from training.runs import checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,7 +25,7 @@ def losses(run):
 
 def kill_somewhere(config, run, seconds):
     """Start a run as a user does, and kill it at random within the time that follows its first steps."""
-    command = [sys.executable, '-m', 'training.commands.train', str(config), '--folder', str(run)]
+    command = [sys.executable, '-m', 'training.commands.train', config, '--folder', str(run)]
     process = subprocess.Popen(command, cwd=ROOT)
     try:
         deadline = time.monotonic() + 120.0
@@ -51,32 +47,19 @@ def kill_somewhere(config, run, seconds):
     ],
     ids=['paper', 'lite'],
 )
-def test_a_killed_run_ends_with_the_same_bits(run_values, tmp_path, network, stages):
-    values = (
-        run_values
-        | network
-        | {
-            'schedule': {'batch': 2, 'stages': stages, 'decay': 'linear', 'warmup_steps': 3},
-            'checkpoint': {'steps': 1},
-            'validation': {'kinds': ['blur'], 'patches': 1},
-        }
-    )
+def test_a_killed_run_ends_with_the_same_bits(run_values, write_config, tmp_path, network, stages):
+    changes = network | {
+        'schedule': {'batch': 2, 'stages': stages, 'decay': 'linear', 'warmup_steps': 3},
+        'checkpoint': {'steps': 1},
+        'validation': {'kinds': ['blur'], 'patches': 1},
+    }
     steps = sum(stages)
-    path = tmp_path / 'config.yaml'
-    path.write_text(yaml.safe_dump(values))
-    kill_somewhere(path, tmp_path / 'killed', seconds=steps * 0.02)
+    kill_somewhere(write_config(**changes), tmp_path / 'killed', seconds=steps * 0.02)
     stopped = checkpoint.load(tmp_path / 'killed' / 'checkpoint.pt').step
     assert 1 <= stopped < steps
 
-    config = parse_config(values, 'test')
-    train(config, 'test.yaml', tmp_path / 'killed', resume=True)
-    train(config, 'test.yaml', tmp_path / 'whole')
-    killed, whole = (checkpoint.load(tmp_path / run / 'checkpoint.pt') for run in ('killed', 'whole'))
-    assert killed.step == whole.step == steps
-    for seen, wanted in ((killed.generator[0], whole.generator[0]), (killed.average, whole.average)):
-        assert seen.keys() == wanted.keys()
-        for name, weights in wanted.items():
-            assert torch.equal(seen[name], weights), f'{name} differs after a kill at step {stopped}'
-    assert str(killed.generator[1]) == str(whole.generator[1])
+    killed = trained(run_values | changes, tmp_path / 'killed', resume=True)
+    assert killed.step == steps
+    assert_same_bits(killed, trained(run_values | changes, tmp_path / 'whole'))
     for run in ('killed', 'whole'):
         assert losses(tmp_path / run) == list(range(1, steps + 1))

@@ -4,80 +4,62 @@ import json
 import shutil
 
 import pytest
-import yaml
-
-torch = pytest.importorskip('torch', reason='the training environment is not set up')
-
-from lightning_fabric import Fabric
+from workbench import assert_same_bits, make_trainer, trained
 
 from restore_node.common.errors import InputError
-from training.commands.train import main, train
+from training.commands.train import main
 from training.config.run import config_values, parse_config
-from training.loop.trainer import Trainer
 from training.runs import checkpoint
-from training.runs.folder import RunFolder
 from training.runs.resumption import MAY_CHANGE, differences
 
 
-@pytest.fixture
-def config_file(run_values, tmp_path):
-    path = tmp_path / 'config.yaml'
-    path.write_text(yaml.safe_dump(run_values))
-    return path
-
-
 def test_a_run_killed_before_its_first_checkpoint_ends_with_the_same_bits(run_values, tmp_path):
-    train(parse_config(run_values, 'test'), 'test.yaml', tmp_path / 'before')
-    config = parse_config(
-        run_values | {'seed': 8, 'start_from': str(tmp_path / 'before' / 'checkpoint.pt')}, 'test'
-    )
-    train(config, 'test.yaml', tmp_path / 'whole')
+    trained(run_values, tmp_path / 'before')
+    values = run_values | {'seed': 8, 'start_from': str(tmp_path / 'before' / 'checkpoint.pt')}
+    whole = trained(values, tmp_path / 'whole')
     shutil.copytree(tmp_path / 'whole', tmp_path / 'killed')
     (tmp_path / 'killed' / 'checkpoint.pt').unlink()
     with (tmp_path / 'killed' / 'metrics.jsonl').open('a') as file:
         file.write('{"step": 5, "elap')
 
-    train(config, 'test.yaml', tmp_path / 'killed', resume=True)
-    killed, whole = (checkpoint.load(tmp_path / run / 'checkpoint.pt') for run in ('killed', 'whole'))
-    assert killed.step == whole.step == 4
-    for seen, wanted in ((killed.generator[0], whole.generator[0]), (killed.average, whole.average)):
-        assert all(torch.equal(seen[name], weights) for name, weights in wanted.items())
-    assert str(killed.generator[1]) == str(whole.generator[1])
+    killed = trained(values, tmp_path / 'killed', resume=True)
+    assert whole.step == 4
+    assert_same_bits(killed, whole)
     assert killed.provenance == whole.provenance
     assert killed.provenance['started_from'][0]['seed'] == 3
     lines = [json.loads(line) for line in (tmp_path / 'killed' / 'metrics.jsonl').read_text().splitlines()]
     assert [line['step'] for line in lines if 'loss' in line] == [1, 2, 3, 4]
 
 
-def test_a_run_killed_while_its_folder_was_made_begins_again(config_file, tmp_path):
+def test_a_run_killed_while_its_folder_was_made_begins_again(write_config, tmp_path):
     (tmp_path / 'run').mkdir()
     (tmp_path / 'run' / '.config.yaml.part').write_text('na')
-    assert main([str(config_file), 'schedule.steps=1', '--folder', str(tmp_path / 'run'), '--resume']) == 0
+    assert main([write_config(), 'schedule.steps=1', '--folder', str(tmp_path / 'run'), '--resume']) == 0
     assert checkpoint.load(tmp_path / 'run' / 'checkpoint.pt').step == 1
 
 
 @pytest.mark.parametrize('is_there', [False, True], ids=['no folder', 'another folder'])
-def test_where_no_run_is_none_is_gone_on_with(config_file, tmp_path, capsys, is_there):
+def test_where_no_run_is_none_is_gone_on_with(write_config, tmp_path, capsys, is_there):
     folder = tmp_path / 'elsewhere'
     if is_there:
         folder.mkdir()
         (folder / 'letters.txt').touch()
-    assert main([str(config_file), '--folder', str(folder), '--resume']) == 2
+    assert main([write_config(), '--folder', str(folder), '--resume']) == 2
     assert capsys.readouterr().err.startswith(f'error: no run to go on with in {folder}: want its checkpoint')
     assert folder.exists() == is_there
 
 
 @pytest.fixture(params=['checkpoint', 'killed before its first'])
-def begun(request, config_file, tmp_path):
+def begun(request, write_config, tmp_path):
     """The folder of a run, with a checkpoint and without one."""
     folder = tmp_path / 'run'
-    assert main([str(config_file), 'schedule.steps=1', '--folder', str(folder)]) == 0
+    assert main([write_config(), 'schedule.steps=1', '--folder', str(folder)]) == 0
     if request.param != 'checkpoint':
         (folder / 'checkpoint.pt').unlink()
     return folder
 
 
-def test_another_configuration_is_another_run(begun, config_file, capsys):
+def test_another_configuration_is_another_run(begun, write_config, capsys):
     files = {path: path.read_bytes() for path in begun.iterdir() if path.is_file()}
     capsys.readouterr()
     changes = [
@@ -87,7 +69,7 @@ def test_another_configuration_is_another_run(begun, config_file, capsys):
         'loss.frequency=0.5',
     ]
     changes += ['data.held_out=[astronaut*]', 'log_seconds=9']
-    assert main([str(config_file), *changes, '--folder', str(begun), '--resume']) == 2
+    assert main([write_config(), *changes, '--folder', str(begun), '--resume']) == 2
     seen = capsys.readouterr().err
     assert seen.startswith(f'error: {begun} is a run of another configuration: got ')
     assert seen.count('\n') == 1
@@ -132,13 +114,7 @@ def test_length_place_and_machine_of_a_run_may_change(run_values):
 
 def test_the_state_of_other_optimizers_does_not_fit(run_values, tmp_path):
     adam, muon = (
-        Trainer(
-            Fabric(accelerator='cpu', devices=1),
-            parse_config(run_values | {'optimizer': {'name': name}}, 'test'),
-            {},
-            RunFolder(tmp_path),
-        )
-        for name in ('adam', 'muon')
+        make_trainer(run_values | {'optimizer': {'name': name}}, tmp_path) for name in ('adam', 'muon')
     )
     for one, other in ((adam, muon), (muon, adam)):
         with pytest.raises(InputError, match='does not fit the optimizers'):

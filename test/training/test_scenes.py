@@ -4,8 +4,6 @@ import cv2
 import numpy as np
 import pytest
 
-pytest.importorskip('pydantic', reason='the training environment is not set up')
-
 from training.config.data import PairsConfig
 from training.data import scenes
 from training.data.layouts.registry import find_pairs, open_pairs

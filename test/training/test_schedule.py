@@ -2,8 +2,6 @@
 
 import pytest
 
-pytest.importorskip('pydantic', reason='the training environment is not set up')
-
 from training.config.run import ScheduleConfig
 from training.loop.schedule import learning_rate, progress, stage_of, stage_starts
 

@@ -3,8 +3,7 @@
 import cv2
 import numpy as np
 import pytest
-
-pytest.importorskip('pydantic', reason='the training environment is not set up')
+from scenery import write_video
 
 from restore_node.common.errors import ConfigError, InputError
 from training.config.data import DataConfig, SequencesConfig, SourceConfig
@@ -41,11 +40,8 @@ def test_a_root_may_be_a_sequence_or_a_pattern(root):
 
 
 def test_a_video_is_a_sequence(tmp_path):
-    path = tmp_path / 'drive.avi'
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'MJPG'), 10.0, (64, 48))
-    for grey in range(5):
-        writer.write(np.full((48, 64, 3), 50 * grey, np.uint8))
-    writer.release()
+    greys = (np.full((48, 64, 3), 50 * grey, np.uint8) for grey in range(5))
+    path = write_video(tmp_path / 'drive.avi', greys)
     assert [frame.name for frame in find_sequences([str(path)])] == [f'drive.avi#00000{n}' for n in range(3)]
 
 

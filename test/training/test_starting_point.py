@@ -4,14 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
-
-torch = pytest.importorskip('torch', reason='the training environment is not set up')
+import torch
+from workbench import trained
 
 from restore_node.common.errors import InputError, RestoreError
-from training.commands.train import train
 from training.config.run import parse_config
 from training.networks.registry import build
-from training.runs import checkpoint
 from training.runs.starting_point import starting_point
 
 MODELS = Path(__file__).parents[2] / 'models'
@@ -28,8 +26,7 @@ def test_the_weights_of_a_shipped_model_are_taken(run_values, source, tmp_path):
     assert len(found.lineage) == len(card['training']['started_from']) + 1
     assert set(found.lineage[-1]) == {'name', 'config', 'commit', 'seed', 'data', 'steps'}
 
-    train(parse_config(values, 'test'), 'test.yaml', tmp_path / 'run')
-    saved = checkpoint.load(tmp_path / 'run' / 'checkpoint.pt')
+    saved = trained(values, tmp_path / 'run')
     assert saved.provenance['started_from'] == found.lineage
     assert torch.allclose(saved.average['enter.weight'], found.weights['enter.weight'], atol=1e-6)
 
@@ -38,7 +35,7 @@ def test_the_weights_of_a_shipped_model_are_taken(run_values, source, tmp_path):
 def test_weights_of_another_network_are_refused_in_one_line(run_values, kind, tmp_path):
     source = 'restore-lite'
     if kind == 'checkpoint':
-        train(parse_config(run_values, 'test'), 'test.yaml', tmp_path / 'run')
+        trained(run_values, tmp_path / 'run')
         source = str(tmp_path / 'run' / 'checkpoint.pt')
     other = run_values | {'network': 'lite-base', 'start_from': source}
     with pytest.raises(InputError, match='weights of another network') as caught:

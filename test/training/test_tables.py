@@ -3,9 +3,6 @@ import io
 import cv2
 import numpy as np
 import pytest
-
-pytest.importorskip('torch', reason='the training environment is not set up')
-
 from rich.console import Console
 
 from restore_node.common.errors import InputError

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-
-torch = pytest.importorskip('torch', reason='the training environment is not set up')
+from workbench import trained
 
 from restore_node.common.errors import ConfigError
 from training.commands.train import check_network, main
@@ -100,15 +99,13 @@ def test_one_line_says_what_is_wrong(tmp_path, monkeypatch, capsys, name, overri
     assert not folder.exists()
 
 
-def test_weights_of_two_runs_are_traced_through_both(run_values, tmp_path):
+def test_weights_of_two_runs_are_traced_through_both(write_config, tmp_path):
     """The chain gopro -> rain800 -> rain100h, with three short runs."""
     before = None
     for name in ('first', 'second', 'third'):
-        path = tmp_path / f'{name}.yaml'
-        values = run_values | {'name': name, 'schedule': {'batch': 2, 'steps': 1}}
-        path.write_text(yaml.safe_dump(values))
+        path = write_config(name=name, schedule={'batch': 2, 'steps': 1})
         weights = [f'start_from={before}'] if before else []
-        assert main([str(path), '--folder', str(tmp_path / name), *weights]) == 0
+        assert main([path, '--folder', str(tmp_path / name), *weights]) == 0
         before = tmp_path / name / 'checkpoint.pt'
     last = checkpoint.load(before)
     assert [run['name'] for run in last.provenance['started_from']] == ['first', 'second']
@@ -121,10 +118,7 @@ def test_weights_of_two_runs_are_traced_through_both(run_values, tmp_path):
 
 @pytest.mark.slow
 def test_a_compiled_generator_has_a_plain_checkpoint(run_values, tmp_path):
-    path = tmp_path / 'config.yaml'
-    path.write_text(yaml.safe_dump(run_values | TINY | {'compile': True}))
-    assert main([str(path), '--folder', str(tmp_path / 'run')]) == 0
-    saved = checkpoint.load(tmp_path / 'run' / 'checkpoint.pt')
+    saved = trained(run_values | TINY | {'compile': True}, tmp_path / 'run')
     network = build(TINY['network'], **TINY['network_options']).state_dict()
     assert saved.generator[0].keys() == saved.average.keys() == network.keys()
     assert saved.step == 4

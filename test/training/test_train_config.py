@@ -2,8 +2,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip('pydantic', reason='the training environment is not set up')
-
 from restore_node.common.errors import ConfigError
 from training.config.run import config_values, load_config, parse_config
 
@@ -94,6 +92,34 @@ def test_all_faults_are_named_at_once():
         ('degradation.sensor.read_noise=[-1, 2]', 'want 0 or more'),
         ('degradation.sensor.shot_noise=[-1, 2]', 'want 0 or more'),
         ('degradation.sensor.jpeg_quality=[50, 101]', 'want 1 to 100'),
+        ('degradation.sensor.jpeg_quality=[0, 50]', 'jpeg_quality is [0.0, 50.0], want 1 to 100'),
+        ('degradation.sensor.jpeg_share=2.0', 'jpeg_share is 2.0, want 0 to 1'),
+        ('degradation.sensor.sharpening_share=1.1', 'sharpening_share is 1.1, want 0 to 1'),
+        ('degradation.sensor.gains=[0, 1]', 'gains is [0.0, 1.0], want above 0'),
+        ('degradation.sensor.gamma=[2.4, 2]', 'gamma is [2.4, 2.0], want [lowest, highest]'),
+        ('degradation.sensor.shrink=[0.9, 1.5]', 'shrink is [0.9, 1.5], want 1 or more'),
+        ('degradation.kinds={blur: 0}', 'one above 0'),
+        ('degradation.blur.shake_share=1.5', 'shake_share is 1.5, want 0 to 1'),
+        ('degradation.blur.farthest=[0, 0.5]', 'farthest is [0.0, 0.5], want above 0 to 1'),
+        ('degradation.blur.readout=[0.5, 0.2]', 'readout is [0.5, 0.2], want [lowest, highest]'),
+        ('degradation.blur.objects.share=-0.1', 'share is -0.1, want 0 to 1'),
+        ('degradation.blur.objects.count=[0, 2]', 'count is [0, 2], want 1 or more'),
+        ('degradation.rain.veil=[0.5, 0.1]', 'veil is [0.5, 0.1], want [lowest, highest]'),
+        ('degradation.rain.angle_deg=[-91, 0]', 'angle_deg is [-91.0, 0.0], want -90 to 90'),
+        ('degradation.rain.screen_share=1.5', 'screen_share is 1.5, want 0 to 1'),
+        ('degradation.rain.dragged_noise.fill=[0, 0.5]', 'fill is [0.0, 0.5], want above 0 to 1'),
+        ('degradation.rain.dragged_noise.sheets=[0, 2]', 'sheets is [0, 2], want 1 or more'),
+        ('degradation.rain.lines.layers=[3, 1]', 'layers is [3, 1], want [lowest, highest]'),
+        ('degradation.rain.lines.coverage=[0, 0.1]', 'coverage is [0.0, 0.1], want above 0'),
+        ('degradation.lens.families={snow: 1}', 'families has snow, want only refracting'),
+        ('degradation.lens.families={beads: 0}', 'one above 0'),
+        ('degradation.lens.haze=[0.2, 1.2]', 'haze is [0.2, 1.2], want 0 to 1'),
+        ('degradation.lens.refracting.radius_px=[0, 3]', 'radius_px is [0.0, 3.0], want above 0'),
+        ('degradation.lens.refracting.horizon=[0.5, .inf]', 'horizon.1: Input should be a finite number'),
+        ('degradation.lens.blobs.softness=[0, 1]', 'softness is [0.0, 1.0], want above 0'),
+        ('degradation.lens.beads.rim=[0.5, 1.5]', 'rim is [0.5, 1.5], want 0 to 1'),
+        ('degradation.lens.beads.fullest=0', 'fullest is 0.0, want above 0'),
+        ('degradation.lens.film.trickles=[0, 2]', 'trickles is [0, 2], want 1 or more'),
     ],
 )
 def test_impossible_values_are_refused(override, named):

@@ -6,19 +6,14 @@ import threading
 
 import numpy as np
 import pytest
+import torch
 import yaml
+from workbench import make_trainer, trained
 
-torch = pytest.importorskip('torch', reason='the training environment is not set up')
-
-pytest.importorskip('lightning_fabric')
-
-from lightning_fabric import Fabric
-
-from restore_node.common.errors import ConfigError, InputError
-from training.commands.train import main, train
+from restore_node.common.errors import InputError
+from training.commands.train import main
 from training.config.run import parse_config
 from training.loop.monitor import Monitor
-from training.loop.trainer import Trainer
 from training.runs import checkpoint
 from training.runs.folder import RunFolder
 
@@ -29,8 +24,7 @@ def lines(run):
 
 def test_a_run_leaves_everything_that_made_it(run_values, tmp_path):
     run = tmp_path / 'run'
-    train(parse_config(run_values, 'test'), 'test.yaml', run)
-    saved = checkpoint.load(run / 'checkpoint.pt')
+    saved = trained(run_values, run)
     assert saved.step == 4
     assert saved.provenance.items() <= json.loads((run / 'run.json').read_text()).items()
     assert saved.provenance['data'] == [{'name': 'scikit-image', 'images': 2, 'terms': 'public domain'}]
@@ -44,17 +38,15 @@ def test_a_run_leaves_everything_that_made_it(run_values, tmp_path):
 
 def test_a_validation_that_is_due_at_the_end_is_made_once(run_values, tmp_path):
     measured = run_values | {'validation': run_values['validation'] | {'steps': 2}}
-    train(parse_config(measured, 'test'), 'test.yaml', tmp_path / 'run')
+    trained(measured, tmp_path / 'run')
     assert [line['step'] for line in lines(tmp_path / 'run') if 'quality' in line] == [2, 4]
 
 
 def test_a_run_goes_on_where_it_stopped(run_values, tmp_path):
     run = tmp_path / 'run'
-    train(parse_config(run_values, 'test'), 'test.yaml', run)
-    before = checkpoint.load(run / 'checkpoint.pt')
+    before = trained(run_values, run)
     longer = run_values | {'schedule': run_values['schedule'] | {'steps': 7}}
-    train(parse_config(longer, 'test'), 'test.yaml', run, resume=True)
-    after = checkpoint.load(run / 'checkpoint.pt')
+    after = trained(longer, run, resume=True)
     assert [line['step'] for line in lines(run) if 'loss' in line] == [1, 2, 3, 4, 5, 6, 7]
     assert after.elapsed_s > before.elapsed_s
     assert after.generator[1][0]['state'][0]['step'] == 7
@@ -62,14 +54,12 @@ def test_a_run_goes_on_where_it_stopped(run_values, tmp_path):
 
 
 def test_a_new_run_starts_from_trained_weights(run_values, tmp_path):
-    train(parse_config(run_values, 'test'), 'test.yaml', tmp_path / 'first')
-    first = checkpoint.load(tmp_path / 'first' / 'checkpoint.pt')
+    first = trained(run_values, tmp_path / 'first')
     short = run_values | {
         'schedule': {'batch': 2, 'steps': 1, 'learning_rate': 1e-9, 'final_learning_rate': 1e-9}
     }
     started = short | {'start_from': str(tmp_path / 'first' / 'checkpoint.pt')}
-    train(parse_config(started, 'test'), 'b.yaml', tmp_path / 'second')
-    second = checkpoint.load(tmp_path / 'second' / 'checkpoint.pt')
+    second = trained(started, tmp_path / 'second')
     assert second.step == 1
     assert second.provenance['started_from'] == [
         {key: first.provenance[key] for key in ('name', 'config', 'commit', 'seed', 'data')} | {'steps': 4}
@@ -82,7 +72,7 @@ def test_training_learns_one_batch_by_heart(run_values, tmp_path):
     sharp = torch.randint(60, 200, (2, 3, 64, 64), dtype=torch.uint8)
     batch = (sharp + 40, sharp)
     config = parse_config(values, 'test')
-    trainer = Trainer(Fabric(accelerator='cpu', devices=1), config, {}, RunFolder(tmp_path))
+    trainer = make_trainer(values, tmp_path)
     with Monitor(config, RunFolder(tmp_path), 0, [], torch.device('cpu')) as monitor:
         trainer.fit(lambda _: itertools.repeat(batch), monitor)
     losses = [line['loss'] for line in lines(tmp_path) if 'loss' in line]
@@ -95,21 +85,19 @@ def test_a_signal_ends_a_run_with_a_checkpoint(run_values, tmp_path):
     timer = threading.Timer(2.0, os.kill, (os.getpid(), signal.SIGTERM))
     timer.start()
     try:
-        train(parse_config(endless, 'test'), 'test.yaml', run)
+        stopped = trained(endless, run)
     finally:
         timer.cancel()
-    assert 1 <= checkpoint.load(run / 'checkpoint.pt').step < 10_000
+    assert 1 <= stopped.step < 10_000
 
 
-def test_an_existing_run_is_not_overwritten(run_values, tmp_path, capsys):
-    config = parse_config(run_values, 'test')
-    with pytest.raises(ConfigError, match='--resume'):
-        train(config, 'test.yaml', tmp_path)
-    path = tmp_path / 'config.yaml'
-    path.write_text(yaml.safe_dump(run_values))
-    assert main([str(path), '--folder', str(tmp_path)]) == 2
-    assert capsys.readouterr().err.startswith('error: run folder')
-    assert main([str(path), 'network=nonesuch', '--folder', str(tmp_path / 'new')]) == 2
+def test_an_existing_run_is_not_overwritten(write_config, tmp_path, capsys):
+    path = write_config()
+    assert main([path, '--folder', str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith('error: run folder')
+    assert '--resume' in said
+    assert main([path, 'network=nonesuch', '--folder', str(tmp_path / 'new')]) == 2
     assert not (tmp_path / 'new').exists()
 
 

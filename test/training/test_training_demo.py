@@ -1,10 +1,7 @@
 """The demo of training: better than what went in, or an error."""
 
-import pytest
-
-torch = pytest.importorskip('torch', reason='the training environment is not set up')
-
 import cv2
+import pytest
 
 from restore_node.model import load_model
 from training.commands.demo import check_better, main

@@ -5,10 +5,9 @@ import re
 import subprocess
 from pathlib import Path
 
+import cv2
 import pytest
-
-torch = pytest.importorskip('torch', reason='the training environment is not set up')
-cv2 = pytest.importorskip('cv2')
+from scenery import write_video
 
 from restore_node.model import load_model
 
@@ -47,13 +46,8 @@ def typed(commands, folder, installed):
 @pytest.mark.slow
 def test_a_video_becomes_a_model(installed, photographs_root, tmp_path):
     for name, photograph in (('street', 'astronaut'), ('garden', 'coffee')):
-        picture = cv2.imread(str(photographs_root / f'{photograph}.png'))
-        writer = cv2.VideoWriter(
-            str(tmp_path / f'{name}.mp4'), cv2.VideoWriter.fourcc(*'mp4v'), 10.0, (480, 392)
-        )
-        for shift in range(21):
-            writer.write(picture[:392, shift : shift + 480])
-        writer.release()
+        picture = cv2.imread(str(photographs_root / f'{photograph}.png'))[:392]
+        write_video(tmp_path / f'{name}.mp4', (picture[:, left : left + 480] for left in range(21)), 'mp4v')
     printed = typed(blocks('## 1.', '## 4.'), tmp_path, installed)
     assert re.search(r'^gate_threshold: \d', printed, re.MULTILINE)
     assert load_model(str(tmp_path / 'models' / 'mine.onnx')).card.name == 'mine'

@@ -4,8 +4,6 @@ import cv2
 import numpy as np
 import pytest
 
-torch = pytest.importorskip('torch', reason='the training environment is not set up')
-
 from restore_node.common.errors import ConfigError
 from restore_node.common.metrics import psnr
 from training.config.run import parse_config

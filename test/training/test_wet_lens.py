@@ -205,23 +205,3 @@ def test_wet_inputs_span_from_a_drop_to_a_screen_full(rng):
     assert min(qualities) > 10.0
     assert np.percentile(qualities, 10) < 20.0
     assert np.percentile(qualities, 90) > 31.0
-
-
-@pytest.mark.parametrize(
-    ('make', 'named'),
-    [
-        (lambda: LensRanges(families={'snow': 1.0}), 'snow'),
-        (lambda: LensRanges(families={'beads': 0.0}), 'above 0'),
-        (lambda: LensRanges(haze=(0.2, 1.2)), 'haze'),
-        (lambda: LensRanges(sky=(0.0, 1.0)), 'sky'),
-        (lambda: DropFamilyRanges(radius_px=(0.0, 3.0)), 'radius_px'),
-        (lambda: DropFamilyRanges(horizon=(0.5, float('inf'))), 'horizon'),
-        (lambda: BlobRanges(softness=(0.0, 1.0)), 'softness'),
-        (lambda: BeadRanges(rim=(0.5, 1.5)), 'rim'),
-        (lambda: BeadRanges(fullest=0.0), 'fullest'),
-        (lambda: FilmRanges(trickles=(0, 2)), 'trickles'),
-    ],
-)
-def test_impossible_water_is_refused(make, named):
-    with pytest.raises(ValueError, match=named):
-        make()
