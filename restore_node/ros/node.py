@@ -20,6 +20,7 @@ from rclpy.utilities import get_rmw_implementation_identifier
 
 from restore_node.backends.fallback import fallback_chain
 from restore_node.common.errors import ConfigError, EngineMissingError, RestoreError
+from restore_node.common.memory import keep_freed_memory
 from restore_node.engine.build_process import BuildProcess, build_arguments
 from restore_node.model import load_model
 from restore_node.ros.camera import Camera
@@ -231,6 +232,7 @@ def main(args: list[str] | None = None) -> int:
     """
     # Memory is what bounds the conversions: more threads cost CPU, and gain no time (docs/performance.md).
     cv2.setNumThreads(1)
+    keep_freed_memory()
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     stop = stop_on_signals()
     node, code = None, 0
