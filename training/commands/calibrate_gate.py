@@ -30,6 +30,8 @@ from training.evaluation.restoring import restore_batch
 
 CLEAN = 'clean'
 KINDS = (CLEAN, 'blur', 'streaks', 'drops', 'all')
+LEFT_ALONE = 0.95
+"""Share of the clean frames that go out untouched."""
 FRAME_PX = (360, 640)
 """Height and width that larger photographs are cut to: drops have the size they have on a vehicle."""
 
@@ -44,7 +46,7 @@ class Scored:
     restored_db: float
 
 
-def calibrate(scored: Sequence[Scored], left_alone: float) -> float:
+def calibrate(scored: Sequence[Scored], left_alone: float = LEFT_ALONE) -> float:
     """The smallest threshold, in tenths of a grey level, below which this share of clean frames falls."""
     scores = [frame.score for frame in scored if frame.kind == CLEAN]
     return math.floor(10.0 * float(np.quantile(scores, left_alone)) + 1.0) / 10.0
@@ -97,10 +99,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = command_parser(__file__, __doc__, config=True)
     parser.add_argument('--model', required=True, help='a shipped model, or the path of a .onnx file')
     parser.add_argument('--frames', type=count, default=60, help='photographs to take, spread over the sets')
-    parser.add_argument('--left-alone', type=float, default=0.95, help='share of clean frames, 0..1')
     options = parser.parse_intermixed_args(arguments)
-    if not 0.0 <= options.left_alone <= 1.0:
-        parser.error(f'--left-alone: got {options.left_alone}, want 0 to 1')
     config = load_config(options.config, options.overrides)
     sources = [source for source in config.data.sources if source.photographs]
     if not sources:
@@ -112,7 +111,7 @@ def main(arguments: list[str] | None = None) -> int:
         frames = score_frames(backend, photographs, config)
         with progress_bar() as bar:
             scored = list(bar.track(frames, len(photographs) * len(KINDS), description='restoring'))
-    threshold = calibrate(scored, options.left_alone)
+    threshold = calibrate(scored)
     table_console().print(table(scored, threshold))
     print(f'gate_threshold: {threshold:.1f}')
     return 0

@@ -10,7 +10,7 @@ import logging
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -35,14 +35,6 @@ from training.evaluation.trial import write_side_by_side
 PICTURES = 'try'
 
 
-@dataclass(frozen=True)
-class Evaluated:
-    """The tables that were written, and what stopped the evaluation before its end, if anything did."""
-
-    tables: list[Table]
-    stopped: BaseException | None
-
-
 def evaluate(
     sets: Sequence[EvaluationSet],
     systems: Sequence[System],
@@ -51,7 +43,7 @@ def evaluate(
     trial: Path | None = None,
     save: Path | None = None,
     lpips: str | None = None,
-) -> Evaluated:
+) -> tuple[list[Table], BaseException | None]:
     """Score every system on every set and write the results, also those of an evaluation that is stopped.
 
     Args:
@@ -61,6 +53,9 @@ def evaluate(
         trial: folder of images without truth, to be restored for looking at.
         save: folder for restored images, of several systems and sets in a folder for each.
         lpips: network to measure LPIPS with, if any.
+
+    Returns:
+        The tables that were written, and what stopped the evaluation before its end, if anything did.
 
     Raises:
         RestoreError: something cannot be read, restored, compared or written, and nothing was done before.
@@ -101,7 +96,7 @@ def evaluate(
         tables = make_tables(results, {system.name: system.origin() for system in systems})
         if sets:
             write(folder, results, systems, tables)
-    return Evaluated(tables, stopped)
+    return tables, stopped
 
 
 @contextmanager
@@ -209,14 +204,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sets = _sets(given)
         systems = _systems(given, sets, opened)
         out = given.out or Path('out/evaluation', datetime.now().strftime('%Y%m%d-%H%M%S'))
-        found = evaluate(sets, systems, out, trial=given.trial, save=given.save, lpips=given.lpips)
-    show(found.tables, table_console())
+        tables, stopped = evaluate(sets, systems, out, trial=given.trial, save=given.save, lpips=given.lpips)
+    show(tables, table_console())
     made = ['tables.md, summary.json, images.csv'] if sets else []
     made += [f'{PICTURES}/'] if given.trial else []
     print(f'{out}: {", ".join(made)}')
-    if found.stopped:
+    if stopped:
         print('PARTIAL: stopped before the end, the figures are means over what was done until then')
-        raise found.stopped
+        raise stopped
     return 0
 
 

@@ -55,12 +55,6 @@ def runs_of(overrides: Sequence[str], seed: int, folder: Path) -> dict[str, Run]
     }
 
 
-def chains_of(runs: Mapping[str, Run]) -> list[list[Run]]:
-    """The runs of one seed in the order in which they need each other."""
-    names = ('deblur', 'transfer', 'short_transfer'), ('scratch', 'short_scratch')
-    return [[runs[name] for name in chain] for chain in names]
-
-
 def result_of(seed: int, runs: Mapping[str, Run]) -> SeedResult:
     """What came of the finished runs of one seed; all are measured on the same patches."""
     config = runs['scratch'].config
@@ -82,11 +76,10 @@ def transfer(overrides: Sequence[str], seeds: Sequence[int], jobs: int, out: Pat
     planned = {seed: runs_of(overrides, seed, out / 'runs') for seed in seeds}
     config = planned[seeds[0]]['scratch'].config
     provide_photographs(config)
-    train_all(
-        [chain for runs in planned.values() for chain in chains_of(runs)],
-        jobs,
-        lambda run: console.print(f'finished: {run.name}', highlight=False),
-    )
+    # In the order in which they need each other.
+    names = ('deblur', 'transfer', 'short_transfer'), ('scratch', 'short_scratch')
+    chains = [[runs[name] for name in chain] for runs in planned.values() for chain in names]
+    train_all(chains, jobs, lambda run: console.print(f'finished: {run.name}', highlight=False))
     results = [result_of(seed, runs) for seed, runs in planned.items()]
     made = tables(results, config)
     with replacing(out / 'transfer.png') as unfinished:

@@ -119,7 +119,8 @@ def synthetic_sets(
             photograph = photographs[(attempt * 7919) % len(photographs)]
             rng = np.random.default_rng([seed, JUDGED_KINDS.index(kind), attempt])
             degraded, sharp = maker.make([photograph.read()], Plan(kind), rng)
-            strength = _strength(psnr(degraded, sharp))
+            db = psnr(degraded, sharp)
+            strength = next((name for name, (low, high) in STRENGTHS.items() if low <= db < high), None)
             if strength and len(made[strength]) < count:
                 made[strength].append(MadePair(f'{attempt:03d}', degraded, sharp))
         for strength, pairs in made.items():
@@ -145,10 +146,6 @@ def known_blur_set(photographs: Sequence[Photograph], count: int, seed: int) -> 
     title = 'blur, the same everywhere'
     data = f'{len(pairs)} held-out photographs, paths of {_BLUR_PX[0]:g} to {_BLUR_PX[1]:g} px'
     return JudgedSet('blur_known', title, '', data, pairs, knowing=(knowing(kernels),))
-
-
-def _strength(psnr_db: float) -> str | None:
-    return next((name for name, (low, high) in STRENGTHS.items() if low <= psnr_db < high), None)
 
 
 def _kernel(rng: np.random.Generator) -> Kernel:

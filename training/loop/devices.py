@@ -52,13 +52,12 @@ def precision_of(config: TrainConfig) -> str:
     """`bf16-mixed` or `32-true`: what `auto` means on this machine, and anything else as it is."""
     if config.precision != 'auto':
         return config.precision
-    native = accelerator_of(config) == 'cuda' or cpu_computes_bfloat16()
+    native = (
+        accelerator_of(config) == 'cuda'
+        or torch.cpu._is_amx_tile_supported()
+        or torch.cpu._is_avx512_bf16_supported()
+    )
     return 'bf16-mixed' if native else '32-true'
-
-
-def cpu_computes_bfloat16() -> bool:
-    """Whether this CPU multiplies bfloat16 matrices itself, by AMX or AVX512-BF16."""
-    return torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
 
 
 def processes_of(config: TrainConfig) -> int:
@@ -76,17 +75,15 @@ def set_up_device(fabric: Fabric) -> None:
     if fabric.device.type == 'cpu' and 'OMP_NUM_THREADS' not in os.environ:
         # One thread a core and none to spare: threads of one process that wait for each other lose most of
         # their time where other programs run too.
-        torch.set_num_threads(max(1, (os.cpu_count() or 1) // _processes_here(fabric)))
+        # A run on several machines has more processes in all than share these cores.
+        by_torchrun = TorchElasticEnvironment.detect()
+        processes = int(os.environ['LOCAL_WORLD_SIZE']) if by_torchrun else fabric.world_size
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) // processes))
     if fabric.device.type == 'cuda':
         # All crops have one size, so the fastest kernels are worth looking for; fp32 products as TF32.
         torch.backends.cudnn.benchmark = True
         torch.set_float32_matmul_precision('high')
     cv2.setNumThreads(1)
-
-
-def _processes_here(fabric: Fabric) -> int:
-    """How many processes of the run share this machine's cores; a run on several machines has more in all."""
-    return int(os.environ['LOCAL_WORLD_SIZE']) if TorchElasticEnvironment.detect() else fabric.world_size
 
 
 def _strategy(processes: int) -> str:

@@ -9,13 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from training.config.run import TrainConfig
-from training.data.samples import Image
 from training.data.validation import ValidationSet
 from training.evaluation.quality import Quality, measure, score, table
-from training.evaluation.restoring import Restore, restore_with
+from training.evaluation.restoring import restore_with
 from training.loop.mirror import start_mirror
 from training.loop.progress import ProgressView
-from training.loop.records import Picture, Records
+from training.loop.records import Records
 from training.loop.schedule import progress
 from training.runs.errors import TrainingError
 from training.runs.folder import RunFolder
@@ -101,7 +100,11 @@ class Monitor:
         began = time.monotonic()
         restore = restore_with(generator.eval(), self._device)
         qualities = {held.name: measure(restore, held.pairs) for held in self._held_out}
-        pictures = {held.name: _picture(restore, *held.pairs[0]) for held in self._held_out}
+        pictures = {
+            held.name: (degraded, restore(degraded), sharp)
+            for held in self._held_out
+            for degraded, sharp in held.pairs[:1]
+        }
         reached = score(qualities, self._held_out)
         is_best = reached is not None and reached > self._best
         if reached is not None:
@@ -111,10 +114,6 @@ class Monitor:
         scored = '' if reached is None else f', score {reached:+.3f} dB' + (', the best so far' * is_best)
         self._view.say(f'step {step}, held out ({took}){scored}:\n{table(qualities)}')
         return Validated(qualities, reached, is_best)
-
-
-def _picture(restore: Restore, degraded: Image, sharp: Image) -> Picture:
-    return degraded, restore(degraded), sharp
 
 
 class _Means:

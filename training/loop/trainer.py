@@ -86,7 +86,7 @@ class Trainer:
         """
         with StopRequest() as stop:
             stream = batches(self._step)
-            while not stop.asked and self._done < 1.0:
+            while not stop.asked and progress(self._config.schedule, self._step, self._elapsed_s) < 1.0:
                 began = time.monotonic()
                 batch = next(stream)
                 waited_s = time.monotonic() - began
@@ -114,10 +114,6 @@ class Trainer:
     def step(self) -> int:
         """Steps done."""
         return self._step
-
-    @property
-    def _done(self) -> float:
-        return progress(self._config.schedule, self._step, self._elapsed_s)
 
     def _train_step(self, batch: Batch) -> Values:
         schedule, seed = self._config.schedule, self._config.seed

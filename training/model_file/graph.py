@@ -164,7 +164,8 @@ def _take_sizes_behind_the_cast(graph: onnx.GraphProto) -> None:
 def _check_casts(path: Path) -> None:
     """Only a Cast behind the input and a Cast before the output may touch uint8."""
     graph = onnx.shape_inference.infer_shapes(onnx.load(path)).graph
-    pixels = {value.name for value in (*graph.value_info, *graph.input, *graph.output) if _is_uint8(value)}
+    values = (*graph.value_info, *graph.input, *graph.output)
+    pixels = {value.name for value in values if value.type.tensor_type.elem_type == TensorProto.UINT8}
     touching = [node.op_type for node in graph.node if pixels & {*node.input, *node.output}]
     if pixels != {INPUT_NAME, OUTPUT_NAME} or touching != ['Cast', 'Cast']:
         raise ModelError(
@@ -173,7 +174,3 @@ def _check_casts(path: Path) -> None:
             wanted=f'uint8 only in {INPUT_NAME} and {OUTPUT_NAME}, touched by one Cast each',
             fix='keep pixels inside PixelsInPixelsOut as floats',
         )
-
-
-def _is_uint8(value: onnx.ValueInfoProto) -> bool:
-    return bool(value.type.tensor_type.elem_type == TensorProto.UINT8)

@@ -12,7 +12,8 @@ from itertools import pairwise
 from torch import Tensor, nn
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
-from training.networks.lite import FOLD, SLOPE, ResidualBlock, initialise
+from training.networks.layers import initialise
+from training.networks.lite import FOLD, SLOPE, ResidualBlock
 
 
 class DeepLite(nn.Module):
@@ -37,7 +38,8 @@ class DeepLite(nn.Module):
         self.decode = nn.ModuleList(map(_blocks, widths[:-1], up))
         self.leave = nn.Conv2d(widths[0], pixels, 3, padding=1)
         self.activation = nn.LeakyReLU(SLOPE, inplace=True)
-        initialise(self, self.leave)
+        initialise(self, SLOPE)
+        nn.init.zeros_(self.leave.weight)
 
     def forward(self, degraded: Tensor) -> Tensor:
         """Restore frames, unclamped: float32 [N, 3, H, W] RGB, 0..1, H and W multiples of `size_multiple`."""

@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from restore_node.common.errors import ConfigError
+from training.networks.layers import initialise
 from training.networks.residual import LEAKY_SLOPE
 
 SIDE = 256
@@ -28,7 +29,7 @@ class Discriminator(nn.Module):
         self.dense = nn.Sequential(
             nn.Linear((SIDE // 16) ** 2, 1024), nn.LeakyReLU(LEAKY_SLOPE), nn.Linear(1024, 1)
         )
-        self._initialise()
+        initialise(self, LEAKY_SLOPE)
 
     def forward(self, images: Tensor) -> Tensor:
         """Score images, higher for sharp ones: float32 [N, 3, 256, 256] RGB, 0..1, to float32 [N, 1].
@@ -43,13 +44,6 @@ class Discriminator(nn.Module):
                 fix=f'train it on crops of {SIDE} pixels',
             )
         return self.dense(self.convolutions(2.0 * images - 1.0).flatten(1))
-
-    def _initialise(self) -> None:
-        """He's weights: without normalisation the signal must keep its size by itself (He et al. 2015)."""
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d | nn.Linear):
-                nn.init.kaiming_normal_(module.weight, a=LEAKY_SLOPE, nonlinearity='leaky_relu')
-                nn.init.zeros_(module.bias)
 
 
 def _convolution(channels_in: int, channels_out: int, stride: int) -> tuple[nn.Module, ...]:

@@ -12,6 +12,17 @@ class ChannelNorm(nn.LayerNorm):
         return super().forward(features.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
+def initialise(network: nn.Module, slope: float) -> None:
+    """Draw weights that keep the signal's size without normalisation (He et al. 2015), and biases of 0.
+
+    `slope` is that of the leaky ReLUs in between.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(module.weight, a=slope)
+            nn.init.zeros_(module.bias)
+
+
 def pad_by_reflection(images: Tensor, multiple: int) -> Tensor:
     """Mirror images, [N, C, H, W], at their last row and column until both sides are multiples of `multiple`.
 

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
+from training.networks.layers import initialise
+
 FOLD = 2
 
 # Without normalisation plain ReLUs die under long steps, and with them the whole generator: this slope lets
@@ -60,7 +62,9 @@ class Lite(nn.Module):
         self.up_to_half = nn.Conv2d(quarter, 4 * half, 1)
         self.leave = nn.Conv2d(half, pixels, 3, padding=1)
         self.activation = nn.LeakyReLU(SLOPE, inplace=True)
-        initialise(self, self.leave)
+        initialise(self, SLOPE)
+        # The first steps learn what to change, not how to copy.
+        nn.init.zeros_(self.leave.weight)
 
     def forward(self, degraded: Tensor) -> Tensor:
         """Restore frames, unclamped: float32 [N, 3, H, W] RGB, 0..1, H and W multiples of `size_multiple`."""
@@ -71,15 +75,3 @@ class Lite(nn.Module):
         quarter = self.middle(quarter + pixel_shuffle(self.up_to_quarter(eighth), 2))
         half = self.activation(half + pixel_shuffle(self.up_to_half(quarter), 2))
         return pixel_shuffle(folded + self.leave(half), FOLD)
-
-
-def initialise(network: nn.Module, leave: nn.Conv2d) -> None:
-    """Draw weights that keep the signal's size without normalisation.
-
-    The last layer, `leave`, starts at zero: the first steps learn what to change, not how to copy.
-    """
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, a=SLOPE)
-            nn.init.zeros_(module.bias)
-    nn.init.zeros_(leave.weight)
