@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rclpy.lifecycle import LifecycleNode
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from restore_node.ros.camera_watch import CameraWatch
 from restore_node.ros.cv_bridge_fallback import read_with_cv_bridge
-from restore_node.ros.input import Input
+from restore_node.ros.matching import MatchingSubscription
 from restore_node.ros.output import Output
 from restore_node.ros.settings import Params
 from restore_node.ros.topics import CameraTopics
@@ -42,7 +43,7 @@ class Camera:
         self.counters = FrameCounters(on_record)
         self.watch: CameraWatch | None = None
         self._output: Output | None = None
-        self._input: Input | None = None
+        self._subscriptions: list[MatchingSubscription] = []
         self._stream: CameraStream | None = None
 
     def configure(self) -> None:
@@ -64,17 +65,22 @@ class Camera:
             read_otherwise=read_with_cv_bridge,
         )
         self._stream.start()
-        relay = self._output.relay
-        self._input = Input(self._node, self.topics, self._stream.receive, relay.receive if relay else None)
-        self.watch = CameraWatch(self._node, self.counters, self._stream, self._input, self._output)
+        kind = CompressedImage if self.topics.compressed else Image
+        image = MatchingSubscription(self._node, kind, self.topics.image, self._stream.receive)
+        self._subscriptions.append(image)
+        if relay := self._output.relay:  # one that was sent once and is kept for who comes late as well
+            info = self.topics.camera_info
+            self._subscriptions.append(
+                MatchingSubscription(self._node, CameraInfo, info, relay.receive, follows_durability=True)
+            )
+        self.watch = CameraWatch(self._node, self.counters, self._stream, image, self._output)
         self._node.get_logger().info(f'restoring {self.topics.image} to {self.topics.restored}')
 
     def finish(self) -> None:
         """Unsubscribe; the frame at hand goes on."""
         self.watch = None
-        if self._input:
-            self._input.destroy()
-            self._input = None
+        while self._subscriptions:
+            self._subscriptions.pop().destroy()
         if self._stream:
             self._stream.finish()
 

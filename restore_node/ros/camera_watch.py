@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rclpy.node import Node
 
-from restore_node.ros.input import Input
+from restore_node.ros.matching import MatchingSubscription
 from restore_node.ros.output import Output
 from restore_node.ros.peers import look_at_peers
 from restore_node.runtime.counters import FrameCounters
@@ -20,31 +20,36 @@ class CameraWatch:
     """
 
     def __init__(
-        self, node: Node, counters: FrameCounters, stream: CameraStream, input: Input, output: Output
+        self,
+        node: Node,
+        counters: FrameCounters,
+        stream: CameraStream,
+        image: MatchingSubscription,
+        output: Output,
     ) -> None:
         self._node, self._counters, self._stream = node, counters, stream
-        self._input, self._output = input, output
-        self.health = Health(input.topic, output.topic)
+        self._image, self._output = image, output
+        self.health = Health(image.topic, output.topic)
 
     def findings(self) -> list[Finding]:
         """What is to be known now, the worst first."""
         clock = self._node.get_clock()
-        peers = look_at_peers(self._node, self._input.image, self._output.image)
+        peers = look_at_peers(self._node, self._image.subscription, self._output.image)
         # Not every RMW tells of lost images; the stamps of those that arrive do, where a gap can be a loss.
-        missing = self._input.stamps.missing if peers.is_best_effort else 0
+        missing = self._stream.stamps.missing if peers.is_best_effort else 0
         seen = Observation(
             self._counters.counts(),
             peers,
             clock.now().nanoseconds if clock.ros_time_is_active else None,
             self._stream.age_s,
             self._stream.last_complaint,
-            max(self._input.lost or 0, missing),
+            max(self._image.lost or 0, missing),
         )
         return self.health.look(seen)
 
     def values(self) -> dict[str, str]:
         """What `/diagnostics` shows of it."""
-        age_s, by_stamps, lost = self._stream.age_s, self._input.stamps.hz, self._input.lost
+        age_s, by_stamps, lost = self._stream.age_s, self._stream.stamps.hz, self._image.lost
         values = {
             'rate in Hz': f'{self.health.rate_in:.1f}',
             'rate by stamps Hz': 'unknown' if by_stamps is None else f'{by_stamps:.1f}',

@@ -56,6 +56,10 @@ class MatchingSubscription:
         topic: resolved name.
         callback: takes a serialised message.
         follows_durability: hear what publishers have kept for who comes late, too, where all of them do.
+
+    Attributes:
+        topic: as given.
+        lost: messages that the transport says it has lost; None where the RMW does not tell.
     """
 
     def __init__(
@@ -66,12 +70,12 @@ class MatchingSubscription:
         callback: Callable[[bytes], None],
         follows_durability: bool = False,
     ) -> None:
-        self._node, self._kind, self._topic, self._callback = node, kind, topic, callback
+        self._node, self._kind, self.topic, self._callback = node, kind, topic, callback
         self._type = type_name(kind)
         given = f'qos_overrides.{topic}.subscription.'
         self._is_overridden = f'{given}reliability' in node._parameter_overrides
         self._follows_durability = follows_durability
-        self._lost: int | None = 0
+        self.lost: int | None = 0
         self._delivered: Counter[int] = Counter()
         self._looks_left = 0
         default = subscription_qos()
@@ -82,11 +86,6 @@ class MatchingSubscription:
     def subscription(self) -> Any:
         """The rclpy subscription; another one after each change."""
         return self._legs[-1].subscription
-
-    @property
-    def lost(self) -> int | None:
-        """Messages that the transport says it has lost; None where the RMW does not tell."""
-        return self._lost
 
     def destroy(self) -> None:
         """Take it off the graph."""
@@ -106,7 +105,7 @@ class MatchingSubscription:
                 self._legs.append(self._subscribe(offered))
                 self._looks_left = _LOOKS_TO_HEAR
                 words = ' and '.join(policy.name.lower().replace('_', ' ') for policy in offered)
-                self._node.get_logger().info(f'{self._topic}: subscribed {words}, as its publishers offer')
+                self._node.get_logger().info(f'{self.topic}: subscribed {words}, as its publishers offer')
             return
         self._looks_left = min(self._looks_left, _LOOKS_TO_SETTLE + 1) if newest.heard else self._looks_left
         self._looks_left -= 1
@@ -115,7 +114,7 @@ class MatchingSubscription:
 
     def _offered(self, otherwise: Offer) -> Offer:
         """The most that all publishers offer; `otherwise` where there are none."""
-        peers = self._node.get_publishers_info_by_topic(self._topic)
+        peers = self._node.get_publishers_info_by_topic(self.topic)
         if not (peers := [peer for peer in peers if peer.topic_type == self._type]):
             return otherwise
         reliability, durability = most_offered(peers)
@@ -137,7 +136,7 @@ class MatchingSubscription:
             # Serialised bytes: building an Image object in Python costs more than moving its pixels (cdr.py).
             return self._node.create_subscription(
                 self._kind,
-                self._topic,
+                self.topic,
                 lambda message: self._take(leg, message),
                 qos,
                 raw=True,
@@ -150,7 +149,7 @@ class MatchingSubscription:
         try:
             leg.subscription = create(events(message_lost=self._note_lost))
         except UnsupportedEventTypeError:
-            self._lost = None
+            self.lost = None
             leg.subscription = create(events())
         return leg
 
@@ -165,5 +164,5 @@ class MatchingSubscription:
         self._callback(message)
 
     def _note_lost(self, event: Any) -> None:
-        if self._lost is not None:
-            self._lost += event.total_count_change
+        if self.lost is not None:
+            self.lost += event.total_count_change

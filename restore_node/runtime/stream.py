@@ -22,6 +22,7 @@ from restore_node.runtime.deadline import RestoreTimes
 from restore_node.runtime.job import Job, Output, Settings, leaves_until
 from restore_node.runtime.mailbox import Mailbox
 from restore_node.runtime.outlet import Outlet
+from restore_node.runtime.stamp_rate import StampRate
 from restore_node.runtime.threads import CLOCK, Clock, start_native
 from restore_node.runtime.timekeeper import Timekeeper
 
@@ -49,6 +50,7 @@ class CameraStream:
     Attributes:
         last_malformed: the last complaint about a malformed message; empty where there was none.
         last_complaint: the last about any frame.
+        stamps: the camera's own rate, by the stamps of what arrives.
         age_s: the newest frame's age when it came, by the node's clock, seconds; None where that is unknown.
     """
 
@@ -71,6 +73,7 @@ class CameraStream:
         self._mailbox: Mailbox[Job] = Mailbox()
         self._timekeeper = Timekeeper(self._let_out, self._take_over, hang_timeout_s, clock)
         self._times = RestoreTimes()
+        self.stamps = StampRate()
         self._outlet = Outlet(output, counters, compressed)
         self._spare: bytearray | None = None  # for messages out at the deadline, and for none else
         self._worker: threading.Thread | None = None
@@ -103,6 +106,7 @@ class CameraStream:
     def receive(self, message: bytes) -> None:
         """Take a serialised message; the subscription's callback."""
         stamp_ns, settings = read_stamp_ns(message), self._settings()
+        self.stamps.add(stamp_ns)
         self.age_s = (self._now_ns() - stamp_ns) / 1e9 if stamp_ns else None
         due = leaves_until(settings, self.age_s, self._clock.now())
         job = Job(self._counters.receive(self._topic, stamp_ns), message, settings, due)
