@@ -38,11 +38,7 @@ class ModelCard:
 
     @classmethod
     def from_dict(cls, values: object, source: str) -> ModelCard:
-        """Check a card's content.
-
-        Args:
-            values: the parsed JSON.
-            source: file name for messages.
+        """Check a card's content, parsed JSON; `source` names its file in messages.
 
         Raises:
             ModelError: missing, unknown or mistyped keys, or values out of range; all of them in one line.
@@ -62,6 +58,11 @@ class ModelCard:
                 fix='export the model again: python -m training.commands.export',
             )
         return cls(**values)
+
+    def padded(self, height: int, width: int) -> tuple[int, int]:
+        """The size in which the graph gets an image of this size: the next multiples of `size_multiple`."""
+        multiple = self.size_multiple
+        return -(-height // multiple) * multiple, -(-width // multiple) * multiple
 
 
 def _faults_of(key: str, value: Any, kind: type[Any]) -> list[str]:
@@ -136,11 +137,7 @@ class Model:
         return self.folder / self.card.graphs[precision]['file']
 
     def check_tensors(self, inputs: list[Tensor], outputs: list[Tensor]) -> None:
-        """Refuse a graph that is not what the card promises.
-
-        Args:
-            inputs: every input of the graph.
-            outputs: every output of the graph.
+        """Refuse a graph that, by all its inputs and outputs, is not what the card promises.
 
         Raises:
             ModelError: anything but one input `degraded` and one output `restored`, uint8 `[N, H, W, 3]` with
@@ -231,10 +228,7 @@ def _refuse_of_others(path: Path) -> None:
 
 
 def load_model(name: str) -> Model:
-    """Find a model, check its card and the checksum of each graph.
-
-    Args:
-        name: as for `find_model`.
+    """Find a model by what `find_model` takes, check its card and the checksum of each graph.
 
     Raises:
         ModelError: missing, unreadable, of somebody else, or card and graph disagree.

@@ -19,7 +19,7 @@ def test_it_has_the_name_it_is_registered_under(backend: Backend) -> None:
 
 
 def test_batches_keep_shape_and_type(backend: Backend) -> None:
-    assert backend.size_multiple == 8
+    assert backend.model.card.size_multiple == 8
     with backend:
         for shape in ((1, 8, 16), (3, 24, 8), (1, 8, 8)):
             batch = backend.staging(*shape)

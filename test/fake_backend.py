@@ -11,11 +11,12 @@ import numpy as np
 class FakeBackend:
     """Restores as it is told: `restore` takes and returns uint8 `[N, H, W, 3]`."""
 
-    device, size_multiple = 'here', 1
+    device = 'here'
 
     def __init__(self, name: str, restore: Callable[[np.ndarray], np.ndarray]) -> None:
         self.name, self.restore = name, restore
-        self.model = SimpleNamespace(card=SimpleNamespace(name='model'))
+        card = SimpleNamespace(name='model', padded=lambda height, width: (height, width))
+        self.model = SimpleNamespace(card=card)
 
     def staging(self, *shape: int) -> np.ndarray:
         return np.zeros((*shape, 3), np.uint8)

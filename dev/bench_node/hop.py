@@ -16,7 +16,6 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.serialization import serialize_message
 from sensor_msgs.msg import Image
 
-from restore_node.common.host import describe_host
+from restore_node.common.host import describe_host, utc_now
 from restore_node.common.timing import percentiles
 from restore_node.tools.cli import parse_size
 
@@ -256,7 +255,7 @@ def write_report(file: Path, results: list[dict[str, Any]]) -> None:
     """Write what there is so far, in place of what there was."""
     report = {
         'format': 1,
-        'date': datetime.now(timezone.utc).isoformat(timespec='seconds'),
+        'date': utc_now(),
         'rmw_implementation': rclpy.get_rmw_implementation_identifier(),
         'ros_distro': os.environ.get('ROS_DISTRO', ''),
         'host': describe_host(),

@@ -12,7 +12,6 @@ import os
 import sys
 import time
 from contextlib import suppress
-from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +23,7 @@ from dev.soak.acts import ACTS
 from dev.soak.report import faults_of, table_of
 from dev.soak.subject import BrokenError
 from dev.soak.trial import MODEL, Trial
-from restore_node.common.host import describe_host
+from restore_node.common.host import describe_host, utc_now
 from restore_node.model import load_model
 
 
@@ -141,7 +140,7 @@ def main() -> int:
             trial.end()
     report = {
         'format': 1,
-        'date': datetime.now(timezone.utc).isoformat(timespec='seconds'),
+        'date': utc_now(),
         'minutes': round((time.monotonic() - started) / 60, 1),
         'rate_hz': given.rate,
         'seed': given.seed,

@@ -33,11 +33,6 @@ class Backend(ABC):
         """What really runs the graph, such as `CPUExecutionProvider`; known once the backend is open."""
         return 'none'
 
-    @property
-    def size_multiple(self) -> int:
-        """Heights and widths given to `staging` are multiples of this."""
-        return self.model.card.size_multiple
-
     @abstractmethod
     def open(self) -> None:
         """Load the model.
@@ -50,6 +45,7 @@ class Backend(ABC):
     def staging(self, batch: int, height: int, width: int) -> np.ndarray:
         """The input buffer, uint8 `[batch, height, width, 3]` RGB, to be filled by the caller.
 
+        Height and width are multiples of the model's `size_multiple`, as `ModelCard.padded` gives them.
         The same buffer comes back for the same size and no larger batch, so nothing is allocated per frame.
         """
         self._staging = buffer_for((batch, height, width, 3), self._staging)
@@ -75,8 +71,7 @@ class Backend(ABC):
         Raises:
             BackendError: as `restore`.
         """
-        side = self.size_multiple * -(-64 // self.size_multiple)
-        batch = self.staging(1, side, side)
+        batch = self.staging(1, *self.model.card.padded(64, 64))
         batch[:] = 0
         self.restore(batch)
 

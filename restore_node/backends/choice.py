@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,7 +22,7 @@ import numpy as np
 from restore_node.backends.base import Backend
 from restore_node.backends.registry import create_backend
 from restore_node.common.errors import BackendError, EngineError, RestoreError
-from restore_node.common.host import this_processor, versions_of
+from restore_node.common.host import this_processor, utc_now, versions_of
 from restore_node.engine.cache import KEY_DIGITS, cache_folder, key_of
 from restore_node.engine.private_files import locked, make_private_folder, read_private, write_private
 from restore_node.model import Model
@@ -128,9 +127,7 @@ def _measure(model: Model, threads: int, ways: Iterable[Way]) -> dict[Way, Figur
     from restore_node.common.metrics import psnr
     from restore_node.common.reference_images import make_reference_images
 
-    multiple = model.card.size_multiple
-    height, width = (-(-side // multiple) * multiple for side in IMAGE_PX)
-    image = make_reference_images(np.random.default_rng(0), 1, height, width)
+    image = make_reference_images(np.random.default_rng(0), 1, *model.card.padded(*IMAGE_PX))
     times: dict[Way, list[float]] = {way: [] for way in ways}
     results: dict[Way, np.ndarray] = {}
     opened: dict[Way, Backend] = {}
@@ -210,7 +207,7 @@ def _remember(path: Path, fields: dict[str, Any], choice: Choice) -> None:
         'format': FORMAT,
         'fields': fields,
         'figures': {str(way): asdict(found) for way, found in choice.items()},
-        'created': datetime.now(timezone.utc).isoformat(timespec='seconds'),
+        'created': utc_now(),
     }
     try:
         write_private(path, json.dumps(content, indent=2).encode())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -26,55 +26,44 @@ _ALL = (
 )
 
 
-@dataclass(frozen=True)
-class FallbackOptions:
-    """What a user may choose.
+def fallback_chain(
+    backend: str = AUTO, device: str = AUTO, threads: int = 0, engine: Mapping[str, Any] | None = None
+) -> list[Candidate]:
+    """The ways of running a model that a user allows, best first.
 
-    Attributes:
+    Args:
         backend: one of `BACKENDS`, or `auto`: the best that works.
         device: one of `DEVICES`.
         threads: CPU threads; 0 takes one per core.
         engine: options of the TensorRT backend by name.
-    """
-
-    backend: str = AUTO
-    device: str = AUTO
-    threads: int = 0
-    engine: dict[str, Any] | None = None
-
-
-def fallback_chain(options: FallbackOptions) -> list[Candidate]:
-    """The ways of running a model that the options allow, best first.
 
     Raises:
         BackendError: an unknown name, or a backend that does not run on the device.
     """
-    for name, value, known in (
-        ('backend', options.backend, (AUTO, *BACKENDS)),
-        ('device', options.device, DEVICES),
-    ):
+    for name, value, known in (('backend', backend, (AUTO, *BACKENDS)), ('device', device, DEVICES)):
         if value not in known:
             raise BackendError(f'unknown {name}', seen=repr(value), wanted=f'one of {", ".join(known)}')
-    candidates = [
-        Candidate(f'{backend} {device}', partial(_open, backend, device, options), on_gpu=device == 'cuda')
-        for backend, device in _ALL
-        if backend in BACKENDS
-        if options.backend == backend or (options.backend == AUTO and backend != 'passthrough')
-        if options.device in (AUTO, device) or backend == 'passthrough'
+    ways = [
+        (one, where)
+        for one, where in _ALL
+        if backend == one or (backend == AUTO and one != 'passthrough')
+        if device in (AUTO, where) or one == 'passthrough'
     ]
-    if not candidates:
-        raise BackendError(
-            f'backend {options.backend} does not run on device {options.device}', fix='change one'
-        )
-    return candidates
+    if not ways:
+        raise BackendError(f'backend {backend} does not run on device {device}', fix='change one')
+    return [
+        Candidate(' '.join(way), partial(_open, ways[index:], threads, engine or {}), on_gpu=way[1] == 'cuda')
+        for index, way in enumerate(ways)
+    ]
 
 
-def _open(backend: str, device: str, options: FallbackOptions, model: str) -> Backend:
-    loaded = load_model(model)
-    extra = (options.engine or {}) if backend == 'tensorrt' else {}
+def _open(ways: Sequence[tuple[str, str]], threads: int, engine: Mapping[str, Any], model: str) -> Backend:
+    """Open the first of these ways, of which the others may be taken in its place."""
+    (backend, device), loaded = ways[0], load_model(model)
+    extra = engine if backend == 'tensorrt' else {}
     if backend == 'openvino':
-        extra = {'precision': _fastest_precision(loaded, device, options)}
-    opened = create_backend(backend, loaded, device, options.threads, **extra)
+        extra = {'precision': _fastest_precision(loaded, threads, ways)}
+    opened = create_backend(backend, loaded, device, threads, **extra)
     try:
         opened.open()
         opened.warm_up()
@@ -84,25 +73,17 @@ def _open(backend: str, device: str, options: FallbackOptions, model: str) -> Ba
     return opened
 
 
-def _fastest_precision(model: Model, device: str, options: FallbackOptions) -> str:
-    """What OpenVINO is the fastest in on a device.
+def _fastest_precision(model: Model, threads: int, ways: Sequence[tuple[str, str]]) -> str:
+    """What OpenVINO is the fastest in on a device, which is the first of these ways.
 
     Raises:
-        UnavailableError: something further down, which the options allow, is faster than all of it.
+        UnavailableError: another one of them is faster than all of it.
     """
-    choice = choose(model, options.threads)
-    mine = best_of(choice, lambda way: (way.backend, way.device) == ('openvino', device))
+    choice = choose(model, threads)
+    mine = best_of(choice, lambda way: way[:2] == ways[0])
     if mine is None:
         return AUTO  # and opening it says why it does not run
-    from_here = _ALL[_ALL.index(('openvino', device)) :]
-    best = best_of(
-        choice,
-        lambda way: (
-            (way.backend, way.device) in from_here
-            and options.backend in (AUTO, way.backend)
-            and options.device in (AUTO, way.device)
-        ),
-    )
+    best = best_of(choice, lambda way: way[:2] in ways)
     if best is None or best[:2] == mine[:2]:
         return mine.precision
     raise UnavailableError(

@@ -6,6 +6,7 @@ import os
 import platform
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
 
@@ -69,6 +70,11 @@ def describe_host(root: Path = ROOT) -> dict[str, str | int]:
 def host_line(facts: dict[str, str | int]) -> str:
     """Return the same in one line, shortened to what decides speed."""
     return f'{facts.get("board", facts["cpu"])}, {facts["cores"]} cores'
+
+
+def utc_now() -> str:
+    """The time in UTC, to the second, as ISO 8601 writes it."""
+    return datetime.now(timezone.utc).isoformat(timespec='seconds')
 
 
 def versions_of(packages: Iterable[str]) -> dict[str, str]:

@@ -14,13 +14,13 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from restore_node.common.atomic import sync
 from restore_node.common.errors import EngineError
+from restore_node.common.host import utc_now
 from restore_node.engine.private_files import (
     locked,
     make_private_folder,
@@ -228,7 +228,7 @@ class EngineCache:
             'build': uuid4().hex,
             'plan_sha256': _digest(plan),
             'plan_bytes': memoryview(plan).nbytes,
-            'created': _now(),
+            'created': utc_now(),
         }
         text = _readable(manifest)
         with writing(path), ExitStack() as undoing:
@@ -268,8 +268,4 @@ def _parsed(path: Path) -> dict[str, Any]:
 
 
 def _quarantined(reason: str) -> dict[str, str]:
-    return {'reason': reason, 'at': _now()}
-
-
-def _now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec='seconds')
+    return {'reason': reason, 'at': utc_now()}

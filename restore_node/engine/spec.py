@@ -81,8 +81,7 @@ class EngineSpec:
         The size is rounded up to multiples of the model's `size_multiple`, as images are padded. The settings
         are `optimization_level`, `workspace_mib`, `min_psnr_db`. Raises EngineError for an impossible value.
         """
-        multiple = model.card.size_multiple
-        size = -(-height // multiple) * multiple, -(-width // multiple) * multiple
+        size = model.card.padded(height, width)
         most = (cameras, *size)
         return cls(model, precision, (1, *size), most, most, **settings)
 

@@ -18,7 +18,6 @@ from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import get_rmw_implementation_identifier
 
-from restore_node.backends.fallback import fallback_chain
 from restore_node.common.errors import ConfigError, EngineMissingError, RestoreError
 from restore_node.common.memory import keep_freed_memory
 from restore_node.engine.build_process import BuildProcess, build_arguments
@@ -29,7 +28,7 @@ from restore_node.ros.diagnostics import Diagnostics
 from restore_node.ros.lifecycle import SUCCESS, ManagedNode, reported
 from restore_node.ros.logs import route_logs
 from restore_node.ros.services import Services
-from restore_node.ros.settings import LiveSettings, Params, fallback_options, refuse_unknown_parameters
+from restore_node.ros.settings import LiveSettings, Params, candidates_of, refuse_unknown_parameters
 from restore_node.ros.stopping import stop_on_signals
 from restore_node.ros.topics import topics_of
 from restore_node.runtime.batches import Batches
@@ -87,9 +86,8 @@ class RestoreNode(ManagedNode):
     @reported
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load and warm the model, create the publishers."""
-        self._supervisor = Supervisor(
-            fallback_chain(fallback_options(self.settings)), self.settings.retry, self._start_build
-        )
+        candidates = candidates_of(self.settings)
+        self._supervisor = Supervisor(candidates, self.settings.retry, self._start_build)
         try:
             self._start_supervisor(self._supervisor)
             self._batches = Batches(self._supervisor)

@@ -10,7 +10,8 @@ from rcl_interfaces.msg import SetParametersResult
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from restore_node.backends.fallback import FallbackOptions
+from restore_node.backends.base import Candidate
+from restore_node.backends.fallback import fallback_chain
 from restore_node.common.errors import ConfigError
 from restore_node.model import load_model
 from restore_node.ros.overrides import judge_qos_overrides, judge_unknown
@@ -55,8 +56,8 @@ class LiveSettings:
             self._on_model(settings.model)
 
 
-def fallback_options(settings: Params) -> FallbackOptions:
-    """The parameters that choose and tune a backend."""
+def candidates_of(settings: Params) -> list[Candidate]:
+    """The fallback chain that the parameters choose and tune; raises BackendError as `fallback_chain`."""
     engine = settings.engine
     options = {
         'precision': engine.precision,
@@ -66,7 +67,7 @@ def fallback_options(settings: Params) -> FallbackOptions:
         'zero_copy': engine.zero_copy,
         'cameras': len(settings.cameras),
     }
-    return FallbackOptions(settings.backend, settings.device, settings.threads, options)
+    return fallback_chain(settings.backend, settings.device, settings.threads, options)
 
 
 def refuse_unknown_parameters(node: Node, cameras: Iterable[CameraTopics]) -> None:

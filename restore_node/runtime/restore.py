@@ -61,10 +61,10 @@ def restore_batch(backend: Backend, frames: Sequence[Frame], gate_threshold: flo
     Raises BackendError if the backend failed; the frames are untouched.
     """
     timer = StageTimer()
-    height, width, multiple = frames[0].height, frames[0].width, backend.size_multiple
+    height, width = frames[0].height, frames[0].width
     inside = (slice(0, height), slice(0, width))
     with timer.stage('convert'):
-        shape = (len(frames), _round_up(height, multiple), _round_up(width, multiple))
+        shape = (len(frames), *backend.model.card.padded(height, width))
         batch = _call(backend, backend.staging, *shape)
         for frame, image in zip(frames, batch, strict=True):
             codec.to_rgb(frame, image[inside])
@@ -107,10 +107,6 @@ def change_score(degraded: np.ndarray, restored: np.ndarray) -> float:
         change, (max(1, width // BLOCK), max(1, height // BLOCK)), interpolation=cv2.INTER_AREA
     )
     return float(np.percentile(blocks.mean(axis=2), 100.0 - TOLERATED))
-
-
-def _round_up(value: int, multiple: int) -> int:
-    return -(-value // multiple) * multiple
 
 
 def _reflect(image: np.ndarray, height: int, width: int) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from restore_node.backends import fallback
 from restore_node.backends.choice import EXACT, Figures, Way
-from restore_node.backends.fallback import FallbackOptions, fallback_chain
+from restore_node.backends.fallback import fallback_chain
 from restore_node.common.errors import BackendError, UnavailableError
 
 OPENVINO = ['openvino intel_gpu', 'openvino cpu']
@@ -30,7 +30,7 @@ OPENVINO = ['openvino intel_gpu', 'openvino cpu']
     ],
 )
 def test_order(backend, device, candidates):
-    chain = fallback_chain(FallbackOptions(backend, device))
+    chain = fallback_chain(backend, device)
     assert [candidate.name for candidate in chain] == candidates
     assert [candidate.on_gpu for candidate in chain] == ['cuda' in name for name in candidates]
 
@@ -45,11 +45,11 @@ def test_order(backend, device, candidates):
 )
 def test_what_cannot_be(backend, device, complaint):
     with pytest.raises(BackendError, match=complaint):
-        fallback_chain(FallbackOptions(backend, device))
+        fallback_chain(backend, device)
 
 
 def test_candidate_opens_a_warm_backend(make_model):
-    (candidate,) = fallback_chain(FallbackOptions('onnxruntime', 'cpu'))
+    (candidate,) = fallback_chain('onnxruntime', 'cpu')
     backend = candidate.open(str(make_model()))
     assert backend.device == 'CPUExecutionProvider'
     assert backend.staging(1, 64, 64).shape == (1, 64, 64, 3)
@@ -57,7 +57,7 @@ def test_candidate_opens_a_warm_backend(make_model):
 
 
 def test_candidate_that_does_not_warm_up_is_closed(make_model):
-    (candidate,) = fallback_chain(FallbackOptions('onnxruntime', 'cpu'))
+    (candidate,) = fallback_chain('onnxruntime', 'cpu')
     with pytest.raises(BackendError):
         candidate.open(str(make_model(only=(24, 32))))
 
@@ -98,8 +98,9 @@ def test_openvino_is_taken_where_nothing_further_down_is_faster(
 ):
     choice = {way: Figures(value, 60.0) for way, value in ms.items()}
     monkeypatch.setattr(fallback, 'choose', lambda model, threads: choice)
+    ways = [tuple(candidate.name.split()) for candidate in fallback_chain(**options)]
     try:
-        found = fallback._fastest_precision(None, device, FallbackOptions(**options))
+        found = fallback._fastest_precision(None, 0, ways[ways.index(('openvino', device)) :])
     except UnavailableError as error:
         found = str(error)
     assert taken in found
@@ -107,7 +108,7 @@ def test_openvino_is_taken_where_nothing_further_down_is_faster(
 
 def test_without_openvino_the_chain_goes_on(make_model, monkeypatch):
     monkeypatch.setitem(sys.modules, 'openvino', None)
-    openvino, onnxruntime = fallback_chain(FallbackOptions(device='cpu'))
+    openvino, onnxruntime = fallback_chain(device='cpu')
     with pytest.raises(UnavailableError, match='OpenVINO cannot be imported'):
         openvino.open(str(make_model()))
     onnxruntime.open(str(make_model())).close()

@@ -57,7 +57,7 @@ def score_frames(
 ) -> Iterator[Scored]:
     """Degrade each photograph in every way, restore it, and score the change."""
     for index, photograph in enumerate(photographs):
-        photo = middle(photograph.read(), *FRAME_PX, backend.size_multiple)
+        photo = middle(photograph.read(), *FRAME_PX, backend.model.card.size_multiple)
         height, width = photo.shape[:2]
         for kind in KINDS:
             rng = np.random.default_rng([config.seed, index])

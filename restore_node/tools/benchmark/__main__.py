@@ -14,7 +14,6 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from rich.table import Table
 from restore_node.common.atomic import Unfinished
 from restore_node.common.console import progress_bar, table_console
 from restore_node.common.errors import InputError
-from restore_node.common.host import describe_host, host_line, this_processor, versions_of
+from restore_node.common.host import describe_host, host_line, this_processor, utc_now, versions_of
 from restore_node.model import load_model
 from restore_node.tools.benchmark import compare
 from restore_node.tools.benchmark.run import CHANNELS, FLOOR, TOTAL, Size, cases_as_dicts, run_cases
@@ -97,7 +96,7 @@ def _measure(given: argparse.Namespace, sizes: list[Size], model: str) -> dict[s
         )
     return {
         'format': 1,
-        'date': datetime.now(timezone.utc).isoformat(timespec='seconds'),
+        'date': utc_now(),
         'host': describe_host() | {'features': list(this_processor().features)},
         # Others at work on this machine make the figures worse than it is.
         'load_average': {'before': round(load_before, 2), 'after': round(os.getloadavg()[0], 2)},

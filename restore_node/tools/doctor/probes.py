@@ -117,8 +117,7 @@ def probe_candidate(name: str, model: str, width: int, height: int, runs: int, w
     numpy, timing = import_module('numpy'), import_module('restore_node.common.timing')
     with_model = next(candidate for candidate in _chain() if candidate.name == name).open(model)
     try:
-        multiple = with_model.size_multiple
-        batch = with_model.staging(1, *(-(-side // multiple) * multiple for side in (height, width)))
+        batch = with_model.staging(1, *with_model.model.card.padded(height, width))
         batch[:] = numpy.random.default_rng(0).integers(0, 256, batch.shape, numpy.uint8)
         times = timing.measure_ms(lambda: with_model.restore(batch), runs, warm_up)
         facts = {'device': with_model.device, 'runs': runs, 'warm_up': warm_up}
@@ -132,8 +131,7 @@ def _version(library: Any) -> Seen:
 
 
 def _chain() -> list[Any]:
-    fallback = import_module('restore_node.backends.fallback')
-    chain: list[Any] = fallback.fallback_chain(fallback.FallbackOptions())
+    chain: list[Any] = import_module('restore_node.backends.fallback').fallback_chain()
     return chain
 
 
