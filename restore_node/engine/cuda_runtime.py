@@ -129,10 +129,7 @@ class CudaPython:
 
 
 class CudaLibrary:
-    """The system's libcudart, as JetPack installs it.
-
-    Args:
-        library: its name or path.
+    """The system's libcudart, as JetPack installs it, by its name or path.
 
     Raises:
         ImportError: it cannot be loaded, or is older than CUDA 11.4.

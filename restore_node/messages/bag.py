@@ -35,12 +35,10 @@ _STORAGE = re.compile(r'^\s*storage_identifier:[ \t]*["\']?([^"\'\s]*)', re.MULT
 FOREVER = QosTime(9223372036, 854775807)  # how rosbag2 writes an infinite duration
 
 
-def qos(
-    reliability: str = 'reliable', durability: str = 'volatile', history: str = 'keep_last', depth: int = 10
-) -> Qos:
-    """Return an offered QoS profile; the words are rmw's (`best_effort`, `transient_local`, `keep_all`)."""
+def qos(reliability: str = 'reliable', durability: str = 'volatile', depth: int = 10) -> Qos:
+    """Return an offered QoS profile; the words are rmw's (`best_effort`, `transient_local`)."""
     return Qos(
-        QosHistory[history.upper()],
+        QosHistory.KEEP_LAST,
         depth,
         QosReliability[reliability.upper()],
         QosDurability[durability.upper()],

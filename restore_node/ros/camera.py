@@ -21,11 +21,7 @@ from restore_node.runtime.stream import CameraStream
 class Camera:
     """Publishes while it is configured, subscribes and restores while it is active.
 
-    Args:
-        node: subscribes and publishes.
-        topics: of this camera.
-        settings: returns the parameters as they are now.
-        on_record: gets every frame's outcome.
+    `settings` returns the parameters as they are now; `on_record` gets every frame's outcome.
 
     Attributes:
         counters: of its frames.

@@ -21,9 +21,6 @@ class CameraInfoRelay:
     of the image's size is published with the image's stamp; where there is none at all, the next that comes.
     So one calibration that a latched publisher sent once serves every image.
 
-    Args:
-        publish: takes the serialised message.
-
     Attributes:
         state: one line for diagnostics: `fits`, or why images go without.
     """

@@ -22,12 +22,8 @@ LOG = logging.getLogger(__name__)
 class Diagnostics:
     """Publishes the cameras' health and counters on `/diagnostics`, and logs what is wrong, now and then.
 
-    Args:
-        node: the rclpy node.
-        cameras: a status each.
-        state: returns the supervisor's state.
-        backend: returns what is to be known about the backend.
-        batches: returns how many there were of each number of frames.
+    Each camera has a status. `state` returns the supervisor's state, `backend` what is to be known about the
+    backend, and `batches` how many there were of each number of frames.
 
     Raises:
         ConfigError: `diagnostic_updater.period` is no positive number.

@@ -21,10 +21,7 @@ from restore_node.ros.topics import COMPRESSED, CameraTopics
 class Output:
     """The restored image, raw and compressed, each made only for who subscribes it; and its camera_info.
 
-    Args:
-        node: publishes.
-        topics: of its camera.
-        settings: returns the parameters as they are now.
+    `settings` returns the parameters as they are now.
 
     Attributes:
         topic: resolved name of the restored image's.

@@ -37,8 +37,6 @@ class Recorder:
     def __init__(self, node: Node, writer: BagWriter, names: Sequence[str]) -> None:
         self._node, self._writer = node, writer
         self._awaited = list(dict.fromkeys(names))
-        #: Why recording broke off; None as long as all is well.
-        self.failure: RestoreError | None = None
 
     def subscribe(self) -> None:
         """Subscribe to the awaited topics that have a publisher by now.
@@ -66,12 +64,7 @@ class Recorder:
         return True
 
     def _record(self, name: str, type_name: str, data: bytes) -> None:
-        if self.failure:
-            return
-        try:
-            self._writer.write(Message(name, type_name, self._node.get_clock().now().nanoseconds, data))
-        except RestoreError as error:
-            self.failure = error
+        self._writer.write(Message(name, type_name, self._node.get_clock().now().nanoseconds, data))
 
 
 def record(output: Path, names: Sequence[str], stop: StopRequest) -> None:
@@ -86,14 +79,12 @@ def record(output: Path, names: Sequence[str], stop: StopRequest) -> None:
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         recorder = Recorder(node, writer, names)
-        while not stop.is_set() and not recorder.failure:
+        while not stop.is_set():
             recorder.subscribe()
-            executor.spin_once(timeout_sec=SPIN_S)
+            executor.spin_once(timeout_sec=SPIN_S)  # raises what writing a message raises
         end = time.monotonic() + DRAIN_S
-        while time.monotonic() < end and not recorder.failure:
+        while time.monotonic() < end:
             executor.spin_once(timeout_sec=DRAIN_S)
-        if recorder.failure:
-            raise recorder.failure
 
 
 def main() -> int:

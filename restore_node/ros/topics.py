@@ -19,7 +19,8 @@ COMPRESSED = '/compressed'
 UNNAMED = ''
 _WORD = '[A-Za-z_][A-Za-z0-9_]*'
 
-#: Expands a relative name by the node's namespace and, unless told `only_expand=True`, remaps it.
+#: The node's `resolve_topic_name`: expands a relative name by the namespace and, unless told
+#: `only_expand=True`, remaps it.
 Resolve = Callable[..., str]
 
 
@@ -63,12 +64,7 @@ def camera_info_of(image_topic: str) -> str:
 
 
 def topics_of(names: Sequence[str], resolve: Resolve, image_transport: str) -> list[CameraTopics]:
-    """The topics of a node's cameras.
-
-    Args:
-        names: the parameter `cameras`.
-        resolve: the node's `resolve_topic_name`.
-        image_transport: the parameter.
+    """The topics of a node's cameras, by the parameters `cameras` and `image_transport`.
 
     Raises:
         ConfigError: names that are none or doubled, or topics that cannot be meant.
@@ -110,11 +106,6 @@ def camera_topics(name: str, resolve: Resolve, image_transport: str) -> CameraTo
 
     An input whose name ends in `/compressed` is compressed, whatever the parameter says: by convention nobody
     publishes raw images there. The camera_info lies beside the image, unless `camera_info` is remapped.
-
-    Args:
-        name: of the camera, or `UNNAMED`.
-        resolve: the node's `resolve_topic_name`.
-        image_transport: the parameter.
 
     Raises:
         ConfigError: input and output are the same topic, or the output's name is one of compressed images.

@@ -19,7 +19,7 @@ LOG = logging.getLogger(__name__)
 
 #: Starts the build of a missing engine; calls back, from a thread of its own, with its complaint at the end,
 #: empty if it was built. Returns what says by `progress()` where it stands, and ends it by `cancel()`.
-StartBuild = Callable[[EngineMissingError, Callable[[str], None]], Any]
+BuildStarter = Callable[[EngineMissingError, Callable[[str], None]], Any]
 
 
 class CommandRunner:
@@ -32,7 +32,7 @@ class CommandRunner:
     def __init__(
         self,
         post: Callable[[Event], None],
-        start_build: StartBuild | None,
+        start_build: BuildStarter | None,
         start_thread: Callable[[str, Callable[[], None]], object],
     ) -> None:
         self._post, self._start_build, self._start_thread = post, start_build, start_thread

@@ -98,12 +98,7 @@ class Observation:
 
 
 class Health:
-    """Judges a camera anew at each look; `start` again whenever the node becomes active.
-
-    Args:
-        topic_in: of the camera, for the lines.
-        topic_out: of the restored image.
-        clock: the time that silence is measured by.
+    """Judges a camera anew at each look, from its activation on; its lines name the topics.
 
     Attributes:
         rate_in, rate_out: frames per second over the last `WINDOW_S` seconds.

@@ -10,10 +10,7 @@ from restore_node.runtime.counters import FrameCounts, FrameRecord
 
 
 class Journal:
-    """Appends frames to a file, flushed line by line, so that a killed process leaves what it knew.
-
-    Args:
-        path: file to write; what it held is replaced.
+    """Writes frames to a new file, flushed line by line, so that a killed process leaves what it knew.
 
     Attributes:
         error: why a line could not be written later on; empty while all is well.

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from restore_node.backends.base import Backend, Candidate
 from restore_node.common.errors import BackendError, EngineMissingError, ModelError, RestoreError
 from restore_node.runtime import events
-from restore_node.runtime.commands import CommandRunner, StartBuild, say
+from restore_node.runtime.commands import BuildStarter, CommandRunner, say
 from restore_node.runtime.events import Event, Instance
 from restore_node.runtime.supervision import Phase, Supervision
 from restore_node.runtime.threads import CLOCK, Clock, start_native
@@ -85,7 +85,7 @@ class Supervisor:
         self,
         candidates: Sequence[Candidate],
         retry_s: float,
-        start_build: StartBuild | None = None,
+        start_build: BuildStarter | None = None,
         *,
         patience_s: float = 60.0,
         clock: Clock = CLOCK,

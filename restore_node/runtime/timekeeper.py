@@ -71,7 +71,7 @@ class Timekeeper:
     def hurry(self, left_s: float) -> None:
         """Give the backend at most `left_s` seconds more, for this frame and any further one."""
         with self._changed:
-            self._ends_at = self._clock.now() + left_s
+            self._ends_at = min(self._ends_at, self._clock.now() + left_s)
             if self._at_work:
                 self._hangs_at = min(self._hangs_at, self._ends_at)
                 self._wake()

@@ -94,9 +94,11 @@ def test_a_frame_that_goes_in_after_the_hurry_has_no_more_time(
 ) -> None:
     keeper = timekeeper(clock, taken.put, timeout_s=0.0)
     keeper.hurry(5.0)  # the worker has taken its last frame, and is still decoding it
+    clock.advance(3.0)
+    keeper.hurry(5.0)
     last = frame()
     keeper.begin(last)
-    clock.advance(5.0)
+    clock.advance(2.0)
     assert taken.get(timeout=LONG) is last
     keeper.close(LONG)
 
