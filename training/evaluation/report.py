@@ -4,7 +4,6 @@ import csv
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime, timezone
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
+from restore_node.common.host import utc_now
 from training.evaluation.conventions import CONVENTIONS
 from training.evaluation.published import SETS
 from training.evaluation.scoring import mean, mean_distance
@@ -83,7 +83,7 @@ def summarise(
     """Everything but the single images' scores, as plain values."""
     return {
         'format': FORMAT,
-        'created': datetime.now(timezone.utc).isoformat(timespec='seconds'),
+        'created': utc_now(),
         'systems': {system.name: system.provenance for system in systems},
         'conventions': {
             name: {'range': convention.value_range}

@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
-from datetime import datetime, timezone
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from restore_node.common.atomic import replace_text, writing
 from restore_node.common.errors import InputError
+from restore_node.common.host import utc_now
 from training.data.samples import Image
 from training.evaluation.quality import Quality
 from training.runs.errors import TrainingError
@@ -79,7 +79,7 @@ class Records:
                 'done': round(done, 6),
                 'left_s': round(left_s, 1),
                 'steps_per_s': round(steps_per_s, 4),
-                'at': datetime.now(timezone.utc).isoformat(timespec='seconds'),
+                'at': utc_now(),
             }
             replace_text(self._folder.progress, json.dumps(now) + '\n')
 
