@@ -20,8 +20,7 @@ from training.degradation.blur.real_motion import (
 )
 from training.degradation.blur.sharpness import softness
 from training.degradation.blur.trajectory import Trajectory
-from training.degradation.linear_light import to_display, to_linear
-from training.degradation.tone_curve import ToneCurve
+from training.degradation.linear_light import ToneCurve, to_display, to_linear
 
 MARGIN = 24
 

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from training.degradation.linear_light import USUAL, ToneCurve
 from training.degradation.smoothstep import smoothstep
-from training.degradation.tone_curve import USUAL, ToneCurve
 
 _WHITE, _WIDE_SHARE = 250, 0.02
 # Above this the light of a pixel is raised, to the whole factor at white.

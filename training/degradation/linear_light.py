@@ -1,7 +1,16 @@
-"""Between pixel values and light (paper eq. 2-4): exposure integrates light, not pixel values."""
+"""Between pixel values and light (paper eq. 2-4): exposure integrates light, not pixel values.
 
+Photographs are degraded by one curve, a gamma of 2.2. Real cameras have others, and one form of GOPRO's
+published blur averages pixel values themselves.
+"""
+
+from dataclasses import dataclass
+
+import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from training.degradation.smoothstep import smoothstep
 
 GAMMA = 2.2
 
@@ -29,3 +38,39 @@ def to_display(light: NDArray[np.float32], table: NDArray[np.uint8] = TO_DISPLAY
     index *= STEPS
     index += 0.5
     return table[index.astype(np.uint16)]
+
+
+@dataclass(frozen=True)
+class ToneCurve:
+    """How a camera turns light into pixel values: a power, bent to an S.
+
+    Attributes:
+        gamma: the power; with 1, and no contrast, pixel values are light itself.
+        contrast: 0 is the bare power, 1 a curve that is level in black and white.
+    """
+
+    gamma: float = GAMMA
+    contrast: float = 0.0
+
+    @property
+    def light(self) -> NDArray[np.float32]:
+        """Light by pixel value, float32 [256], 0..1."""
+        stops = np.linspace(0.0, 1.0, 4097)
+        bent = stops + self.contrast * (smoothstep(stops) - stops)
+        return (np.interp(np.arange(256) / 255.0, bent, stops) ** self.gamma).astype(np.float32)
+
+    def to_light(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Light of an image: uint8 [H, W, 3], 0..255, to float32 of the same shape, 0..1."""
+        return cv2.LUT(image, self.light)
+
+    def to_display(self, light: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Pixel values of light: float32 of any shape, clipped to 0..1, to uint8, 0..255.
+
+        `to_display(to_light(x))` is x, bit for bit.
+        """
+        values = np.interp((np.arange(STEPS + 1) / STEPS) ** 2, self.light, np.arange(256))
+        return to_display(light, np.rint(values).astype(np.uint8))
+
+
+USUAL = ToneCurve()
+"""That of `to_linear` and `to_display`."""

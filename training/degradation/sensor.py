@@ -24,8 +24,7 @@ from training.degradation.bounds import (
     log_uniform,
     uniform,
 )
-from training.degradation.linear_light import GAMMA, to_display
-from training.degradation.tone_curve import ToneCurve
+from training.degradation.linear_light import GAMMA, ToneCurve, to_display
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,7 +23,7 @@ from training.degradation.blur.sharpness import softness
 from training.degradation.blur.trajectory import Trajectory, homographies, resample
 from training.degradation.bounds import log_uniform
 from training.degradation.highlights import raised, white_of
-from training.degradation.tone_curve import USUAL, ToneCurve
+from training.degradation.linear_light import USUAL, ToneCurve
 
 SMALLEST_PX = 32
 _SUB_FRAMES = 7, 39
