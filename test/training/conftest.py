@@ -75,6 +75,20 @@ def write_config(run_values, tmp_path):
 
 
 @pytest.fixture
+def refused(capsys):
+    """Runs a command that must end with one line of error, and returns that line."""
+
+    def run(main, *arguments):
+        capsys.readouterr()
+        assert main([str(argument) for argument in arguments]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith('error: ')
+        return line
+
+    return run
+
+
+@pytest.fixture
 def rng():
     return np.random.default_rng(5)
 

@@ -47,14 +47,14 @@ def test_the_peak_of_a_device_is_not_that_of_a_toaster():
 
 def test_memory_is_that_of_this_process():
     before = memory_bytes(torch.device('cpu'))
-    kept = torch.ones(64, 2**20, dtype=torch.uint8)
+    # Large, for other memory of the process comes and goes meanwhile.
+    kept = torch.ones(256, 2**20, dtype=torch.uint8)
     assert memory_bytes(torch.device('cpu')) - before > 0.9 * kept.numel()
 
 
-def test_an_impossible_run_is_one_line(photographs_root, capsys):
-    assert benchmark.main(['--data', str(photographs_root), '--crop', '100']) == 2
-    assert benchmark.main(['--data', str(photographs_root), '--network', 'nonesuch']) == 2
-    assert capsys.readouterr().err.count('error: ') == 2
+def test_an_impossible_run_is_one_line(photographs_root, refused):
+    assert 'crop_px' in refused(benchmark.main, '--data', photographs_root, '--crop', '100')
+    assert 'nonesuch' in refused(benchmark.main, '--data', photographs_root, '--network', 'nonesuch')
 
 
 @pytest.mark.parametrize('steps', ['0', '-3'])

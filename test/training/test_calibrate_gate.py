@@ -41,6 +41,5 @@ def test_a_shipped_model_is_calibrated_on_photographs_held_out(write_config, cap
     assert 'streaks' in printed
 
 
-def test_an_unknown_model_is_one_line(write_config, capsys):
-    assert main([write_config(), '--model', 'no-such-model']) == 2
-    assert capsys.readouterr().err.startswith('error: ')
+def test_an_unknown_model_is_one_line(write_config, refused):
+    assert 'no-such-model' in refused(main, write_config(), '--model', 'no-such-model')

@@ -175,12 +175,12 @@ def test_images_of_several_systems_and_sets_are_saved_apart(untrained, tmp_path)
     assert saved == ['folders/1.png', 'try/2.jpg.png'] * 2
 
 
-def test_lpips_stands_beside_the_other_scores(untrained, tmp_path, monkeypatch, capsys):
+def test_lpips_stands_beside_the_other_scores(untrained, tmp_path, monkeypatch, refused):
     own = folders(tmp_path, one=(sharp(1) + 10, sharp(1)))
     chosen = ['--model', str(untrained), *own, '--lpips', 'alex', '--device', 'cpu']
     monkeypatch.setenv('TORCH_HOME', str(tmp_path))
-    assert main([*chosen, '--out', str(tmp_path / 'none')]) == 2
-    assert 'the weights of LPIPS with alex are missing' in capsys.readouterr().err
+    said = refused(main, *chosen, '--out', tmp_path / 'none')
+    assert 'the weights of LPIPS with alex are missing' in said
     assert not (tmp_path / 'none').exists()
 
     def distance(restored, truth):
@@ -227,17 +227,13 @@ def test_an_evaluation_that_is_stopped_keeps_its_scores_and_says_so(tmp_path, ca
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), 'memory ran out'),
     ],
 )
-def test_a_full_disk_or_memory_is_one_line(tmp_path, capsys, monkeypatch, error, said):
+def test_a_full_disk_or_memory_is_one_line(tmp_path, refused, monkeypatch, error, said):
     def restore(name, image):
         raise error
 
     monkeypatch.setattr(evaluate, 'open_system', lambda *_: nullcontext(System('ours', restore)))
     own = folders(tmp_path, one=(sharp(1), sharp(1)))
-    assert main(['--model', 'm', *own, '--out', str(tmp_path / 'out')]) == 2
-    printed = capsys.readouterr().err
-    assert printed.startswith('error: ')
-    assert said in printed
-    assert printed.count('\n') == 1
+    assert said in refused(main, '--model', 'm', *own, '--out', tmp_path / 'out')
 
 
 def test_another_systems_images_are_scored_with_and_without_the_degraded_ones(published, tmp_path):
@@ -293,17 +289,14 @@ def test_images_without_truth_come_back_side_by_side(untrained, tmp_path, capsys
         (['--try', '{tmp}/empty'], 'no images'),
     ],
 )
-def test_what_cannot_be_evaluated_is_said_in_one_line(untrained, tmp_path, capsys, arguments, reason):
+def test_what_cannot_be_evaluated_is_said_in_one_line(untrained, tmp_path, refused, arguments, reason):
     (tmp_path / 'empty').mkdir()
     write(tmp_path / 'a/1.png', sharp(1))
     write(tmp_path / 'b/2.png', sharp(1))
     write(tmp_path / 'small/1.png', sharp(1)[:20])
     filled = [argument.format(tmp=tmp_path, model=untrained) for argument in arguments]
     out = [] if '--out' in filled else ['--out', str(tmp_path / 'out')]
-    assert main(['--model', str(untrained), *filled, *out]) == 2
-    line = capsys.readouterr().err
-    assert line.startswith('error: ')
-    assert reason in line
+    assert reason in refused(main, '--model', untrained, *filled, *out)
     assert not (tmp_path / 'out').exists()
 
 

@@ -34,10 +34,8 @@ def test_runs_follow_one_another(tmp_path, capsys, monkeypatch):
     assert str(out) in capsys.readouterr().out
 
 
-def test_what_is_no_run_is_one_line(tmp_path, capsys):
-    assert plot_runs.main([str(tmp_path)]) == 2
-    assert 'metrics.jsonl' in capsys.readouterr().err
-    assert plot_runs.main([str(record(tmp_path / 'young'))]) == 2
-    assert 'measured nothing yet' in capsys.readouterr().err
-    assert plot_runs.main([str(record(tmp_path / 'run', 1.0)), '--out', str(tmp_path / 'no' / 'x.png')]) == 2
-    assert 'cannot write' in capsys.readouterr().err
+def test_what_is_no_run_is_one_line(tmp_path, refused):
+    assert 'metrics.jsonl' in refused(plot_runs.main, tmp_path)
+    assert 'measured nothing yet' in refused(plot_runs.main, record(tmp_path / 'young'))
+    run = record(tmp_path / 'run', 1.0)
+    assert 'cannot write' in refused(plot_runs.main, run, '--out', tmp_path / 'no' / 'x.png')

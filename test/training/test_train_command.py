@@ -88,14 +88,10 @@ def as_if_published(tmp_path, monkeypatch):
         ('demo', ['accelerator=cuda', 'devices=8'], 'GPUs of this machine'),
     ],
 )
-def test_one_line_says_what_is_wrong(tmp_path, monkeypatch, capsys, name, overrides, named):
+def test_one_line_says_what_is_wrong(tmp_path, monkeypatch, refused, name, overrides, named):
     as_if_published(tmp_path, monkeypatch)
     folder = tmp_path / 'run'
-    assert main([shipped(name), *overrides, '--folder', str(folder)]) == 2
-    seen = capsys.readouterr().err
-    assert seen.startswith('error: ')
-    assert seen.count('\n') == 1
-    assert named in seen
+    assert named in refused(main, shipped(name), *overrides, '--folder', folder)
     assert not folder.exists()
 
 

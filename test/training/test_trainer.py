@@ -91,13 +91,12 @@ def test_a_signal_ends_a_run_with_a_checkpoint(run_values, tmp_path):
     assert 1 <= stopped.step < 10_000
 
 
-def test_an_existing_run_is_not_overwritten(write_config, tmp_path, capsys):
+def test_an_existing_run_is_not_overwritten(write_config, tmp_path, refused):
     path = write_config()
-    assert main([path, '--folder', str(tmp_path)]) == 2
-    said = capsys.readouterr().err
+    said = refused(main, path, '--folder', tmp_path)
     assert said.startswith('error: run folder')
     assert '--resume' in said
-    assert main([path, 'network=nonesuch', '--folder', str(tmp_path / 'new')]) == 2
+    refused(main, path, 'network=nonesuch', '--folder', tmp_path / 'new')
     assert not (tmp_path / 'new').exists()
 
 
