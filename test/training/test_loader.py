@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import torch
 
 from restore_node.common.errors import ConfigError, InputError, RestoreError
 from training.config.data import DataConfig, PhotographsConfig, SourceConfig
-from training.data.loader import batches
+from training.data.loader import STALLED_S, batches
 from training.data.patch_source import PatchSource
 from training.data.photographs import find_photographs
 from training.data.pool import PATCHES_PER_READ, PatchPool
@@ -25,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 _STOP_EARLY = """
 import itertools
 import numpy as np
-from training.data.loader import batches
+from training.data.loader import STALLED_S, batches
 
 class Grey:
     def sample(self, index):
@@ -126,6 +127,30 @@ class Killed:
 def test_a_killed_worker_is_an_error_in_one_line():
     with pytest.raises(RestoreError, match=r'was killed: got .*Error.*; often memory ran out'):
         take(batches(Killed(), 1, workers=1), 3)
+
+
+class KilledLater:
+    """A source that ends whoever asks for its third sample, once the two before have been handed over."""
+
+    def __init__(self, handed_over):
+        self.handed_over = handed_over
+
+    def sample(self, index):
+        if index == 2:
+            while not self.handed_over.exists():
+                time.sleep(0.01)
+        return Killed().sample(index)
+
+
+def test_a_worker_that_was_killed_with_nothing_on_its_way_is_missed_within_seconds(tmp_path):
+    """Such a death was seen when the worker was given up, after 15 minutes."""
+    made = batches(KilledLater(tmp_path / 'handed_over'), 1, workers=1)
+    take(made, 2)
+    (tmp_path / 'handed_over').touch()
+    began = time.monotonic()
+    with pytest.raises(RestoreError, match=r'was killed: got .*Error.*; often memory ran out'):
+        next(made)
+    assert time.monotonic() - began < STALLED_S / 2
 
 
 class NoRoom:

@@ -1,6 +1,7 @@
 """Batches from a source of samples, by any number of ranks and workers."""
 
 import signal
+import time
 from collections.abc import Iterator
 from itertools import count
 
@@ -20,6 +21,7 @@ STALLED_S = 900.0
 """No batch takes as long, not even beside other programs: whoever makes it hangs, or lost it on the way."""
 
 _PREFETCHED = 2
+_LOOK_S = 5.0
 
 
 def batches(
@@ -56,7 +58,8 @@ def batches(
         batch_sampler=(list(range(first, first + share)) for first in firsts),
         num_workers=workers,
         prefetch_factor=_PREFETCHED if workers else None,
-        timeout=stalled_s if workers else 0,
+        # After each it looks whether its workers live; no signal tells of the death of forkserver's.
+        timeout=min(_LOOK_S, stalled_s) if workers else 0,
         # Forked from this process, a worker would inherit the locks of thread pools without their threads;
         # spawned, it may abort at its end, when Python takes a thread down inside PyTorch.
         multiprocessing_context='forkserver' if workers else None,
@@ -66,31 +69,35 @@ def batches(
     )
     made_ahead = iter(loader)
     while True:
-        made = _next(made_ahead)
+        made = _next(made_ahead, stalled_s)
         if isinstance(made, RestoreError):
             raise made
         yield made
 
 
-def _next(made_ahead: Iterator[Batch | RestoreError]) -> Batch | RestoreError:
-    try:
-        return next(made_ahead)
-    except (RuntimeError, ConnectionError, EOFError) as error:
-        # PyTorch has no type for it, and a worker may die in the middle of handing a batch over.
-        if 'timed out after' in str(error):
+def _next(made_ahead: Iterator[Batch | RestoreError], stalled_s: float) -> Batch | RestoreError:
+    given_up_s = time.monotonic() + stalled_s
+    while True:
+        try:
+            return next(made_ahead)
+        except (RuntimeError, ConnectionError, EOFError) as error:
+            # PyTorch has no type for it, and a worker may die in the middle of handing a batch over.
+            if 'timed out after' in str(error):
+                if time.monotonic() < given_up_s:
+                    continue
+                raise RestoreError(
+                    'the processes that make training data hang',
+                    seen=f'no batch in {stalled_s:.0f} s',
+                    fix='look at what else is printed here, or try data.workers=0',
+                ) from error
+            known = 'exited unexpectedly', 'killed by signal'
+            if isinstance(error, RuntimeError) and not any(words in str(error) for words in known):
+                raise
             raise RestoreError(
-                'the processes that make training data hang',
-                seen=error,
-                fix='look at what else is printed here, or try data.workers=0',
+                'a process that makes training data was killed',
+                seen=repr(error),
+                fix='often memory ran out (`dmesg` says so): lower data.workers, then --resume',
             ) from error
-        known = 'exited unexpectedly', 'killed by signal'
-        if isinstance(error, RuntimeError) and not any(words in str(error) for words in known):
-            raise
-        raise RestoreError(
-            'a process that makes training data was killed',
-            seen=repr(error),
-            fix='often memory ran out (`dmesg` says so): lower data.workers, then --resume',
-        ) from error
 
 
 class _Batches(Dataset[Batch | RestoreError]):
