@@ -108,9 +108,7 @@ class Timekeeper:
             for frame in frames:
                 try:
                     act(frame)
-                except (
-                    Exception
-                ):  # without this thread frames would leave late, and the next hang be for ever
+                except Exception:  # without this thread frames would be late, and the next hang for ever
                     LOG.exception('the timekeeper goes on after an error')
                 frame.is_settled = True
 
