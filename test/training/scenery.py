@@ -40,6 +40,16 @@ def write_video(path, pictures, codec='MJPG', rate_hz=10.0):
     return path
 
 
+def write_pairs(root, pairs, degraded='degraded', sharp='sharp'):
+    """Pairs by their names, uint8 [H, W, 3] BGR each, as PNG files of two folders; returns the root."""
+    for name, images in pairs.items():
+        for folder, image in zip((degraded, sharp), images, strict=True):
+            path = root / folder / f'{name}.png'
+            path.parent.mkdir(parents=True, exist_ok=True)
+            assert cv2.imwrite(str(path), image)
+    return root
+
+
 def straight(x_px, y_px, count=65):
     """A path of a camera."""
     time = np.linspace(-0.5, 0.5, count)

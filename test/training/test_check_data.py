@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import yaml
 from PIL import Image
+from scenery import write_pairs
 
 from restore_node.common.errors import ConfigError, InputError
 from restore_node.common.image_files import read_rgb
@@ -183,12 +184,8 @@ def test_a_bad_frame_takes_the_exposures_it_is_part_of_with_it(tmp_path, run_val
 
 
 def test_validation_sets_of_their_own_are_looked_at_like_sources(config, photographs, tmp_path, capsys):
-    for folder in ('degraded', 'sharp'):
-        (tmp_path / 'pairs' / folder).mkdir(parents=True)
-        for number in (3, 7):
-            (tmp_path / f'pairs/{folder}/{number}.png').write_bytes(
-                encoded(picture(seed=number + len(folder)))
-            )
+    pairs = {3: (picture(seed=11), picture(seed=8)), 7: (picture(seed=15), picture(seed=12))}
+    write_pairs(tmp_path / 'pairs', pairs)
     (tmp_path / 'pairs/sharp/3.png').write_bytes((photographs / '3.png').read_bytes())
     real = {'layout': 'folders', 'root': str(tmp_path / 'pairs')}
     sets = yaml.safe_dump([{'name': 'real', 'pairs': real}], default_flow_style=True).strip()

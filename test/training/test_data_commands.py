@@ -5,6 +5,7 @@ import re
 import cv2
 import numpy as np
 import pytest
+from scenery import write_pairs
 
 from restore_node.common.metrics import psnr
 from training.commands import contact_sheet, loader_benchmark
@@ -85,10 +86,8 @@ def test_the_same_seed_gives_the_same_sheet_and_pairs_have_a_row(config, tmp_pat
     for path in (first, second):
         contact_sheet.main([config, '--out', str(path), '--columns', '1'])
     assert first.read_bytes() == second.read_bytes()
-    for folder, change in (('degraded', 0), ('sharp', 40)):
-        (tmp_path / folder).mkdir()
-        for name in 'ab':
-            cv2.imwrite(str(tmp_path / folder / f'{name}.png'), np.full((70, 70, 3), 90 + change, np.uint8))
+    grey = np.full((70, 70, 3), 90, np.uint8)
+    write_pairs(tmp_path, dict.fromkeys('ab', (grey, grey + 40)))
     own = [f'data={{pairs: {{layout: folders, root: {tmp_path}}}, held_out: [b], crop_px: 64}}']
     assert contact_sheet.main([config, *own, '--out', str(first)]) == 0
 

@@ -10,6 +10,7 @@ from contextlib import nullcontext
 import cv2
 import numpy as np
 import pytest
+from scenery import write_pairs
 from skimage.data import astronaut
 from workbench import save_checkpoint
 
@@ -34,9 +35,7 @@ def write(path, image):
 
 def folders(root, **pairs):
     """Write degraded and sharp images, by their names, and return the options that name their folders."""
-    for name, (degraded, truth) in pairs.items():
-        write(root / f'degraded/{name}.png', degraded)
-        write(root / f'sharp/{name}.png', truth)
+    write_pairs(root, pairs)
     return ['--degraded', str(root / 'degraded'), '--truth', str(root / 'sharp')]
 
 

@@ -1,11 +1,11 @@
 from dataclasses import replace
 
-import cv2
 import numpy as np
 import onnx
 import pytest
 import skimage.data
 import torch
+from scenery import write_pairs
 from workbench import lively, save_checkpoint
 
 from restore_node.backends.onnxruntime import OnnxRuntimeBackend
@@ -80,14 +80,6 @@ def test_a_bad_name_is_refused_before_anything_is_written(saved, tmp_path, refus
     assert not out.exists()
 
 
-def write_pairs(root):
-    for number in range(2):
-        for folder in ('degraded', 'sharp'):
-            (root / folder).mkdir(parents=True, exist_ok=True)
-            pixels = np.random.default_rng(number).integers(0, 256, (72, 80, 3), dtype=np.uint8)
-            cv2.imwrite(str(root / folder / f'{number}.png'), pixels)
-
-
 @pytest.fixture
 def paired(run_values, saved, tmp_path):
     """A checkpoint of a run on a paired set that lies elsewhere now."""
@@ -140,7 +132,8 @@ def test_a_place_for_nothing_of_a_mixture_is_refused(mixture, root):
 
 @pytest.mark.slow
 def test_a_model_of_a_paired_set_is_exported_where_the_set_lies_now(paired, tmp_path):
-    write_pairs(tmp_path / 'here')
+    images = [np.random.default_rng(seed).integers(0, 256, (72, 80, 3), dtype=np.uint8) for seed in range(2)]
+    write_pairs(tmp_path / 'here', {number: (image, image) for number, image in enumerate(images)})
     out = ['--name', 'probe', '--out', str(tmp_path / 'models')]
     assert export.main([paired, *out, '--roots', str(tmp_path / 'here')]) == 0
     assert [entry['images'] for entry in load_model(str(tmp_path / 'models/probe.onnx')).card.quality] == [1]

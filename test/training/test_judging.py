@@ -5,7 +5,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-from skimage import data
+from scenery import photograph, write_pairs
 
 from restore_node.common.errors import InputError
 from restore_node.common.metrics import psnr
@@ -28,10 +28,6 @@ from training.judging.speed import Cost, cost_of, machine
 from training.judging.verdict import judge, look
 
 
-def photograph(size=128):
-    return np.ascontiguousarray(data.astronaut()[:size, 100 : 100 + size])
-
-
 def contrast(image):
     return float(np.abs(np.diff(image.astype(float), axis=1)).mean())
 
@@ -44,7 +40,7 @@ def photographs(photographs_root):
 @pytest.fixture
 def judged():
     rng = np.random.default_rng(0)
-    sharp = photograph()
+    sharp = photograph(size=128)
     noisy = [
         np.clip(sharp + rng.normal(0.0, sigma, sharp.shape), 0, 255).astype(np.uint8)
         for sigma in (4.0, 8.0, 16.0)
@@ -54,7 +50,7 @@ def judged():
 
 
 def test_richardson_lucy_undoes_a_blur_that_it_knows_and_leans_the_right_way():
-    sharp = photograph()
+    sharp = photograph(size=128)
     # Not symmetric: a kernel turned round would smear further.
     kernel = np.zeros((9, 9), np.float32)
     kernel[4, 2:7] = (0.4, 0.3, 0.15, 0.1, 0.05)
@@ -67,7 +63,7 @@ def test_richardson_lucy_undoes_a_blur_that_it_knows_and_leans_the_right_way():
 
 
 def test_filters_do_what_they_are_for():
-    sharp = photograph()
+    sharp = photograph(size=128)
     soft = cv2.GaussianBlur(sharp, (0, 0), 1.0)
     assert contrast(unsharp_mask(soft)) > 1.2 * contrast(soft)
     speckled = sharp.copy()
@@ -131,10 +127,8 @@ def test_a_verdict_counts_harm_and_orders_from_worst_to_best(judged):
 
 
 def test_real_pairs_are_found_by_folder_and_by_layout(tmp_path):
-    for folder in ('degraded', 'truth'):
-        (tmp_path / 'mine' / folder).mkdir(parents=True)
-        for number in range(4):
-            cv2.imwrite(str(tmp_path / 'mine' / folder / f'{number}.png'), photograph(64))
+    pairs = dict.fromkeys(range(4), (photograph(size=64), photograph(size=64)))
+    write_pairs(tmp_path / 'mine', pairs, sharp='truth')
     found = open_real(str(tmp_path / 'mine'), None)
     assert (found.name, found.real, len(found.pairs)) == ('mine', True, 4)
     assert open_real(str(tmp_path / 'mine'), 2).data.startswith('2 of 4 pairs')
@@ -174,9 +168,8 @@ def test_costs_are_measured_and_the_machine_is_named():
 
 
 def test_one_command_writes_the_page_and_the_strips(tmp_path, capsys):
-    for folder, image in (('degraded', cv2.blur(photograph(64), (5, 1))), ('truth', photograph(64))):
-        (tmp_path / 'mine' / folder).mkdir(parents=True)
-        cv2.imwrite(str(tmp_path / 'mine' / folder / '0.png'), image)
+    sharp = photograph(size=64)
+    write_pairs(tmp_path / 'mine', {0: (cv2.blur(sharp, (5, 1)), sharp)}, sharp='truth')
     out, strips = tmp_path / 'models.md', tmp_path / 'strips'
     arguments = ['--data', str(tmp_path / 'mine'), '--model', 'restore-lite', '--out', str(out)]
     assert command.main([*arguments, '--strips', str(strips)]) == 0

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from scenery import textured
+from scenery import textured, write_pairs
 from workbench import assert_same_bits, trained
 
 from restore_node.common.errors import ConfigError
@@ -47,13 +47,9 @@ def sequences_root(tmp_path_factory):
 @pytest.fixture(scope='module')
 def pairs_root(tmp_path_factory):
     """Six pairs of two folders."""
-    root = tmp_path_factory.mktemp('pairs')
-    for number in range(6):
-        sharp = np.random.default_rng(number).integers(0, 200, (80, 90, 3), np.uint8)
-        for folder, image in (('degraded', sharp + 40), ('sharp', sharp)):
-            (root / folder).mkdir(exist_ok=True)
-            cv2.imwrite(str(root / folder / f'{number}.png'), image)
-    return root
+    images = [np.random.default_rng(seed).integers(0, 200, (80, 90, 3), np.uint8) for seed in range(6)]
+    pairs = {number: (image + 40, image) for number, image in enumerate(images)}
+    return write_pairs(tmp_path_factory.mktemp('pairs'), pairs)
 
 
 @pytest.fixture

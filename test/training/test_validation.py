@@ -1,8 +1,8 @@
 """Named validation sets of whole images, and the score that checkpoints are chosen by."""
 
-import cv2
 import numpy as np
 import pytest
+from scenery import write_pairs
 
 from restore_node.common.errors import ConfigError
 from restore_node.common.metrics import psnr
@@ -17,11 +17,8 @@ from training.evaluation.sheet import compare, draw_sheet
 @pytest.fixture
 def real(tmp_path):
     """Three real pairs in `wet` and `dry`."""
-    for folder, change in (('wet', 30), ('dry', 0)):
-        (tmp_path / folder).mkdir()
-        for number in range(3):
-            image = np.full((90, 120, 3), 100 + number + change, np.uint8)
-            cv2.imwrite(str(tmp_path / folder / f'{number}.png'), image)
+    images = [np.full((90, 120, 3), 100 + number, np.uint8) for number in range(3)]
+    write_pairs(tmp_path, {number: (image + 30, image) for number, image in enumerate(images)}, 'wet', 'dry')
     return {'layout': 'folders', 'root': str(tmp_path), 'degraded': 'wet', 'sharp': 'dry'}
 
 
