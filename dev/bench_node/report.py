@@ -65,15 +65,26 @@ def plot(rows: Sequence[dict[str, Any]], path: Path) -> None:
         for index, node in enumerate(nodes):
             mine = [row for row in rows if (row['rmw'], row['cameras'], row['node']) == (rmw, cameras, node)]
             mine = [row for row in mine if row['hop_ms']]
+            if not mine:
+                continue
             middles = [row['hop_ms']['p50'] for row in mine]
             above = [row['hop_ms']['p95'] - row['hop_ms']['p50'] for row in mine]
             step = 0.8 / len(nodes)
             at = [position + step * (index - (len(nodes) - 1) / 2) for position in range(len(mine))]
-            axis.bar(at, middles, 0.9 * step, yerr=[[0] * len(mine), above], capsize=2, label=node)
+            axis.bar(
+                at,
+                middles,
+                0.9 * step,
+                yerr=[[0] * len(mine), above],
+                capsize=2,
+                label=node,
+                color=f'C{index}',
+            )
             axis.set_xticks(range(len(mine)), ['{}x{}'.format(*row['size']) for row in mine], fontsize=7)
         axis.set_title(f'{rmw}, {cameras} camera{"s" if cameras > 1 else ""}', fontsize=9)
     axes[0][0].set_ylabel('publish to receive, ms')
-    axes[0][0].legend(fontsize=7)
+    # One node for all cameras is compared where there are several: the last panel has all names.
+    axes[0][-1].legend(fontsize=7)
     figure.tight_layout()
     figure.savefig(path, dpi=110)
     pyplot.close(figure)
