@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from training.networks.costs import macs_per_pixel, parameters
-from training.networks.lite import FOLD, ResidualBlock
+from training.networks.lite import FOLD, LiteBlock
 from training.networks.registry import NETWORKS, build
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,7 +31,7 @@ def test_the_lite_family_is_cheap_and_easy_for_tensorrt(name, most_macs):
     assert macs_per_pixel(network) <= most_macs
     pixels = 3 * FOLD * FOLD
     for module in network.modules():
-        if next(module.parameters(recurse=False), None) is None or isinstance(module, ResidualBlock):
+        if next(module.parameters(recurse=False), None) is None or isinstance(module, LiteBlock):
             continue
         assert type(module) is torch.nn.Conv2d
         assert module.groups == 1

@@ -5,7 +5,7 @@ import signal
 from types import FrameType
 
 
-class StopRequest:
+class OrderlyStop:
     """While entered, SIGTERM and SIGINT set `asked`, for the loop to end after its step.
 
     A second SIGINT interrupts at once.
@@ -14,7 +14,7 @@ class StopRequest:
     def __init__(self) -> None:
         self.asked = False
 
-    def __enter__(self) -> 'StopRequest':
+    def __enter__(self) -> 'OrderlyStop':
         self._previous = {
             number: signal.signal(number, self._ask) for number in (signal.SIGTERM, signal.SIGINT)
         }
@@ -30,7 +30,7 @@ class StopRequest:
         self.asked = True
 
 
-class ForwardedStop(StopRequest):
+class ForwardedStop(OrderlyStop):
     """The same for a process that waits for those it has started: they are asked in its place.
 
     Where there are none, or none yet, the signal interrupts.

@@ -28,7 +28,7 @@ from training.loop.monitor import Monitor
 from training.loop.objectives import Values, make_objective, to_unit
 from training.loop.randomness import NETWORKS, STEPS, seed_torch
 from training.loop.schedule import learning_rate, progress, stage_of, stage_starts
-from training.loop.stopping import StopRequest
+from training.loop.stopping import OrderlyStop
 from training.runs.checkpoint import Checkpoint, as_values, fill, save
 from training.runs.errors import TrainingError
 from training.runs.folder import RunFolder
@@ -84,7 +84,7 @@ class Trainer:
         The monitor, on rank 0, is told. Raises TrainingError where a loss or a gradient is no longer finite;
         its batch lies in the run's folder.
         """
-        with StopRequest() as stop:
+        with OrderlyStop() as stop:
             stream = batches(self._step)
             while not stop.asked and progress(self._config.schedule, self._step, self._elapsed_s) < 1.0:
                 began = time.monotonic()
@@ -131,7 +131,7 @@ class Trainer:
         self._step += 1
         return values | {'rate': torch.tensor(rate)}
 
-    def _agree(self, elapsed_s: float, stop: StopRequest) -> None:
+    def _agree(self, elapsed_s: float, stop: OrderlyStop) -> None:
         """Show all ranks the same time and the same wish to stop, else one would wait for ever."""
         shared = torch.tensor([elapsed_s, float(stop.asked)], dtype=torch.float64)
         if self._fabric.world_size > 1:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
 from training.networks.layers import initialise
-from training.networks.lite import FOLD, SLOPE, ResidualBlock
+from training.networks.lite import FOLD, SLOPE, LiteBlock
 
 
 class DeepLite(nn.Module):
@@ -55,4 +55,4 @@ class DeepLite(nn.Module):
 
 
 def _blocks(channels: int, count: int) -> nn.Sequential:
-    return nn.Sequential(*(ResidualBlock(channels) for _ in range(count)))
+    return nn.Sequential(*(LiteBlock(channels) for _ in range(count)))

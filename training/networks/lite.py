@@ -20,7 +20,7 @@ SLOPE = 0.1
 _BLOCK_SCALE = 0.1
 
 
-class ResidualBlock(nn.Module):
+class LiteBlock(nn.Module):
     """Two 3x3 convolutions, scaled channel by channel, and an identity skip.
 
     The scales start small, so that a new block is nearly the identity (Touvron et al. 2021).
@@ -56,9 +56,9 @@ class Lite(nn.Module):
         self.enter = nn.Conv2d(pixels, half, 3, padding=1)
         self.down_to_quarter = nn.Conv2d(half, quarter, 3, stride=2, padding=1)
         self.down_to_eighth = nn.Conv2d(quarter, eighth, 3, stride=2, padding=1)
-        self.deep = nn.Sequential(*(ResidualBlock(eighth, dilation) for dilation in dilations))
+        self.deep = nn.Sequential(*(LiteBlock(eighth, dilation) for dilation in dilations))
         self.up_to_quarter = nn.Conv2d(eighth, 4 * quarter, 1)
-        self.middle = nn.Sequential(*(ResidualBlock(quarter) for _ in range(blocks)))
+        self.middle = nn.Sequential(*(LiteBlock(quarter) for _ in range(blocks)))
         self.up_to_half = nn.Conv2d(quarter, 4 * half, 1)
         self.leave = nn.Conv2d(half, pixels, 3, padding=1)
         self.activation = nn.LeakyReLU(SLOPE, inplace=True)

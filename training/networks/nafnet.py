@@ -78,10 +78,10 @@ class NAFNet(nn.Module):
 
     def _blocks(self, width: int, level: int, count: int) -> nn.Sequential:
         cell = self.size_multiple // 2**level
-        return nn.Sequential(*(Block(width * 2**level, cell, self.size_multiple) for _ in range(count)))
+        return nn.Sequential(*(NAFBlock(width * 2**level, cell, self.size_multiple) for _ in range(count)))
 
 
-class Block(nn.Module):
+class NAFBlock(nn.Module):
     """The block: mixing over space, then over channels, each scaled and added to its input.
 
     `cell` and `cell_px` are those of its mean over the image, see `WindowedLayer`.

@@ -56,7 +56,10 @@ class Restormer(nn.Module):
         def stage(channels: int, level: int, count: int) -> nn.Sequential:
             cell = self.size_multiple // 2**level
             return nn.Sequential(
-                *(Block(channels, heads[level], expansion, cell, self.size_multiple) for _ in range(count))
+                *(
+                    TransformerBlock(channels, heads[level], expansion, cell, self.size_multiple)
+                    for _ in range(count)
+                )
             )
 
         self.enter = nn.Conv2d(3, width, 3, padding=1, bias=False)
@@ -90,7 +93,7 @@ class Restormer(nn.Module):
         return (degraded + self.leave(self.refine(features)))[..., :rows, :columns]
 
 
-class Block(nn.Module):
+class TransformerBlock(nn.Module):
     """Attention between channels, then a gated feed-forward network, each added to its input (figure 2)."""
 
     def __init__(self, channels: int, heads: int, expansion: float, cell: int, cell_px: int) -> None:
