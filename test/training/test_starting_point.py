@@ -37,12 +37,29 @@ def test_weights_of_another_network_are_refused_in_one_line(run_values, kind, tm
     if kind == 'checkpoint':
         trained(run_values, tmp_path / 'run')
         source = str(tmp_path / 'run' / 'checkpoint.pt')
-    other = run_values | {'network': 'lite-base', 'start_from': source}
+    other = run_values | {'network': 'lite-deep', 'start_from': source}
     with pytest.raises(InputError, match='weights of another network') as caught:
         starting_point(parse_config(other, 'test'))
     message = str(caught.value)
     assert '\n' not in message
-    assert 'network=lite-base' in message
+    assert 'network=lite-deep' in message
+
+
+def test_a_wider_network_begins_where_a_narrower_one_ended(run_values):
+    values = run_values | {'network': 'lite-base', 'start_from': 'restore-lite'}
+    found = starting_point(parse_config(values, 'test'))
+    wide, narrow = build('lite-base'), build('lite')
+    wide.load_state_dict(found.weights)
+    narrow.load_state_dict(starting_point(parse_config(values | {'network': 'lite'}, 'test')).weights)
+    images = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    assert torch.allclose(wide(images), narrow(images), atol=1e-5)
+    wide(images).square().sum().backward()
+    # Of the new channels, which nothing uses yet, the last layer hears first.
+    assert wide.leave.weight.grad[:, 32:].abs().amax(dim=(0, 2, 3)).count_nonzero() > 16
+    again = starting_point(parse_config(values, 'test'))
+    assert all(torch.equal(found.weights[name], again.weights[name]) for name in found.weights)
+    with pytest.raises(InputError, match='weights of another network'):
+        starting_point(parse_config(values | {'network': 'lite-small'}, 'test'))
 
 
 def test_what_is_no_model_is_refused(run_values, tmp_path):

@@ -116,7 +116,8 @@ class TrainConfig:
         network: name of the generator, or `package.module:Class` of one's own, see networks/registry.py; its
             keywords are `network_options`.
         start_from: what this run begins with (transfer): the averaged generator of another run's checkpoint,
-            a shipped model by its name, or a `.onnx` file with its card.
+            a shipped model by its name, or a `.onnx` file with its card. A `lite` network may begin with the
+            weights of a narrower one, see networks/widening.py.
         devices: GPUs that train together; a batch is divided between them. Where torchrun started the
             processes, it says how many there are.
         cpu_processes: the same where there is no GPU: processes that share the cores.

@@ -1,7 +1,7 @@
 """What a run begins with instead of random weights: another run's checkpoint, or a model that ships."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from onnx import numpy_helper
 from restore_node.common.errors import InputError
 from restore_node.model import load_model
 from training.config.run import TrainConfig
+from training.networks.widening import widened
 from training.runs import checkpoint
 from training.runs.generator import generator_of
 
@@ -28,15 +29,19 @@ class StartingPoint:
 
 
 def starting_point(config: TrainConfig) -> StartingPoint:
-    """Read what a configuration's `start_from` names.
+    """Read what a configuration's `start_from` names; the weights of a narrower network are widened.
 
     Raises RestoreError where it cannot be read, or its weights are another network's than the run's, or NaN.
     """
     source = config.start_from or ''
     found = of_checkpoint(Path(source)) if source.endswith('.pt') else _of_model(source)
-    _refuse_another_network(found.weights, config)
     checkpoint.refuse_not_finite(found.weights, f'start_from={source}')
-    return found
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(config.seed)  # new channels are the same on every machine of a run
+        network = generator_of(config)
+    weights = widened(network, found.weights) or found.weights
+    _refuse_another_network(weights, network.state_dict(), config)
+    return replace(found, weights=weights)
 
 
 def of_checkpoint(path: Path) -> StartingPoint:
@@ -64,8 +69,9 @@ def _lineage(name: Any, made: Mapping[str, Any], steps: Any) -> list[dict[str, A
     return [*made.get('started_from', []), *made.get('taught_by', []), own]
 
 
-def _refuse_another_network(weights: dict[str, torch.Tensor], config: TrainConfig) -> None:
-    own = generator_of(config).state_dict()
+def _refuse_another_network(
+    weights: Mapping[str, torch.Tensor], own: Mapping[str, torch.Tensor], config: TrainConfig
+) -> None:
     seen = {name: tuple(tensor.shape) for name, tensor in weights.items()}
     wanted = {name: tuple(tensor.shape) for name, tensor in own.items()}
     odd = sorted(name for name in seen.keys() | wanted.keys() if seen.get(name) != wanted.get(name))
