@@ -24,8 +24,7 @@ from training.judging.sets import (
     open_real,
     synthetic_sets,
 )
-from training.judging.speed import Cost, cost_of, machine
-from training.judging.verdict import judge, look
+from training.judging.verdict import Cost, cost_of, judge, look, machine
 
 
 def contrast(image):

@@ -5,8 +5,7 @@ from workbench import lively
 
 from restore_node.common.errors import ConfigError
 from training.evaluation.restoring import restore_with
-from training.evaluation.tiling import Tiles, in_tiles
-from training.networks.reach import reach_px
+from training.evaluation.tiling import Tiles, in_tiles, reach_px
 from training.networks.registry import NETWORKS, build
 
 CPU = torch.device('cpu')

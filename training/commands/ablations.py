@@ -12,42 +12,31 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from restore_node.common.atomic import replace_text
 from restore_node.common.console import table_console
 from restore_node.common.errors import ConfigError
 from training.commands.cli import command_parser, count, one_line_errors
 from training.data.example_photographs import provide_photographs
-from training.evaluation.quality import Quality
 from training.evaluation.report import markdown, show
 from training.evaluation.tables import Table
 from training.experiments.catalogue import choose, full_ablations, small_ablations
-from training.experiments.comparison import RULE, Row, compare, verdict
-from training.experiments.measuring import CONVENTION_WORDS, measure_run, measure_run_on_set
-from training.experiments.plans import Ablation, Planner, TestSet, Variant
+from training.experiments.comparison import RULE, Row, compare
+from training.experiments.measuring import CONVENTION_WORDS, measure_run
+from training.experiments.plans import Ablation, Planner
 from training.experiments.runs import default_jobs, train_all
 from training.runs.provenance import commit
 
 
 def measure(ablation: Ablation, planner: Planner, seeds: Sequence[int]) -> list[Row]:
     """Measure the finished runs of an ablation."""
-
-    def quality(variant: Variant, test: TestSet, seed: int) -> Quality:
-        run = planner.run(variant, seed)
-        if test.data:
-            return measure_run_on_set(run, planner.test_set(test))
-        return measure_run(run, planner.test_config(test))
-
     measured = {
-        (variant.name, test.name): {seed: quality(variant, test, seed) for seed in seeds}
+        (variant.name, test.name): {
+            seed: measure_run(planner.run(variant, seed), planner.pairs(test)) for seed in seeds
+        }
         for test in ablation.tests
         for variant in ablation.variants
     }
-    steps = {
-        variant.name: planner.run(variant, seeds[0]).config.schedule.total_steps
-        for variant in ablation.variants
-    }
+    steps = {variant.name: planner.steps(variant) for variant in ablation.variants}
     return compare(measured, steps)
 
 
@@ -56,11 +45,6 @@ def make_table(ablation: Ablation, rows: Sequence[Row], planner: Planner, seeds:
     config = planner.run(ablation.variants[0], seeds[0]).config
     images = sorted({quality.images for row in rows for quality in row.qualities.values()})
     counts, trained = ' or '.join(map(str, images)), ', '.join(map(str, seeds))
-    before = [
-        f'{variant.name}: {planner.run(variant, seeds[0]).config.schedule.total_steps} steps, from which '
-        'others start.'
-        for variant in ablation.before
-    ]
     return Table(
         ablation.title,
         ('variant', 'test', 'input dB', 'steps', 'PSNR dB / SSIM', 'difference dB', 'spread dB', 'verdict'),
@@ -70,7 +54,7 @@ def make_table(ablation: Ablation, rows: Sequence[Row], planner: Planner, seeds:
             f'PSNR and SSIM: {CONVENTION_WORDS}; means over {counts} images and seeds {trained}.',
             f'Network {config.network} with {config.network_options}; batch {config.schedule.batch}, crops '
             f'of {config.data.crop_px} px; averaged weights are measured.',
-            *before,
+            *(f'{one.name}: {planner.steps(one)} steps, from which others start.' for one in ablation.before),
             RULE,
         ],
     )
@@ -86,26 +70,19 @@ def _cells(row: Row) -> tuple[str, ...]:
         f'{row.psnr_db:.2f} / {row.ssim:.3f}',
         '-' if row.difference_db is None else f'{row.difference_db:+.2f}',
         '-' if row.spread_db is None else f'{row.spread_db:.2f}',
-        verdict(row.differences_db),
+        row.verdict,
     )
 
 
 def ablate(
-    ablations: Sequence[Ablation],
-    planner: Planner,
-    seeds: Sequence[int],
-    jobs: int,
-    out: Path,
-    console: Console,
+    ablations: Sequence[Ablation], planner: Planner, seeds: Sequence[int], jobs: int, out: Path
 ) -> None:
     """Train what is not trained yet with each seed, compare, and write down what came of it.
 
-    Everything goes into the folder `out`; unfinished ablations in it go on.
-
-    Raises:
-        ConfigError: before anything is trained, where the overrides do not go with an ablation.
-        RestoreError: whatever goes wrong in a run.
+    Everything goes into the folder `out`; unfinished ablations in it go on. Raises ConfigError before
+    anything is trained, where the overrides do not go with an ablation, and RestoreError for what goes wrong.
     """
+    console = table_console()
     # All of them first: what cannot be trained must not come out after hours of training something else.
     planned = [(ablation, planner.chains([ablation], seeds)) for ablation in ablations]
     for ablation, chains in planned:
@@ -127,17 +104,7 @@ def summarise(ablation: Ablation, rows: Sequence[Row]) -> dict[str, Any]:
         'commit': commit(),
         'convention': CONVENTION_WORDS,
         'rule': RULE,
-        'rows': [
-            asdict(row)
-            | {
-                'psnr_db': row.psnr_db,
-                'ssim': row.ssim,
-                'difference_db': row.difference_db,
-                'spread_db': row.spread_db,
-                'verdict': verdict(row.differences_db),
-            }
-            for row in rows
-        ],
+        'rows': [asdict(row) for row in rows],
     }
 
 
@@ -175,7 +142,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.commands:
         print_commands(ablations, planner, seeds)
         return 0
-    ablate(ablations, planner, seeds, options.jobs, out, table_console())
+    ablate(ablations, planner, seeds, options.jobs, out)
     print(f'{out}: {", ".join(f"{one.name}.md, {one.name}.json" for one in ablations)}, runs/')
     return 0
 

@@ -12,27 +12,27 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 
+import numpy as np
 from rich.progress import TaskID
 
 from restore_node.common.atomic import Unfinished
 from restore_node.common.console import progress_bar, table_console
 from restore_node.common.errors import ConfigError, InputError
-from restore_node.common.image_files import images_under
+from restore_node.common.image_files import images_under, read_rgb
 from training.commands.cli import command_parser, count, one_line_errors, positive
 from training.data.layouts.registry import LAYOUTS
+from training.data.samples import Image
 from training.evaluation.conventions import CONVENTIONS
-from training.evaluation.perceived import open_lpips
 from training.evaluation.report import show, write
-from training.evaluation.scoring import UNRESTORED, score_pairs
+from training.evaluation.scoring import UNRESTORED, open_lpips, score_pairs
 from training.evaluation.sets import EvaluationSet, open_folders, open_published
-from training.evaluation.systems import System, gated, open_system, restored_by_others, saving
+from training.evaluation.systems import System, gated, open_system, restored_by_others, save_png, saving
 from training.evaluation.tables import SetResult, Table, make_tables
-from training.evaluation.trial import write_side_by_side
 
 PICTURES = 'try'
+GAP_PX = 8
 
 
 def evaluate(
@@ -88,7 +88,10 @@ def evaluate(
             if trial:
                 task = bar.add_task(PICTURES, total=len(pictures))
                 keeping = _keeping(systems, kept, PICTURES if several else '')
-                write_side_by_side(trial, pictures, keeping, folder / PICTURES, partial(tick, task))
+                for file in pictures:
+                    name = file.relative_to(trial).as_posix()
+                    save_png(folder / PICTURES, name, _side_by_side(name, read_rgb(file), keeping))
+                    tick(task)
         except (KeyboardInterrupt, Exception) as error:
             if not done:
                 raise
@@ -104,6 +107,13 @@ def _new_folder(path: Path) -> Iterator[Path]:
     with Unfinished(path) as folder:
         folder.mkdir()
         yield folder
+
+
+def _side_by_side(name: str, image: Image, systems: Sequence[System]) -> Image:
+    """An image as it is, then what each system makes of it: uint8 [H, W, 3] RGB."""
+    gap = np.full((image.shape[0], GAP_PX, 3), 255, np.uint8)
+    restored = [part for system in systems for part in (gap, system.restore(name, image))]
+    return np.hstack([image, *restored])
 
 
 def _keeping(systems: Sequence[System], folder: Path | None, key: str) -> Sequence[System]:

@@ -23,8 +23,7 @@ from training.evaluation.systems import System, open_system
 from training.judging.baselines import filters
 from training.judging.page import Verdicts, page
 from training.judging.sets import JudgedSet, clean_set, known_blur_set, open_real, synthetic_sets
-from training.judging.speed import cost_of, machine
-from training.judging.verdict import judge, look
+from training.judging.verdict import cost_of, judge, look, machine
 
 MODELS = Path('models')
 

@@ -7,13 +7,11 @@ most sensitive first, until the graph is good enough; where it never is, nothing
 is 1.
 """
 
-import json
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from rich.table import Table
@@ -115,7 +113,7 @@ def _write(quantiser: Quantiser, kept: Sequence[str], model: Model, folder: Path
     name = model.card.name
     path = folder / f'{name}.int8.onnx'
     quantiser.write([layer for layer in quantiser.layers if layer not in kept], path)
-    card = _card(model)
+    card = asdict(model.card)
     card['graphs'] = {'fp32': card['graphs']['fp32'], PRECISION: graph_entry(path)}
     shutil.copy(model.graph(), folder / model.graph().name)
     write_card(card, folder)
@@ -132,18 +130,12 @@ def _measure(
         return qualities, [system(sharp) for held in clean for _, sharp in held.pairs]
 
 
-def _card(model: Model) -> dict[str, Any]:
-    path = model.folder / f'{model.card.name}.json'
-    card: dict[str, Any] = json.loads(path.read_text(encoding='utf-8'))
-    return card
-
-
 def install(quantised: Quantised, model: Model) -> Path:
     """Put the graph and its quality beside the model; the path of the graph.
 
     Raises InputError where the folder cannot be written; the model is as it was.
     """
-    card = _card(model)
+    card = asdict(model.card)
     card['graphs'][PRECISION] = graph_entry(quantised.graph)
     card['quality'] = [entry for entry in card['quality'] if entry.get('graph') != PRECISION] + [
         quality_entry(f'held out by the run: {name}', quality) | {'graph': PRECISION}

@@ -1,6 +1,6 @@
 """How well a network restores what a run holds out, and the score that its checkpoints are chosen by."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 
 import numpy as np
@@ -40,7 +40,7 @@ class Quality:
         return self.psnr_restored_db - self.psnr_degraded_db
 
 
-def measure(restore: Restore, pairs: Sequence[Pair]) -> Quality:
+def measure(restore: Restore, pairs: Iterable[Pair]) -> Quality:
     """Quality of a way to restore, on at least one pair."""
     rows = []
     for degraded, sharp in pairs:

@@ -48,18 +48,13 @@ def restore_with(network: nn.Module, device: torch.device, tile_px: int | None =
             with torch.inference_mode():
                 restored = in_tiles(run, frames, tiles) if tiles else run(frames)
         except torch.cuda.OutOfMemoryError as error:
+            smaller = tiles.halved_px if tiles else 512
+            possible = tiles is None or smaller < tiles.side_px
             raise InputError(
                 f'an image of {width}x{height} does not fit into the memory of {device}',
-                fix=_smaller(tiles),
+                fix=f'give --tile {smaller}' if possible else 'give --device cpu',
             ) from error
         restored = torch.clamp(restored[0, :, :height, :width] * 255.0 + 0.5, 0.0, 255.0)
         return np.ascontiguousarray(restored.to(torch.uint8).permute(1, 2, 0).numpy())
 
     return restore
-
-
-def _smaller(tiles: Tiles | None) -> str:
-    """What to do where a whole image, or a tile of it, is too large."""
-    if tiles is None:
-        return 'give --tile 512'
-    return f'give --tile {tiles.halved_px}' if tiles.halved_px < tiles.side_px else 'give --device cpu'

@@ -1,7 +1,7 @@
 """Scores of systems on the images of a test set."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,18 +9,21 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+import torch
 
 from restore_node.common.errors import InputError, RestoreError
 from training.data.layouts.named_pairs import NamedPair
 from training.data.samples import Image
 from training.evaluation.alignment import AlignmentError
 from training.evaluation.conventions import CONVENTIONS, Score
-from training.evaluation.perceived import Distance
 from training.evaluation.systems import System
+from training.losses.lpips import LpipsLoss
 
 UNRESTORED = 'unrestored input'
 """What the degraded images themselves are called, beside the systems that restored them."""
 
+Distance = Callable[[Image, Image], float]
+"""How different two images look, uint8 [H, W, 3] RGB of one size; 0 where they look the same."""
 
 MOST_WORKERS = 8
 """Every comparison of a 1280x720 frame takes about 200 MB."""
@@ -53,6 +56,21 @@ class Mean(NamedTuple):
     images: int
 
 
+def open_lpips(network: str) -> Distance:
+    """LPIPS (Zhang et al. 2018) on the CPU, over the features of `alex`, `vgg` or `squeeze`.
+
+    Raises ConfigError where torchvision or the weights are missing; nothing is downloaded.
+    """
+    compare = LpipsLoss(network).eval()
+
+    def distance(restored: Image, truth: Image) -> float:
+        planes = (torch.from_numpy(image).permute(2, 0, 1)[None] / 255.0 for image in (restored, truth))
+        with torch.inference_mode():
+            return compare(*planes).item()
+
+    return distance
+
+
 def score_pairs(
     pairs: Sequence[NamedPair],
     systems: Sequence[System],
@@ -62,9 +80,9 @@ def score_pairs(
 ) -> Iterator[ImageScores]:
     """Restore and score every image, one after the other, comparing beside restoring.
 
-    The first image of each pair is scored as it is under the name `first`. A distance is measured as well,
-    see perceived.py. What was yielded, in the order of the pairs, stays true if a later one fails. Raises
-    RestoreError, which names the image, where one cannot be read, restored or compared.
+    The first image of each pair is scored as it is under the name `first`; a distance is measured as well.
+    What was yielded, in the order of the pairs, stays true if a later one fails. Raises RestoreError, which
+    names the image, where one cannot be read, restored or compared.
     """
     waiting: list[Future[ImageScores]] = []
     workers = min(MOST_WORKERS, os.cpu_count() or 1)

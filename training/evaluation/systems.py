@@ -100,17 +100,14 @@ def saving(system: System, folder: Path) -> System:
 def open_system(
     source: str, device: str = 'auto', tile_px: int | None = None, precision: str = 'fp32'
 ) -> Iterator[System]:
-    """Open a model or a checkpoint.
+    """Open a model or a checkpoint; raises RestoreError where it cannot be read or run.
 
     Args:
         source: name or `.onnx` file of a model, run by ONNX Runtime in the node's own code, without its gate;
             or a `.pt` checkpoint, whose averaged weights PyTorch runs.
         device: `auto`, `cpu` or `cuda`.
-        tile_px: see `restore_with`; for checkpoints only.
+        tile_px: see `restore_with`; for checkpoints only, refused of models.
         precision: which of a model's graphs.
-
-    Raises:
-        RestoreError: it cannot be read or run, or tiles are asked of a model.
     """
     if Path(source).suffix == '.pt':
         yield _open_checkpoint(Path(source), device, tile_px)
@@ -153,9 +150,8 @@ def restored_by_others(folder: Path, pairs: Sequence[NamedPair]) -> System:
     for pair in pairs:
         spellings = [pair.name, pair.name.replace('/', '_'), pair.name.replace('/', '-')]
         spellings += [ending for ending in _endings(pair) if endings[ending] == 1]
-        known = [files[spelling] for spelling in spellings if spelling in files]
-        if known:
-            found[pair.name] = known[0]
+        if spelling := next((spelling for spelling in spellings if spelling in files), None):
+            found[pair.name] = files[spelling]
     missing = [pair.name for pair in pairs if pair.name not in found]
     if missing:
         raise InputError(

@@ -1,6 +1,6 @@
 """Tables of results, with everything beside the figures that one needs to compare them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from restore_node.common.metrics import PSNR_CAP_DB
@@ -90,9 +90,10 @@ def _table(
         for convention in conventions:
             cells = (_measured(by_key.get(key), system, convention) for key in headings)
             rows.append((system, *cells, convention))
-        distances = [_distance(by_key.get(key), system) for key in headings]
-        if set(distances) != {NONE}:
-            rows.append((system, *distances, LPIPS))
+        found = {result.of.key: mean_distance(result.images, system) for result in results}
+        if any(distance is not None for distance in found.values()):
+            known = (found.get(key) for key in headings)
+            rows.append((system, *(NONE if one is None else f'{one:.4f}' for one in known), LPIPS))
     if any(result.partial for result in results):
         title += ' (PARTIAL)'
     notes = _notes(results, conventions, published)
@@ -100,25 +101,14 @@ def _table(
     return Table(title, ('method', *headings.values(), 'convention'), rows, notes)
 
 
-def _unchanged(result: SetResult) -> Iterator[str]:
-    for system in result.systems:
-        if count := result.unchanged(system):
-            yield f'{system} left {count} of them as they were'
-
-
 def _measured(result: SetResult | None, system: str, convention: str) -> str:
-    if result is None or system not in result.systems or convention not in result.of.conventions:
-        return _figures(None)
-    found = mean(result.images, system, convention)
-    if found is None:
-        return _figures(None)
+    found = None
+    if result and system in result.systems and convention in result.of.conventions:
+        found = mean(result.images, system, convention)
+    if not (result and found):
+        return NONE
     left_out = len(result.images) - found.images
     return _figures((found.psnr_db, found.ssim)) + (f' ({left_out} left out)' if left_out else '')
-
-
-def _distance(result: SetResult | None, system: str) -> str:
-    found = mean_distance(result.images, system) if result else None
-    return NONE if found is None else f'{found:.4f}'
 
 
 def _figures(score: tuple[float, float] | None) -> str:
@@ -134,7 +124,9 @@ def _notes(
     ]
     for result in results:
         remark = SETS[result.of.key].remark if result.of.key in SETS else ''
-        known = [result.count(), result.of.source, *([remark] if remark else []), *_unchanged(result)]
+        known = [result.count(), result.of.source, *([remark] if remark else [])]
+        counts = {system: result.unchanged(system) for system in result.systems}
+        known += [f'{system} left {count} of them as they were' for system, count in counts.items() if count]
         notes.append(f'{result.of.title}: {"; ".join(known)}.')
     for name in conventions:
         convention = CONVENTIONS[name]

@@ -1,5 +1,6 @@
 """An image in overlapping tiles, for networks whose memory does not hold the whole of it."""
 
+import copy
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -8,12 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from restore_node.common.errors import ConfigError
-from training.networks.reach import reach_px
 
 GRID_PX = 32
 """Tiles begin at multiples of this, so that every strided layer sees them as it sees the whole image."""
 RAMP_PX = 32
 """Over this width two neighbours fade into each other."""
+
+_ROWS_PX, _FARTHEST_PX = 32, 256
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,26 @@ def in_tiles(run: Callable[[Tensor], Tensor], frames: Tensor, tiles: Tiles) -> T
             total[..., rows, columns] += weight * run(frames[..., rows, columns])
             weights[rows, columns] += weight
     return total / weights
+
+
+def reach_px(network: nn.Module, grid_px: int = GRID_PX) -> int:
+    """How many pixels beyond a cut, at a multiple of `grid_px`, feel what lies behind it.
+
+    Measured and not derived, so that it holds for any layers: behind two cuts everything is NaN, and NaN goes
+    wherever a pixel has a say, whatever the weights. On the CPU, because the fast transforms of GPU libraries
+    carry it farther. The multiple, of 32 itself, matters behind strides. Raises ConfigError for a network
+    that looks more than 256 pixels far, or at the image as a whole.
+    """
+    margin = -(-_FARTHEST_PX // grid_px) * grid_px
+    frames = torch.full((1, 3, _ROWS_PX, 4 * margin), torch.nan)
+    frames[..., margin:-margin] = 0.5
+    with torch.inference_mode():
+        seen = copy.deepcopy(network).cpu().float().eval()(frames)
+    untouched = seen.isfinite().all(dim=1).all(dim=1)[0].nonzero().flatten()
+    if not len(untouched):
+        raise ConfigError('the network looks too far for tiles', wanted=f'{margin} pixels or less')
+    first, last = int(untouched[0]), int(untouched[-1])
+    return max(first - margin, 3 * margin - 1 - last)
 
 
 def _spans(size: int, tiles: Tiles) -> Iterator[tuple[slice, Tensor]]:

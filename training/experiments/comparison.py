@@ -30,6 +30,9 @@ class Row:
         steps: of its training, without what it started from.
         qualities: by seed.
         differences_db: PSNR over the first variant's, by seed, in the same order; empty for itself.
+        psnr_db, ssim, difference_db: means over the seeds; of the difference None for the first variant.
+        spread_db: from the lowest to the highest difference; None with one seed.
+        verdict: what the differences say, in words.
     """
 
     variant: str
@@ -37,26 +40,11 @@ class Row:
     steps: int
     qualities: Mapping[int, Quality]
     differences_db: tuple[float, ...]
-
-    @property
-    def psnr_db(self) -> float:
-        """Mean over the seeds."""
-        return float(np.mean([quality.psnr_restored_db for quality in self.qualities.values()]))
-
-    @property
-    def ssim(self) -> float:
-        """Mean over the seeds."""
-        return float(np.mean([quality.ssim_restored for quality in self.qualities.values()]))
-
-    @property
-    def difference_db(self) -> float | None:
-        """Mean over the seeds; None for the first variant."""
-        return float(np.mean(self.differences_db)) if self.differences_db else None
-
-    @property
-    def spread_db(self) -> float | None:
-        """From the lowest to the highest difference; None with one seed."""
-        return float(np.ptp(self.differences_db)) if len(self.differences_db) > 1 else None
+    psnr_db: float
+    ssim: float
+    difference_db: float | None
+    spread_db: float | None
+    verdict: str
 
 
 def compare(measured: Mapping[tuple[str, str], Mapping[int, Quality]], steps: Mapping[str, int]) -> list[Row]:
@@ -68,10 +56,23 @@ def compare(measured: Mapping[tuple[str, str], Mapping[int, Quality]], steps: Ma
     rows = []
     for (variant, test), qualities in measured.items():
         first = firsts.setdefault(test, qualities)
-        differences = tuple(
-            quality.psnr_restored_db - first[seed].psnr_restored_db for seed, quality in qualities.items()
+        over_first = (
+            seen.psnr_restored_db - first[seed].psnr_restored_db for seed, seen in qualities.items()
         )
-        rows.append(Row(variant, test, steps[variant], qualities, () if first is qualities else differences))
+        differences = () if first is qualities else tuple(over_first)
+        row = Row(
+            variant,
+            test,
+            steps[variant],
+            qualities,
+            differences,
+            psnr_db=float(np.mean([quality.psnr_restored_db for quality in qualities.values()])),
+            ssim=float(np.mean([quality.ssim_restored for quality in qualities.values()])),
+            difference_db=float(np.mean(differences)) if differences else None,
+            spread_db=float(np.ptp(differences)) if len(differences) > 1 else None,
+            verdict=verdict(differences),
+        )
+        rows.append(row)
     return rows
 
 

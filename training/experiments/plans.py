@@ -1,10 +1,13 @@
 """Ablations as plans: what is trained, from what, and what it is measured on."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from training.config.run import TrainConfig, load_config
+from training.data.samples import Pair
+from training.evaluation.sets import open_published
+from training.experiments.measuring import held_out
 from training.experiments.runs import Run
 
 
@@ -73,6 +76,10 @@ class Planner:
         config = self._config(variant.config, variant.overrides, place)
         return Run(f'{variant.key}-{seed}', config, self._runs)
 
+    def steps(self, variant: Variant) -> int:
+        """How long the training of a variant is, without what it starts from."""
+        return self._config(variant.config, variant.overrides).schedule.total_steps
+
     def chains(self, ablations: Sequence[Ablation], seeds: Sequence[int]) -> list[list[Run]]:
         """All runs of ablations, each once, those that start from others behind these."""
         variants = {
@@ -89,6 +96,12 @@ class Planner:
             for way in sorted(map(way_to, variants.values()), key=len):
                 chains.setdefault((seed, way[0].key), []).append(self.run(way[-1], seed))
         return list(chains.values())
+
+    def pairs(self, test: TestSet) -> Iterable[Pair]:
+        """What a test shows; of a published set, all test pairs, each read when it is its turn."""
+        if test.data:
+            return (pair.read() for pair in open_published(self.test_set(test), 'blur').pairs)
+        return held_out(self.test_config(test))
 
     def test_config(self, test: TestSet) -> TrainConfig:
         """Of a test on what a configuration holds out; of one seed, so that all are measured alike."""

@@ -79,14 +79,13 @@ def train_all(chains: Sequence[Sequence[Run]], jobs: int, done: Callable[[Run], 
 
     A run that was stopped goes on where it was; one that is finished costs nothing.
 
+    Raises TrainingError where a run failed or was stopped (those that were under way beside it have ended by
+    then), and ConfigError where a folder is taken by a run of another configuration.
+
     Args:
         chains: runs in the order in which they need each other; each stands in one of them.
         jobs: trainings at a time. With several, each has one thread.
         done: called with every run of every chain once it is finished.
-
-    Raises:
-        TrainingError: a run failed or was stopped; those that were under way beside it have ended by then.
-        ConfigError: a folder is taken by a run of another configuration.
     """
     stopping = Event()
 
@@ -103,9 +102,8 @@ def train_all(chains: Sequence[Sequence[Run]], jobs: int, done: Callable[[Run], 
             raise
 
     with ThreadPoolExecutor(jobs) as pool:
-        waiting = [pool.submit(train, chain) for chain in chains]
         try:
-            for chain in as_completed(waiting):
+            for chain in as_completed([pool.submit(train, chain) for chain in chains]):
                 chain.result()
         except BaseException:
             stopping.set()

@@ -1,6 +1,6 @@
 """What is said of the transfer experiment: tables, a plot, and the figures for programs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -63,7 +63,7 @@ def tables(results: Sequence[SeedResult], config: TrainConfig) -> list[Table]:
         Table(
             'Deraining: where each training ends',
             ('training', 'steps', 'PSNR dB / SSIM', 'PSNR dB by seed', 'convention'),
-            _final_rows(results),
+            list(_final_rows(results)),
             notes,
         ),
     ]
@@ -155,23 +155,18 @@ def _spread(values: Sequence[float | None], how: str) -> str:
     return middle if len(known) == 1 else f'{middle} ({how.format(min(known))} to {how.format(max(known))})'
 
 
-def _final_rows(results: Sequence[SeedResult]) -> list[tuple[str, ...]]:
-    degraded = [result.final['scratch'] for result in results]
-    rows = [
-        _final_row('degraded input', '-', [(one.psnr_degraded_db, one.ssim_degraded) for one in degraded])
-    ]
+def _final_rows(results: Sequence[SeedResult]) -> Iterator[tuple[str, ...]]:
+    """PSNR and SSIM of the degraded input, then of every training, and PSNR by seed."""
+    finals = [result.final['scratch'] for result in results]
+    found = {('degraded input', '-'): [(one.psnr_degraded_db, one.ssim_degraded) for one in finals]}
     for name, (label, *_) in STYLES.items():
-        final = [result.final[name] for result in results]
-        figures = [(one.psnr_restored_db, one.ssim_restored) for one in final]
-        rows.append(_final_row(label, str(results[0].curves[name].steps[-1]), figures))
-    return rows
-
-
-def _final_row(name: str, steps: str, figures: Sequence[tuple[float, float]]) -> tuple[str, ...]:
-    """Of PSNR and SSIM by seed."""
-    psnr_db, ssim = np.mean(figures, axis=0)
-    by_seed = ', '.join(f'{one:.2f}' for one, _ in figures)
-    return name, steps, f'{psnr_db:.2f} / {ssim:.3f}', by_seed, 'rgb'
+        finals = [result.final[name] for result in results]
+        steps = str(results[0].curves[name].steps[-1])
+        found[label, steps] = [(one.psnr_restored_db, one.ssim_restored) for one in finals]
+    for training, figures in found.items():
+        psnr_db, ssim = np.mean(figures, axis=0)
+        by_seed = ', '.join(f'{one:.2f}' for one, _ in figures)
+        yield *training, f'{psnr_db:.2f} / {ssim:.3f}', by_seed, 'rgb'
 
 
 def _notes(results: Sequence[SeedResult], config: TrainConfig) -> list[str]:

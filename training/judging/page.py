@@ -6,8 +6,7 @@ from itertools import groupby
 from training.evaluation.conventions import CONVENTIONS
 from training.evaluation.quality import WORSE_DB
 from training.judging.sets import JudgedSet
-from training.judging.speed import Cost
-from training.judging.verdict import CONVENTION, Verdict
+from training.judging.verdict import CONVENTION, Cost, Verdict
 
 Verdicts = Mapping[str, Verdict]
 """By the names of the systems."""

@@ -1,10 +1,15 @@
-"""How well a system does on a set: means, harm, and the images to look at."""
+"""How well a system does on a set, the images to look at, and what its gain is to be weighed by: its cost."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from restore_node.common.host import describe_host, host_line
+from restore_node.common.reference_images import make_reference_images
+from restore_node.common.timing import measure_ms
+from restore_node.model import load_model
 from training.data.samples import Image
 from training.evaluation.quality import WORSE_DB, Quality
 from training.evaluation.scoring import UNRESTORED, ImageScores, score_pairs
@@ -13,6 +18,8 @@ from training.evaluation.systems import System
 from training.judging.sets import JudgedSet
 
 CONVENTION = 'rgb'
+FRAME = 360, 640
+_WARM, _TIMED = 3, 15
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +33,19 @@ class Verdict(Quality):
 
     lowest_db: float
     order: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a frame of 640x360 costs.
+
+    Attributes:
+        kmacs_per_pixel: thousands of multiply-accumulates per pixel; None where nobody counted.
+        milliseconds: median on this machine, from pixels to pixels.
+    """
+
+    kmacs_per_pixel: float | None
+    milliseconds: float
 
 
 def judge(
@@ -45,18 +65,26 @@ def look(judged: JudgedSet, system: System, verdict: Verdict) -> Image:
 
     uint8 [H, W, 3] RGB.
     """
-    places = {
-        'best': verdict.order[-1],
-        'median': verdict.order[len(verdict.order) // 2],
-        'worst': verdict.order[0],
-    }
     rows = {}
-    for title, place in places.items():
-        pair = judged.pairs[place]
+    for title, place in {'best': -1, 'median': len(verdict.order) // 2, 'worst': 0}.items():
+        pair = judged.pairs[verdict.order[place]]
         degraded, sharp = pair.read()
         restored = system.restore(pair.name, degraded)
         rows[title] = [compare(sharp, degraded, restored)]
     return draw_sheet(rows)
+
+
+def cost_of(system: System, model: str | None = None) -> Cost:
+    """Measure a system; `model` is the name or file of the model whose card says what it computes."""
+    frame = make_reference_images(np.random.default_rng(0), 1, *FRAME)[0]
+    times_ms = measure_ms(lambda: system(frame), _TIMED, _WARM)
+    macs = load_model(model).card.macs_per_pixel / 1e3 if model and not model.endswith('.pt') else None
+    return Cost(macs, float(np.median(times_ms)))
+
+
+def machine() -> str:
+    """The processor, how many of its cores there are and how busy they are, in words."""
+    return f'{host_line(describe_host())}, load {os.getloadavg()[0]:.1f}'
 
 
 def _verdict(images: Sequence[ImageScores], system: str) -> Verdict:
@@ -64,14 +92,11 @@ def _verdict(images: Sequence[ImageScores], system: str) -> Verdict:
         np.array([image.scores[name][CONVENTION] for image in images]) for name in (UNRESTORED, system)
     )
     gains = after[:, 0] - before[:, 0]
-    (psnr_degraded, ssim_degraded), (psnr_restored, ssim_restored) = before.mean(axis=0), after.mean(axis=0)
+    means = np.stack((before.mean(axis=0), after.mean(axis=0)), axis=1)
     return Verdict(
         len(images),
-        float(psnr_degraded),
-        float(psnr_restored),
-        float(ssim_degraded),
-        float(ssim_restored),
-        float((gains < -WORSE_DB).mean()),
+        *means.ravel().tolist(),
+        made_worse=float((gains < -WORSE_DB).mean()),
         lowest_db=float(after[:, 0].min()),
         order=tuple(np.argsort(gains, kind='stable').tolist()),
     )

@@ -94,9 +94,7 @@ def quality_entry(data: str, quality: Quality) -> dict[str, Any]:
     return {
         'data': data,
         'images': quality.images,
-        'channel': CONVENTIONS['channel'],
-        'ssim': CONVENTIONS['ssim'],
-        'alignment': CONVENTIONS['alignment'],
+        **{key: CONVENTIONS[key] for key in ('channel', 'ssim', 'alignment')},
         'psnr_degraded_db': round(quality.psnr_degraded_db, 3),
         'psnr_restored_db': round(quality.psnr_restored_db, 3),
         'ssim_degraded': round(quality.ssim_degraded, 4),

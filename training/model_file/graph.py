@@ -4,8 +4,9 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import onnx
@@ -14,13 +15,13 @@ import torch
 from numpy.typing import NDArray
 from onnx import TensorProto
 from torch import Tensor, nn
+from torch.nn import functional
 
 from restore_node.backends.base import Backend
 from restore_node.common.errors import ModelError
 from restore_node.common.metrics import psnr
 from restore_node.model import INPUT_NAME, OUTPUT_NAME
 from training.evaluation.restoring import restore_batch
-from training.model_file.pooling import exportable_pooling
 
 OPSET = 18
 
@@ -61,8 +62,9 @@ def write_graph(network: nn.Module, size_multiple: int, path: Path) -> None:
     frames = torch.zeros(2, smallest + 4 * size_multiple, smallest + 6 * size_multiple, 3, dtype=torch.uint8)
     # The exporter prints its progress, and warns about itself and about packages that are not used here.
     logging.getLogger('torch.onnx').setLevel(logging.ERROR)
+    pooling = mock.patch.object(functional, 'adaptive_avg_pool2d', _adaptive_avg_pool2d)
     try:
-        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings(), exportable_pooling():
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings(), pooling:
             warnings.simplefilter('ignore', FutureWarning)
             program = torch.onnx.export(
                 PixelsInPixelsOut(network).eval(),
@@ -124,19 +126,18 @@ def check_alike(half: Path, full: Path, size_multiple: int, pictures: Iterable[N
     sessions = [
         onnxruntime.InferenceSession(str(graph), providers=['CPUExecutionProvider']) for graph in (half, full)
     ]
-    least_alike = float('inf')
-    for picture in (*probes(size_multiple), *pictures):
-        restored = [session.run([OUTPUT_NAME], {INPUT_NAME: picture[None]})[0][0] for session in sessions]
-        alike = psnr(*restored)
-        if alike < LEAST_ALIKE_DB:
-            raise ModelError(
-                'the fp16 graph does not compute what the fp32 graph does',
-                seen=f'{alike:.1f} dB',
-                wanted=f'{LEAST_ALIKE_DB} dB',
-                fix='keep what overflows or needs more precision in fp32',
-            )
-        least_alike = min(least_alike, alike)
-    return least_alike
+    alike = min(
+        psnr(*(session.run([OUTPUT_NAME], {INPUT_NAME: picture[None]})[0][0] for session in sessions))
+        for picture in (*probes(size_multiple), *pictures)
+    )
+    if alike < LEAST_ALIKE_DB:
+        raise ModelError(
+            'the fp16 graph does not compute what the fp32 graph does',
+            seen=f'{alike:.1f} dB',
+            wanted=f'{LEAST_ALIKE_DB} dB',
+            fix='keep what overflows or needs more precision in fp32',
+        )
+    return alike
 
 
 def probes(size_multiple: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -149,6 +150,30 @@ def probes(size_multiple: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
 def _smallest(size_multiple: int) -> int:
     """Below these sides a network of any size need not work: what pads by itself wants pixels to mirror."""
     return 0 if size_multiple > 1 else 32
+
+
+def _adaptive_avg_pool2d(images: Tensor, output_size: int | Sequence[int | None] | None) -> Tensor:
+    """As PyTorch's: float [..., H, W] to means over `output_size` parts that may overlap by a pixel.
+
+    torch.export spells that as indices, of which some lie outside where the sizes are not those that it saw.
+    Here each mean is a product with a matrix that follows from the size.
+    """
+    wanted = output_size if isinstance(output_size, Sequence) else (output_size, output_size)
+    if tuple(wanted) == (1, 1):
+        return images.mean((-2, -1), keepdim=True)
+    rows, columns = (_means(images, axis, parts) for axis, parts in zip((-2, -1), wanted, strict=True))
+    return rows @ images @ columns.transpose(0, 1)
+
+
+def _means(images: Tensor, axis: int, parts: int | None) -> Tensor:
+    """What makes means of the positions along an axis: [parts, length], rows that sum to 1."""
+    length = images.shape[axis]
+    parts = length if parts is None else parts
+    position = torch.arange(length, device=images.device) * parts
+    part = torch.arange(parts, device=images.device)[:, None]
+    # From floor(part * length / parts) on, up to ceil((part + 1) * length / parts), in whole numbers.
+    inside = (position > part * length - parts) & (position < (part + 1) * length)
+    return (inside / inside.sum(1, keepdim=True)).to(images.dtype)
 
 
 def _take_sizes_behind_the_cast(graph: onnx.GraphProto) -> None:

@@ -5,6 +5,7 @@ computes in fp32 and gives its result in fp16, as a GPU's units do.
 """
 
 import copy
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -39,7 +40,7 @@ class _Rounded(TorchDispatchMode):
     def _round(self, made: Tensor, operation: str) -> None:
         # What is infinite on purpose, as a mask of attention is, stays so.
         value = made.abs().masked_fill(made.isinf(), 0.0).max().item()
-        if not value <= self.largest:
+        if not (value <= self.largest or math.isnan(self.largest)):
             self.largest, self.operation = value, operation
         # A view that repeats its values was rounded before it was expanded.
         if 0 not in made.stride():
@@ -51,13 +52,13 @@ class _InHalf(nn.Module):
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
-        self.network = copy.deepcopy(network)
+        self.network, self.rounded = copy.deepcopy(network), _Rounded()
         for value in self.network.state_dict().values():
             if value.is_floating_point():
                 value.copy_(value.half())
 
     def forward(self, images: Tensor) -> Tensor:
-        with _Rounded() as self.rounded:
+        with self.rounded:
             return self.network(images.half().float())
 
 
@@ -70,24 +71,18 @@ def check_half(network: nn.Module, pictures: Iterable[NDArray[np.uint8]]) -> flo
     """
     in_half = _InHalf(network)
     full, half = PixelsInPixelsOut(network).eval(), PixelsInPixelsOut(in_half).eval()
-    least_alike = float('inf')
-    for picture in (*probes(network.size_multiple), *pictures):
-        frame = torch.from_numpy(picture)[None]
-        with torch.inference_mode():
-            alike = psnr(half(frame)[0].numpy(), full(frame)[0].numpy())
-        rounded = in_half.rounded
-        if not rounded.largest <= LARGEST:
-            raise _refused(f'{rounded.largest:.3g} inside, by {rounded.operation}', f'at most {LARGEST:.0f}')
-        if alike < LEAST_ALIKE_DB:
-            raise _refused(f'{alike:.1f} dB to fp32', f'{LEAST_ALIKE_DB} dB')
-        least_alike = min(least_alike, alike)
-    return least_alike
-
-
-def _refused(seen: str, wanted: str) -> ModelError:
-    return ModelError(
-        'the network cannot compute in fp16',
-        seen=seen,
-        wanted=wanted,
-        fix='normalise what grows inside the network, or let its weights decay, and train on',
-    )
+    frames = [torch.from_numpy(picture)[None] for picture in (*probes(network.size_multiple), *pictures)]
+    with torch.inference_mode():
+        alike = min(psnr(half(frame)[0].numpy(), full(frame)[0].numpy()) for frame in frames)
+    seen, wanted = f'{alike:.1f} dB to fp32', f'{LEAST_ALIKE_DB} dB'
+    largest = in_half.rounded.largest
+    if is_too_large := not largest <= LARGEST:
+        seen, wanted = f'{largest:.3g} inside, by {in_half.rounded.operation}', f'at most {LARGEST:.0f}'
+    if is_too_large or alike < LEAST_ALIKE_DB:
+        raise ModelError(
+            'the network cannot compute in fp16',
+            seen=seen,
+            wanted=wanted,
+            fix='normalise what grows inside the network, or let its weights decay, and train on',
+        )
+    return alike
