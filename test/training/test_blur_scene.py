@@ -10,13 +10,10 @@ from scenery import STILL, moved, photograph, straight
 from restore_node.common.metrics import psnr
 from training.degradation.blur.exposure import blur, integrate
 from training.degradation.blur.moving_object import MovingObject, cover, draw_object, with_objects
-from training.degradation.blur.nearness import draw_nearness
 from training.degradation.blur.ranges import BlurRanges, MovingObjectRanges
-from training.degradation.blur.scene import Blur, draw_blur, expose, truth
-from training.degradation.blur.shake import draw_shake
-from training.degradation.blur.trajectory import Trajectory, homographies
-from training.degradation.highlights import raised, white_of
-from training.degradation.linear_light import to_display, to_linear
+from training.degradation.blur.scene import Blur, draw_blur, draw_nearness, expose, truth
+from training.degradation.blur.trajectory import Trajectory, draw_shake, homographies
+from training.degradation.linear_light import raised, to_display, to_linear, white_of
 
 
 @pytest.fixture

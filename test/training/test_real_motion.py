@@ -17,8 +17,8 @@ from training.degradation.blur.real_motion import (
     MotionDraw,
     MotionRanges,
     draw_motion,
+    softness,
 )
-from training.degradation.blur.sharpness import softness
 from training.degradation.blur.trajectory import Trajectory
 from training.degradation.linear_light import ToneCurve, to_display, to_linear
 

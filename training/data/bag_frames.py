@@ -30,7 +30,9 @@ class BagFrame(CameraFrame):
     @property
     def extents(self) -> tuple[Extent, ...]:
         """See `Stored`."""
-        return tuple(map(Extent, _files(self.bag)))
+        whole = self.bag.is_dir()
+        files = [file for file in self.bag.iterdir() if file.suffix in BAG_SUFFIXES] if whole else [self.bag]
+        return tuple(map(Extent, sorted(files)))
 
     def read_on(self, count: int) -> list[Image]:
         """See `CameraFrame`; frames may have any encoding that the node reads.
@@ -42,10 +44,6 @@ class BagFrame(CameraFrame):
         if not messages:
             raise InputError(f'{self.bag} has lost {self.name}', fix='leave bags alone while they are used')
         return [_pixels(message) for message in messages]
-
-
-def _files(bag: Path) -> list[Path]:
-    return sorted(path for path in bag.iterdir() if path.suffix in BAG_SUFFIXES) if bag.is_dir() else [bag]
 
 
 def is_bag(path: Path) -> bool:

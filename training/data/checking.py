@@ -63,7 +63,7 @@ def without(images: Sequence[Any], problems: Iterable[Problem]) -> list[Any]:
     """The images without a problem; of sequences also without the exposures that a bad frame is part of."""
     bad = {problem.name for problem in problems}
     reached = {
-        (image.sequence.folder, number)
+        (image.folder, number)
         for image in images
         if isinstance(image, FolderFrame) and image.name in bad
         for number in range(image.number - _EXPOSURE_REACH, image.number + 1)
@@ -72,7 +72,7 @@ def without(images: Sequence[Any], problems: Iterable[Problem]) -> list[Any]:
         image
         for image in images
         if image.name not in bad
-        and not (isinstance(image, FolderFrame) and (image.sequence.folder, image.number) in reached)
+        and not (isinstance(image, FolderFrame) and (image.folder, image.number) in reached)
     ]
 
 

@@ -47,11 +47,8 @@ def changes(was: Iterable[str], now: Iterable[str]) -> str:
 def overlaps(trained: Mapping[str, Iterable[Stored]], measured: Mapping[str, Iterable[Stored]]) -> list[str]:
     """Images that are trained on and measured on at once, by content, as `TRAINED = MEASURED`.
 
-    Args:
-        trained, measured: images, or pairs, of which one half is enough, by the names of their sources.
-
-    Raises:
-        InputError: a file cannot be read.
+    Both are images, or pairs, of which one half is enough, by the names of their sources. Raises InputError
+    where a file cannot be read.
     """
     of_extent = cache(_of_extent)
     known = {

@@ -44,10 +44,9 @@ def batches(
         workers: processes that make batches ahead of time; 0 makes each when it is asked for.
         stalled_s: seconds without a batch from the workers after which they are given up.
 
-    Raises:
-        ConfigError: the batch cannot be divided between the ranks.
-        RestoreError: whatever a sample raises, also from a worker; a worker was killed or stalls, or shared
-            memory, in which it hands batches over, has no room for one.
+    Raises ConfigError where the batch cannot be divided between the ranks, what a sample raises, also in a
+    worker, and RestoreError where a worker was killed or stalls, or shared memory, in which it hands batches
+    over, has no room for one.
     """
     if batch % world:
         raise ConfigError('batch', seen=batch, wanted=f'a multiple of the {world} processes that train')

@@ -7,13 +7,10 @@ resumed run finds the pool it left, and processes divide it without talking.
 """
 
 from collections.abc import Callable
-from typing import Generic, TypeVar
 
 import numpy as np
 
-from training.data.samples import lanes
-
-Patch = TypeVar('Patch')
+from training.data.samples import Pair, lanes
 
 PATCHES_PER_READ = 4
 """Decoding a photograph takes about as long as degrading a patch of it."""
@@ -22,7 +19,7 @@ PATCHES_PER_READ = 4
 _SAMPLES, _READS, _PHASES = 0, 1, 2
 
 
-class PatchPool(Generic[Patch]):
+class PatchPool:
     """Draws a patch for every sample.
 
     Each lane (see `lanes`) has its own row of reads, a read being one photograph with four patches of it.
@@ -35,7 +32,7 @@ class PatchPool(Generic[Patch]):
 
     def __init__(
         self,
-        make: Callable[[np.random.Generator], list[Patch]],
+        make: Callable[[np.random.Generator], list[Pair]],
         pool: float,
         reuse: int,
         seed: int,
@@ -46,9 +43,9 @@ class PatchPool(Generic[Patch]):
         self._window = max(1, round(pool / (self._lanes * PATCHES_PER_READ)))
         order = np.random.default_rng([seed, _PHASES]).permutation(self._lanes)
         self._phases = order * self._visits_per_read // self._lanes
-        self._made: dict[int, dict[int, list[Patch]]] = {}
+        self._made: dict[int, dict[int, list[Pair]]] = {}
 
-    def draw(self, index: int) -> tuple[Patch, np.random.Generator]:
+    def draw(self, index: int) -> tuple[Pair, np.random.Generator]:
         """The patch of sample `index`, and a generator for what else is random in it."""
         visit, lane = divmod(index, self._lanes)
         newest = int(visit + self._phases[lane]) // self._visits_per_read
@@ -57,7 +54,7 @@ class PatchPool(Generic[Patch]):
         read = int(rng.integers(reads.start, reads.stop))
         return self._read(lane, read, reads)[rng.integers(PATCHES_PER_READ)], rng
 
-    def _read(self, lane: int, read: int, reads: range) -> list[Patch]:
+    def _read(self, lane: int, read: int, reads: range) -> list[Pair]:
         made = self._made.setdefault(lane, {})
         if read not in made:
             for gone in made.keys() - set(reads):

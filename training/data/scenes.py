@@ -43,13 +43,21 @@ def group(looks: NDArray[np.float32]) -> list[int]:
     return scene
 
 
-def held_out_scenes(names: Sequence[str], scenes: Sequence[int], share: float) -> set[int]:
-    """The scenes to hold out: this share of them, at least one, those whose first pair's name hashes lowest.
+def hold_out_scenes(
+    pairs: Sequence[NamedPair], root: Path, share: float
+) -> tuple[list[NamedPair], list[NamedPair]]:
+    """The pairs to train on, and those of this share of the scenes, at least one. Raises InputError.
 
-    So the choice is the same for every seed and machine, and hardly changes where pairs are added.
+    Held out are the scenes whose first pair's name hashes lowest: the same for every seed and machine, and
+    hardly others where pairs are added.
     """
-    order = sorted(set(scenes), key=lambda scene: hashlib.sha256(names[scene].encode()).digest())
-    return set(order[: max(1, round(share * len(order)))])
+    scenes = scenes_of(pairs, root)
+    order = sorted(set(scenes), key=lambda scene: hashlib.sha256(pairs[scene].name.encode()).digest())
+    apart = order[: max(1, round(share * len(order)))]
+    sides: tuple[list[NamedPair], list[NamedPair]] = ([], [])
+    for pair, scene in zip(pairs, scenes, strict=True):
+        sides[scene in apart].append(pair)
+    return sides
 
 
 def _look(image: Image) -> NDArray[np.float32]:

@@ -18,35 +18,27 @@ SHORTEST = 3
 
 
 @dataclass(frozen=True)
-class FrameFolder:
-    """A folder of images, which in the order of their names are the frames of one camera."""
+class FolderFrame(CameraFrame):
+    """Frame `number` of a folder whose `files`, by the order of their names, are those of one camera."""
 
     folder: Path
-    name: str
+    sequence: str
     files: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class FolderFrame(CameraFrame):
-    """Frame `number` of a folder."""
-
-    sequence: FrameFolder
     number: int
 
     @property
     def name(self) -> str:
         """As globs see it: `SEQUENCE/FILE`."""
-        return f'{self.sequence.name}/{self.sequence.files[self.number]}'
+        return f'{self.sequence}/{self.files[self.number]}'
 
     @property
     def extents(self) -> tuple[Extent, ...]:
         """See `Stored`."""
-        return (Extent(self.sequence.folder / self.sequence.files[self.number]),)
+        return (Extent(self.folder / self.files[self.number]),)
 
     def read_on(self, count: int) -> list[Image]:
         """See `CameraFrame`."""
-        files = self.sequence.files[self.number : self.number + count]
-        return [read_rgb(self.sequence.folder / file) for file in files]
+        return [read_rgb(self.folder / file) for file in self.files[self.number : self.number + count]]
 
 
 def find_sequences(roots: Sequence[str], frame_stride: int = 1) -> list[CameraFrame]:
@@ -94,5 +86,4 @@ def _under(root: Path) -> list[Sequence[CameraFrame]]:
 
 def _frames(root: Path, folder: Path, files: Sequence[str]) -> list[FolderFrame]:
     name = root.name if folder == root else folder.relative_to(root).as_posix()
-    sequence = FrameFolder(folder, name, tuple(files))
-    return [FolderFrame(sequence, number) for number in range(len(files))]
+    return [FolderFrame(folder, name, tuple(files), number) for number in range(len(files))]

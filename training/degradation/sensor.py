@@ -111,7 +111,10 @@ def expose(light: NDArray[np.float32], sensor: Sensor) -> NDArray[np.uint8]:
         soft = cv2.GaussianBlur(frame, (0, 0), sensor.sharpening_px)
         frame = cv2.addWeighted(frame, 1.0 + sensor.sharpening, soft, -sensor.sharpening, 0.0)
     if sensor.shrink > 1.0:
-        frame = _resized(frame, sensor.shrink)
+        height, width = frame.shape[:2]
+        smaller = max(1, round(width / sensor.shrink)), max(1, round(height / sensor.shrink))
+        frame = cv2.resize(frame, smaller, interpolation=cv2.INTER_AREA)
+        frame = cv2.resize(frame, (width, height), interpolation=cv2.INTER_CUBIC)
     return frame if sensor.jpeg_quality is None else compress(frame, sensor.jpeg_quality)
 
 
@@ -144,13 +147,6 @@ def _developed(light: NDArray[np.float32], sensor: Sensor) -> NDArray[np.uint8]:
     variance = np.float32(sensor.shot_noise) * gains * own + np.square(np.float32(sensor.read_noise) * gains)
     noisy = own + np.sqrt(variance) * noise_of(sensor, light.shape)
     return to_display(noisy) if sensor.gamma == GAMMA else ToneCurve(sensor.gamma).to_display(noisy)
-
-
-def _resized(image: NDArray[np.uint8], shrink: float) -> NDArray[np.uint8]:
-    height, width = image.shape[:2]
-    smaller = max(1, round(width / shrink)), max(1, round(height / shrink))
-    small = cv2.resize(image, smaller, interpolation=cv2.INTER_AREA)
-    return cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
 
 
 def _amount(rng: np.random.Generator, bounds: Range) -> float:

@@ -7,7 +7,8 @@ from typing import Literal
 
 from restore_node.common.errors import InputError
 from training.config.data import PairsConfig
-from training.data.layouts.named_pairs import NamedPair, by_name, check_sizes, match
+from training.data.checking import look_at_headers
+from training.data.layouts.named_pairs import NamedPair, by_name, match
 from training.data.layouts.registry import LAYOUTS, find_pairs, title_of
 from training.data.spread import few
 from training.evaluation.conventions import CONVENTIONS, PLAIN
@@ -54,7 +55,8 @@ class EvaluationSet:
 def open_published(given: str, variant: Variant) -> EvaluationSet:
     """The test pairs of a set in a published layout, given as `LAYOUT=FOLDER`.
 
-    Raises InputError where there is no such layout, ConfigError where the folder does not hold it.
+    Raises InputError where there is no such layout, or images are broken, and ConfigError where the folder
+    does not hold the set.
     """
     name, _, root = given.partition('=')
     layout = next((known for known in LAYOUTS if known == name), None)
@@ -63,7 +65,7 @@ def open_published(given: str, variant: Variant) -> EvaluationSet:
             'cannot understand --data', seen=given, wanted=f'LAYOUT=FOLDER with one of {", ".join(LAYOUTS)}'
         )
     config = PairsConfig(layout, root, variant=variant if layout == 'gopro' else 'blur')
-    pairs = find_pairs(config, 'test')
+    pairs = _sound(find_pairs(config, 'test'), root)
     conventions = tuple(CONVENTIONS) if layout in ALIGNED_SETS else PLAIN
     title = SETS[layout].title if layout in SETS else title_of(config)
     return EvaluationSet(layout, title, f'{title_of(config)} in {root}', len(pairs), pairs, conventions)
@@ -80,6 +82,17 @@ def open_folders(first: Path, sharp: Path, *, restored: bool = False) -> Evaluat
     pairs = match(by_name(first), by_name(sharp), first)
     if not pairs:
         raise InputError(f'no images in {first}', fix='check the path')
-    check_sizes(pairs, first)
     name = first.name if restored else UNRESTORED
-    return EvaluationSet(OWN, sharp.name, f'{first} against {sharp}', len(pairs), pairs, PLAIN, name)
+    return EvaluationSet(
+        OWN, sharp.name, f'{first} against {sharp}', len(pairs), _sound(pairs, first), PLAIN, name
+    )
+
+
+def _sound(pairs: Sequence[NamedPair], where: object) -> Sequence[NamedPair]:
+    if problems := look_at_headers(pairs):
+        raise InputError(
+            f'{where} has pairs of unequal size, or images that are broken',
+            seen=f'{len(problems)} of {len(pairs)}, first {problems[0]}',
+            wanted='whole images, of one size within a pair',
+        )
+    return pairs

@@ -15,8 +15,7 @@ from pathlib import Path, PurePosixPath
 from restore_node.common.errors import ConfigError
 from training.config.data import LayoutName, PairsConfig
 from training.data.layouts.layout import Layout, Split
-from training.data.layouts.list_files import listed
-from training.data.layouts.named_pairs import FilePair, by_name, contents, in_folders, match
+from training.data.layouts.named_pairs import FilePair, by_name, contents, in_folders, listed, match
 
 _GOPRO_TREE = (
     '{split}/<sequence>/{{blur,blur_gamma,sharp}}/NNNNNN.png, or images GOPR* in {split}/{{input,target}}/ '

@@ -7,7 +7,6 @@ from typing import Protocol
 
 from restore_node.common.errors import ConfigError, InputError
 from restore_node.common.image_files import images_under, is_image, read_rgb
-from training.data.image_headers import read_header
 from training.data.samples import Pair
 from training.data.stored import Extent, Stored
 
@@ -124,20 +123,40 @@ def in_folders(
     return []
 
 
-def check_sizes(pairs: Sequence[NamedPair], where: Path) -> None:
-    """Raise ConfigError for pairs of unequal size, as far as the files' headers say it."""
-    odd = []
-    for pair in pairs:
-        if isinstance(pair, FilePair):
-            degraded, sharp = _size_of(pair.degraded), _size_of(pair.sharp)
-            if degraded and sharp and degraded != sharp:
-                odd.append(f'{pair.name}: {shown_size(degraded)} degraded, {shown_size(sharp)} sharp')
-    if odd:
+def listed(
+    path: Path, wanted: str, name_of: Callable[[str], str], *, sharp_first: bool = False
+) -> list[FilePair]:
+    """The pairs of a list file in its order, none without a file; paths are relative to the file's folder.
+
+    Lists that passed through Windows have its separators and line ends, and a byte-order mark. Raises
+    ConfigError for a line that is no pair, and for files that the list names and the folder lacks.
+
+    Args:
+        wanted: what a line holds, for people.
+        name_of: a pair's name, from the degraded image's path.
+        sharp_first: each line names the sharp image first.
+    """
+    if not path.is_file():
+        return []
+    pairs = []
+    for number, line in enumerate(path.read_text(encoding='utf-8-sig').splitlines(), 1):
+        # Some lists write paths from the folder as if it were the root of everything.
+        fields = [field.lstrip('/') for field in line.replace('\\', '/').split()]
+        if not fields:
+            continue
+        if len(fields) < 2:
+            raise ConfigError(f'{path}, line {number}', seen=line.strip(), wanted=wanted)
+        sharp, degraded = fields[:2] if sharp_first else fields[1::-1]
+        pairs.append(FilePair(name_of(degraded), path.parent / degraded, path.parent / sharp))
+    missing = [file for pair in pairs for file in (pair.sharp, pair.degraded) if not file.is_file()]
+    if missing:
         raise ConfigError(
-            f'{where} has pairs of unequal size',
-            seen=f'{len(odd)} of {len(pairs)}, first {odd[0]}',
-            wanted='one size within a pair',
+            f'files that {path} names are missing',
+            seen=f'{len(missing)} of {2 * len(pairs)}, first {missing[0]}',
+            wanted='the list files beside the folders that they name',
+            fix=f'unpack the images into {path.parent}',
         )
+    return pairs
 
 
 def shown_size(size: tuple[int, ...]) -> str:
@@ -154,11 +173,3 @@ def contents(folder: Path) -> str:
     shown = ', '.join(names[:_SHOWN]) or 'nothing'
     rest = f' and {len(names) - _SHOWN} more' if len(names) > _SHOWN else ''
     return f'{folder} with {shown}{rest}' + (f' ({images} images)' if images > 1 else '')
-
-
-def _size_of(path: Path) -> tuple[int, int] | None:
-    """Height and width that an image file states, as it is shown; None where it states none."""
-    try:
-        return read_header(Extent(path)).size
-    except InputError:
-        return None

@@ -1,21 +1,12 @@
 """One's own pairs, which `held_out` divides: all of them are found, whatever the split that is asked for."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from restore_node.common.errors import ConfigError
 from restore_node.common.image_files import images_under
-from training.config.data import LayoutName, PairsConfig
-from training.data.layouts.layout import Layout, Split
+from training.config.data import LayoutName
+from training.data.layouts.layout import Layout
 from training.data.layouts.named_pairs import FilePair, in_folders, match
-
-
-def _folders(root: Path, config: PairsConfig, split: Split) -> Sequence[FilePair]:
-    return in_folders([root], [(config.degraded, config.sharp)])
-
-
-def _suffixes(root: Path, config: PairsConfig, split: Split) -> Sequence[FilePair]:
-    return pair_by_suffix(root, config.degraded, config.sharp)
 
 
 def pair_by_suffix(folder: Path, degraded: str, sharp: str) -> list[FilePair]:
@@ -42,11 +33,13 @@ def pair_by_suffix(folder: Path, degraded: str, sharp: str) -> list[FilePair]:
 
 LAYOUTS: dict[LayoutName, Layout] = {
     'folders': Layout(
-        'pairs of folders', 'the folders {degraded} and {sharp} with equal names inside', _folders
+        'pairs of folders',
+        'the folders {degraded} and {sharp} with equal names inside',
+        lambda root, config, _split: in_folders([root], [(config.degraded, config.sharp)]),
     ),
     'suffixes': Layout(
         'pairs by their endings',
         'images whose names end in {degraded} and {sharp}, and are equal before that, anywhere in the folder',
-        _suffixes,
+        lambda root, config, _split: pair_by_suffix(root, config.degraded, config.sharp),
     ),
 }

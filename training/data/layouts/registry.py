@@ -8,9 +8,9 @@ from restore_node.common.errors import ConfigError
 from training.config.data import OWN_LAYOUTS, LayoutName, PairsConfig
 from training.data.layouts import blurred, own, rainy
 from training.data.layouts.layout import Layout, Split
-from training.data.layouts.named_pairs import NamedPair, check_sizes, contents
+from training.data.layouts.named_pairs import NamedPair, contents
 from training.data.photographs import hold_out
-from training.data.scenes import held_out_scenes, scenes_of
+from training.data.scenes import hold_out_scenes
 
 log = logging.getLogger('training')
 
@@ -27,16 +27,15 @@ def title_of(config: PairsConfig) -> str:
 
 
 def find_pairs(config: PairsConfig, split: Split) -> Sequence[NamedPair]:
-    """The pairs of a split in the set's order; nothing but headers is read yet.
+    """The pairs of a split in the set's order; nothing of them is read yet.
 
     A number of pairs other than the published one is logged as a warning. Raises ConfigError for a folder of
-    another layout, images without a partner, missing files, unequal sizes.
+    another layout, images without a partner, missing files.
     """
     layout, root = LAYOUTS[config.layout], Path(config.root)
     pairs = layout.find(root, config, split)
     if not pairs:
         raise _wrong_folder(layout, root, config, split)
-    check_sizes(pairs, root)
     published = layout.published.get(split)
     if published not in (None, len(pairs)):
         log.warning('%s, %s: %d pairs, %d are published', title_of(config), split, len(pairs), published)
@@ -50,35 +49,23 @@ def open_pairs(config: PairsConfig) -> tuple[list[NamedPair], list[NamedPair]]:
     """
     pairs = find_pairs(config, 'train')
     if config.held_out_scenes:
-        return _by_scene(pairs, config)
+        return hold_out_scenes(pairs, Path(config.root), config.held_out_scenes)
     if not config.held_out and config.layout not in OWN_LAYOUTS:
         return list(pairs), list(find_pairs(config, 'test'))
     return hold_out(pairs, config.held_out)
 
 
-def _by_scene(pairs: Sequence[NamedPair], config: PairsConfig) -> tuple[list[NamedPair], list[NamedPair]]:
-    scenes = scenes_of(pairs, Path(config.root))
-    apart = held_out_scenes([pair.name for pair in pairs], scenes, config.held_out_scenes)
-    sides: tuple[list[NamedPair], list[NamedPair]] = ([], [])
-    for pair, scene in zip(pairs, scenes, strict=True):
-        sides[scene in apart].append(pair)
-    return sides
-
-
 def _wrong_folder(layout: Layout, root: Path, config: PairsConfig, split: Split) -> ConfigError:
-    right = next((place for place in _near(root) if _fits(layout, place, config, split)), None)
+    # Where people who named the wrong folder meant to point: around it, or right inside.
+    inside = sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
+    near = (*root.parents[:2], *inside)
+    right = next((place for place in near if _fits(layout, place, config, split)), None)
     return ConfigError(
         f'no {split} pairs of {layout.title}',
         seen=contents(root),
         wanted=layout.tree.format(split=split, degraded=config.degraded, sharp=config.sharp),
         fix=f'name {right}' if right else 'name the folder that the archive unpacks to',
     )
-
-
-def _near(root: Path) -> list[Path]:
-    """Where people who named the wrong folder meant to point: around it, or right inside."""
-    inside = sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
-    return [*root.parents[:2], *inside]
 
 
 def _fits(layout: Layout, root: Path, config: PairsConfig, split: Split) -> bool:

@@ -9,14 +9,21 @@ from numpy.typing import NDArray
 
 from training.degradation.blur.exposure import integrate, warp
 from training.degradation.blur.moving_object import MovingLayer, MovingObject, draw_object, with_objects
-from training.degradation.blur.nearness import draw_nearness
 from training.degradation.blur.ranges import BlurRanges, MovingObjectRanges
-from training.degradation.blur.shake import draw_shake
-from training.degradation.blur.trajectory import Trajectory, draw_trajectory, homographies, resample
+from training.degradation.blur.trajectory import (
+    Trajectory,
+    draw_shake,
+    draw_trajectory,
+    homographies,
+    resample,
+)
 from training.degradation.bounds import happens, log_uniform, uniform, whole
-from training.degradation.highlights import raised, white_of
-from training.degradation.linear_light import to_display, to_linear
+from training.degradation.linear_light import raised, to_display, to_linear, white_of
+from training.degradation.smoothstep import smoothstep
 
+_NEARNESS_PX, _LUMPS = 24, 4
+# Part of a distance's share of the picture over which it becomes the next.
+_SOFT = 0.35
 # Paths come in steps below one pixel at their fastest place; so far apart, sub-frames still leave no gaps.
 _STEP_PX = 1.5
 
@@ -72,6 +79,27 @@ def draw_blur(
     highlights = log_uniform(rng, ranges.highlights) if happens(rng, ranges.highlight_share) else 1.0
     objects = _draw_objects(ranges.objects, path, readout, height, width, rng, scale)
     return Blur(path, readout, nearness, highlights, objects)
+
+
+def draw_nearness(rng: np.random.Generator, *, farthest: float, depths: int) -> NDArray[np.float32]:
+    """How near the parts of a photograph are, made up: float32 [24, 24] to stretch over it, `farthest` to 1.
+
+    Near things move more when the camera moves. The map is random lumps on a slope: the lower a pixel, the
+    nearer it mostly is, as a road before a camera.
+
+    Args:
+        farthest: nearness of the farthest part, above 0 to 1.
+        depths: number of distances, with soft steps between them; of 1 it is a smooth slope.
+    """
+    lumps = rng.normal(size=(_LUMPS, _LUMPS)).astype(np.float32)
+    lumps = cv2.resize(lumps, (_NEARNESS_PX, _NEARNESS_PX), interpolation=cv2.INTER_CUBIC)
+    slope = np.linspace(-1.0, 1.0, _NEARNESS_PX, dtype=np.float32)[:, None]
+    near = lumps + rng.uniform(0.0, 3.0) * slope
+    near = (near - near.min()) / max(float(np.ptp(near)), 1e-6)
+    if depths > 1:
+        steps = (smoothstep((near * depths - step) / _SOFT + 0.5) for step in range(1, depths))
+        near = sum(steps, np.zeros_like(near)) / (depths - 1)
+    return (farthest + (1.0 - farthest) * near).astype(np.float32)
 
 
 def sub_frames_of(blur: Blur) -> int:
