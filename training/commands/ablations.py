@@ -119,17 +119,16 @@ def print_commands(ablations: Sequence[Ablation], planner: Planner, seeds: Seque
 def main(arguments: list[str] | None = None) -> int:
     """Run the ablations. Returns the exit code."""
     parser = command_parser(__file__, __doc__)
-    parser.add_argument('overrides', nargs='*', metavar='key=value', help='of every run, such as seed=2')
+    add = parser.add_argument
+    add('overrides', nargs='*', metavar='key=value', help='of every run, such as seed=2')
     names = ', '.join(ablation.name for ablation in small_ablations())
-    parser.add_argument('--only', nargs='+', default=[], metavar='NAME', help=f'some of {names}')
-    parser.add_argument('--full', action='store_true', help="at the paper's size; wants --data and a GPU")
-    parser.add_argument('--data', type=Path, help='folder of GOPRO_Large, Rain800, Rain100H, Rain100L')
-    parser.add_argument('--commands', action='store_true', help='only write the configs and print commands')
-    parser.add_argument('--seeds', type=int, nargs='+', metavar='N', help='default: 1 2 3; with --full 1')
-    parser.add_argument(
-        '--jobs', type=count, default=default_jobs(), metavar='N', help='trainings side by side'
-    )
-    parser.add_argument('--out', type=Path, help='default: out/ablations, with --full runs/ablations')
+    add('--only', nargs='+', default=[], metavar='NAME', help=f'some of {names}')
+    add('--full', action='store_true', help="at the paper's size; wants --data and a GPU")
+    add('--data', type=Path, help='folder of GOPRO_Large, Rain800, Rain100H, Rain100L')
+    add('--commands', action='store_true', help='only write the configs and print commands')
+    add('--seeds', type=int, nargs='+', metavar='N', help='default: 1 2 3; with --full 1')
+    add('--jobs', type=count, default=default_jobs(), metavar='N', help='trainings side by side')
+    add('--out', type=Path, help='default: out/ablations, with --full runs/ablations')
     options = parser.parse_intermixed_args(arguments)
     if options.full != bool(options.data):
         raise ConfigError(

@@ -26,14 +26,7 @@ from training.data.feed import OpenSource
 from training.data.loader import batches
 from training.data.photographs import find_photographs
 from training.loop.devices import make_fabric, set_up_device
-from training.loop.step_timing import (
-    PARTS,
-    TimedLearner,
-    device_name,
-    memory_bytes,
-    peak_flops,
-    time_steps,
-)
+from training.loop.step_timing import PARTS, TimedLearner, device_name, memory_bytes, peak_flops, time_steps
 from training.networks.costs import macs_per_pixel, parameters
 from training.runs.generator import generator_of
 
@@ -71,12 +64,9 @@ def make_config(given: argparse.Namespace) -> TrainConfig:
 def benchmark(config: TrainConfig) -> dict[str, Any]:
     """Measure a run of one process, whose first WARM_UP_STEPS steps are not counted.
 
-    Returns:
-        Plain values: device, step times in ms by part with p50, p95 and p99, patches per second, FLOPs and
-        their share of the peak, memory at the start and at the end.
-
-    Raises:
-        RestoreError: the run cannot be made as configured, or its data is broken.
+    Returns plain values: device, step times in ms by part with p50, p95 and p99, patches per second, FLOPs
+    and their share of the peak, memory at the start and at the end. Raises RestoreError where the run cannot
+    be made as configured, or its data is broken.
     """
     fabric = make_fabric(config)
     fabric.launch()
@@ -161,20 +151,21 @@ def show(found: dict[str, Any], console: Console) -> None:
 
 
 @one_line_errors
-def main(arguments: list[str] | None = None) -> int:
-    """Measure as the command line says. Returns the exit code."""
+def main(arguments: list[str] | None = None) -> None:
+    """Measure as the command line says."""
     parser = command_parser(__file__, __doc__)
-    parser.add_argument('--network', default='lite', help='default: %(default)s')
-    parser.add_argument('--batch', type=int, default=8, help='default: %(default)s')
-    parser.add_argument('--crop', type=int, default=128, metavar='PX', help='default: %(default)s')
-    parser.add_argument('--precision', choices=('32-true', 'bf16-mixed'), default='bf16-mixed')
-    parser.add_argument('--compile', action='store_true', help='run the generator through torch.compile')
-    parser.add_argument('--optimizer', choices=('adam', 'muon'), default='adam')
-    parser.add_argument('--steps', type=count, default=100, help='to measure (default: %(default)s)')
-    parser.add_argument('--workers', type=int, default=0, help='processes that make data beside')
-    parser.add_argument('--device', choices=('auto', 'cpu', 'cuda'), default='auto')
-    parser.add_argument('--data', type=Path, default=EXAMPLES, help="default: scikit-image's photographs")
-    parser.add_argument('--json', type=Path, help='file for all figures')
+    add = parser.add_argument
+    add('--network', default='lite', help='default: %(default)s')
+    add('--batch', type=int, default=8, help='default: %(default)s')
+    add('--crop', type=int, default=128, metavar='PX', help='default: %(default)s')
+    add('--precision', choices=('32-true', 'bf16-mixed'), default='bf16-mixed')
+    add('--compile', action='store_true', help='run the generator through torch.compile')
+    add('--optimizer', choices=('adam', 'muon'), default='adam')
+    add('--steps', type=count, default=100, help='to measure (default: %(default)s)')
+    add('--workers', type=int, default=0, help='processes that make data beside')
+    add('--device', choices=('auto', 'cpu', 'cuda'), default='auto')
+    add('--data', type=Path, default=EXAMPLES, help="default: scikit-image's photographs")
+    add('--json', type=Path, help='file for all figures')
     given = parser.parse_args(arguments)
     config = make_config(given)
     provide_photographs(config)
@@ -183,7 +174,6 @@ def main(arguments: list[str] | None = None) -> int:
         given.json.parent.mkdir(parents=True, exist_ok=True)
         replace_text(given.json, json.dumps(found, indent=1) + '\n')
     show(found, table_console())
-    return 0
 
 
 if __name__ == '__main__':

@@ -94,11 +94,12 @@ def table(scored: Sequence[Scored], threshold: float) -> Table:
 
 
 @one_line_errors
-def main(arguments: list[str] | None = None) -> int:
-    """Calibrate as the command line says. Returns the exit code."""
+def main(arguments: list[str] | None = None) -> None:
+    """Calibrate as the command line says."""
     parser = command_parser(__file__, __doc__, config=True)
-    parser.add_argument('--model', required=True, help='a shipped model, or the path of a .onnx file')
-    parser.add_argument('--frames', type=count, default=60, help='photographs to take, spread over the sets')
+    add = parser.add_argument
+    add('--model', required=True, help='a shipped model, or the path of a .onnx file')
+    add('--frames', type=count, default=60, help='photographs to take, spread over the sets')
     options = parser.parse_intermixed_args(arguments)
     config = load_config(options.config, options.overrides)
     sources = [source for source in config.data.sources if source.photographs]
@@ -114,7 +115,6 @@ def main(arguments: list[str] | None = None) -> int:
     threshold = calibrate(scored)
     table_console().print(table(scored, threshold))
     print(f'gate_threshold: {threshold:.1f}')
-    return 0
 
 
 if __name__ == '__main__':

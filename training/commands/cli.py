@@ -28,6 +28,12 @@ def command_parser(file: str, doc: str | None, *, config: bool = False) -> argpa
     return parser
 
 
+def add_repeated(parser: argparse.ArgumentParser, name: str, about: str, metavar: str) -> None:
+    """Let a command take an option any number of times; without it the list is empty."""
+    about += '; may be given again'
+    parser.add_argument(name, action='append', default=[], metavar=metavar, help=about)
+
+
 def count(text: str) -> int:
     """A whole number of 1 or more, as an argument's type."""
     if not text.isdecimal() or int(text) < 1:
@@ -46,16 +52,17 @@ def positive(text: str) -> float:
     return value
 
 
-def one_line_errors(main: Callable[..., int]) -> Callable[..., int]:
-    """Let a command end with one `error:` line and exit code 2 where the user can mend what is wrong.
+def one_line_errors(main: Callable[..., int | None]) -> Callable[..., int]:
+    """Let a command return its exit code: 0, or what it returned itself.
 
-    That is also a full disk or memory that ran out. Where it is interrupted it says so; the exit code is 130.
+    It ends with one `error:` line and exit code 2 where the user can mend what is wrong, and that is also a
+    full disk or memory that ran out. Where it is interrupted it says so; the exit code is 130.
     """
 
     @functools.wraps(main)
     def run(arguments: Sequence[str] | None = None) -> int:
         try:
-            return main(arguments)
+            return main(arguments) or 0
         except KeyboardInterrupt:
             print('interrupted', file=sys.stderr)
             return 130

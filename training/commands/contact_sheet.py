@@ -14,7 +14,7 @@ import numpy as np
 from restore_node.common.errors import InputError
 from restore_node.common.image_files import IMAGE_SUFFIXES, images_under, read_rgb
 from restore_node.common.metrics import psnr
-from training.commands.cli import command_parser, count, one_line_errors
+from training.commands.cli import add_repeated, command_parser, count, one_line_errors
 from training.config.run import TrainConfig, load_config
 from training.data.cutting import middle
 from training.data.feed import OpenSource, open_feed, open_source
@@ -76,22 +76,15 @@ def real_strips(folder: Path, side: int, columns: int) -> list[Strip]:
 
 
 @one_line_errors
-def main(arguments: list[str] | None = None) -> int:
-    """Make a sheet as the command line says. Returns the exit code."""
+def main(arguments: list[str] | None = None) -> None:
+    """Make a sheet as the command line says."""
     parser = command_parser(__file__, __doc__, config=True)
-    parser.add_argument(
-        '--out', type=Path, default=Path('contact_sheet.png'), help='the sheet (default: %(default)s)'
-    )
-    parser.add_argument('--columns', type=count, default=4, help='pairs of each kind (default: %(default)s)')
-    parser.add_argument(
-        '--model',
-        action='append',
-        default=[],
-        help='show what a shipped model, an .onnx file or a checkpoint restores; may be given again',
-    )
-    parser.add_argument(
-        '--beside', type=Path, metavar='DIR', help='a folder of real pictures to show below, as large'
-    )
+    add = parser.add_argument
+    add('--out', type=Path, default=Path('contact_sheet.png'), help='the sheet (default: %(default)s)')
+    add('--columns', type=count, default=4, help='pairs of each kind (default: %(default)s)')
+    restores = 'show what a shipped model, an .onnx file or a checkpoint restores'
+    add_repeated(parser, '--model', restores, 'MODEL')
+    add('--beside', type=Path, metavar='DIR', help='a folder of real pictures to show below, as large')
     options = parser.parse_intermixed_args(arguments)
     config = load_config(options.config, options.overrides)
     if options.model:
@@ -113,7 +106,6 @@ def main(arguments: list[str] | None = None) -> int:
         made = f' -> {" | ".join(restored)}' if restored else ''
         print(f'{kind:<14} {degraded}{made} dB mean PSNR to the truth')
     print(options.out)
-    return 0
 
 
 if __name__ == '__main__':

@@ -27,12 +27,9 @@ _COLUMNS = 3
 def demo(out: Path, overrides: Sequence[str] = ()) -> dict[str, Quality]:
     """Train, export and look, all in one folder; an earlier demo in it is replaced.
 
-    Returns:
-        Quality by kind of degradation, measured with the exported model on photographs held out.
-
-    Raises:
-        TrainingError: they are no better than they were degraded.
-        RestoreError: whatever goes wrong in training or export.
+    Returns the quality by kind of degradation, measured with the exported model on photographs held out.
+    Raises TrainingError where they are no better than they were degraded, and RestoreError for what else goes
+    wrong.
     """
     photographs, run, model = out / 'photographs', out / 'run', out / 'model'
     for folder in (photographs, run, model):
@@ -60,18 +57,18 @@ def check_better(qualities: Mapping[str, Quality]) -> None:
 
 
 @one_line_errors
-def main(arguments: list[str] | None = None) -> int:
-    """Run the demo. Returns the exit code."""
+def main(arguments: list[str] | None = None) -> None:
+    """Run the demo."""
     parser = command_parser(__file__, __doc__)
-    parser.add_argument('overrides', nargs='*', metavar='key=value', help='such as schedule.steps=6000')
-    parser.add_argument('--out', type=Path, default=Path('out', 'train-demo'), help='default: out/train-demo')
+    add = parser.add_argument
+    add('overrides', nargs='*', metavar='key=value', help='such as schedule.steps=6000')
+    add('--out', type=Path, default=Path('out', 'train-demo'), help='default: out/train-demo')
     options = parser.parse_intermixed_args(arguments)
     set_up_log()
     qualities = demo(options.out, options.overrides)
     print(f'photographs held out, through the exported model:\n{table(qualities)}')
     print(f'pictures: {options.out}/before_after.png (degraded, restored, sharp)')
     print(f'model: {options.out}/model/{NAME}.onnx; checkpoint: {options.out}/run/checkpoint.pt')
-    return 0
 
 
 if __name__ == '__main__':

@@ -5,13 +5,13 @@ Without a name, all of them; with one, its layers, such as `paper block=nah` or 
 
 from typing import Any
 
-import yaml
 from rich.table import Column, Table
 from torch import nn
 
 from restore_node.common.console import table_console
 from restore_node.common.errors import ConfigError
 from training.commands.cli import command_parser, one_line_errors
+from training.config.run import split_assignment
 from training.networks.costs import layers, macs_per_pixel, parameters
 from training.networks.discriminator import SIDE, Discriminator
 from training.networks.registry import NETWORKS, build
@@ -29,15 +29,10 @@ def _make(name: str, **options: Any) -> nn.Module:
 
 def _networks_table() -> Table:
     table = Table('network', *_right('parameters', 'MAC per pixel', 'size multiple'), box=None)
-    for name in sorted(NETWORKS):
+    for name in (*sorted(NETWORKS), DISCRIMINATOR):
         network = _make(name)
-        table.add_row(
-            name, f'{parameters(network):,}', f'{macs_per_pixel(network):,}', str(network.size_multiple)
-        )
-    critic = _make(DISCRIMINATOR)
-    table.add_row(
-        DISCRIMINATOR, f'{parameters(critic):,}', f'{macs_per_pixel(critic):,}', f'{SIDE}, no other size'
-    )
+        multiple = getattr(network, 'size_multiple', f'{SIDE}, no other size')
+        table.add_row(name, f'{parameters(network):,}', f'{macs_per_pixel(network):,}', str(multiple))
     return table
 
 
@@ -53,35 +48,23 @@ def _right(*headers: str) -> list[Any]:
     return [Column(header, justify='right') for header in headers]
 
 
-def _options(pairs: list[str]) -> dict[str, Any]:
-    options = {}
-    for pair in pairs:
-        name, equals, text = pair.partition('=')
-        if not (name and equals):
-            raise ConfigError('cannot understand the option', seen=pair, wanted='OPTION=VALUE')
-        try:
-            options[name] = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise ConfigError(f'option {pair}', seen=error, wanted='a YAML value after =') from error
-    return options
-
-
 @one_line_errors
-def main(arguments: list[str] | None = None) -> int:
-    """Print what networks cost. Returns the exit code."""
+def main(arguments: list[str] | None = None) -> None:
+    """Print what networks cost."""
     parser = command_parser(__file__, __doc__)
-    parser.add_argument('network', nargs='?', help=f'{", ".join(sorted(NETWORKS))} or {DISCRIMINATOR}')
-    parser.add_argument('options', nargs='*', metavar='OPTION=VALUE', help='of the network')
+    add = parser.add_argument
+    add('network', nargs='?', help=f'{", ".join(sorted(NETWORKS))} or {DISCRIMINATOR}')
+    add('options', nargs='*', metavar='OPTION=VALUE', help='of the network')
     asked = parser.parse_args(arguments)
     console = table_console()
     if asked.network is None:
         console.print(_networks_table())
-        return 0
-    network = _make(asked.network, **_options(asked.options))
+        return
+    options = dict(split_assignment(option, 'such as block=nah') for option in asked.options)
+    network = _make(asked.network, **options)
     console.print(_layers_table(network))
     costs = f'{parameters(network):,} parameters, {macs_per_pixel(network):,} MAC per pixel'
     console.print(f'{asked.network}: {costs}', highlight=False)
-    return 0
 
 
 if __name__ == '__main__':

@@ -21,7 +21,7 @@ from restore_node.common.atomic import Unfinished
 from restore_node.common.console import progress_bar, table_console
 from restore_node.common.errors import ConfigError, InputError
 from restore_node.common.image_files import images_under, read_rgb
-from training.commands.cli import command_parser, count, one_line_errors, positive
+from training.commands.cli import add_repeated, command_parser, count, one_line_errors, positive
 from training.data.layouts.registry import LAYOUTS
 from training.data.samples import Image
 from training.evaluation.conventions import CONVENTIONS
@@ -54,11 +54,9 @@ def evaluate(
         save: folder for restored images, of several systems and sets in a folder for each.
         lpips: network to measure LPIPS with, if any.
 
-    Returns:
-        The tables that were written, and what stopped the evaluation before its end, if anything did.
-
-    Raises:
-        RestoreError: something cannot be read, restored, compared or written, and nothing was done before.
+    Returns the tables that were written, and what stopped the evaluation before its end, if anything did.
+    Raises RestoreError where something cannot be read, restored, compared or written, and nothing was done
+    before.
     """
     pictures = images_under(trial) if trial else []
     if trial and not pictures:
@@ -126,47 +124,23 @@ def _keeping(systems: Sequence[System], folder: Path | None, key: str) -> Sequen
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The command line; wrong combinations end the program."""
     parser = command_parser(__file__, __doc__)
-    parser.add_argument(
-        '--model',
-        action='append',
-        default=[],
-        metavar='M',
-        help='a model (name or .onnx file) or the checkpoint of a run (.pt); may be repeated',
-    )
-    parser.add_argument(
-        '--restored', type=Path, metavar='DIR', help='images that another system made, in place of a model'
-    )
-    parser.add_argument(
-        '--data',
-        action='append',
-        default=[],
-        metavar='LAYOUT=DIR',
-        help=f'a published test set: {", ".join(LAYOUTS)}; may be repeated',
-    )
-    parser.add_argument('--variant', choices=('blur', 'blur_gamma'), default='blur', help='of GOPRO')
-    parser.add_argument('--degraded', type=Path, metavar='DIR', help='own degraded images; with --truth')
-    parser.add_argument('--truth', type=Path, metavar='DIR', help='sharp images of the same names')
-    parser.add_argument(
-        '--try', dest='trial', type=Path, metavar='DIR', help='images without truth: before and after as PNG'
-    )
-    parser.add_argument(
-        '--conventions', nargs='+', choices=CONVENTIONS, metavar='NAME', help=', '.join(CONVENTIONS)
-    )
+    add = parser.add_argument
+    add_repeated(parser, '--model', 'a model (name or .onnx file) or the checkpoint of a run (.pt)', 'M')
+    add('--restored', type=Path, metavar='DIR', help='images that another system made, in place of a model')
+    add_repeated(parser, '--data', f'a published test set: {", ".join(LAYOUTS)}', 'LAYOUT=DIR')
+    add('--variant', choices=('blur', 'blur_gamma'), default='blur', help='of GOPRO')
+    add('--degraded', type=Path, metavar='DIR', help='own degraded images; with --truth')
+    add('--truth', type=Path, metavar='DIR', help='sharp images of the same names')
+    add('--try', dest='trial', type=Path, metavar='DIR', help='images without truth: before and after as PNG')
+    add('--conventions', nargs='+', choices=CONVENTIONS, metavar='NAME', help=', '.join(CONVENTIONS))
     lpips = 'measure LPIPS as well, with the features of this network; wants torchvision and its weights'
-    parser.add_argument('--lpips', choices=('alex', 'vgg', 'squeeze'), help=lpips)
-    parser.add_argument('--limit', type=count, metavar='N', help='only N pairs of each set: a partial table')
-    parser.add_argument(
-        '--tile', type=int, metavar='PX', help='cut frames that do not fit into memory; checkpoints only'
-    )
-    parser.add_argument(
-        '--gate',
-        type=positive,
-        metavar='G',
-        help='publish what a node does whose gate_threshold is G (8.1 there)',
-    )
-    parser.add_argument('--save', type=Path, metavar='DIR', help='keep the restored images, in a new folder')
-    parser.add_argument('--device', choices=('auto', 'cpu', 'cuda'), default='auto')
-    parser.add_argument('--out', type=Path, help='folder to make (default: out/evaluation/DATE-TIME)')
+    add('--lpips', choices=('alex', 'vgg', 'squeeze'), help=lpips)
+    add('--limit', type=count, metavar='N', help='only N pairs of each set: a partial table')
+    add('--tile', type=int, metavar='PX', help='cut frames that do not fit into memory; checkpoints only')
+    add('--gate', type=positive, metavar='G', help='publish what a node of this gate_threshold does')
+    add('--save', type=Path, metavar='DIR', help='keep the restored images, in a new folder')
+    add('--device', choices=('auto', 'cpu', 'cuda'), default='auto')
+    add('--out', type=Path, help='folder to make (default: out/evaluation/DATE-TIME)')
     given = parser.parse_args(arguments)
     if not (given.data or given.truth or given.trial):
         parser.error('nothing to evaluate on: give --data, --truth or --try')
@@ -205,8 +179,8 @@ def _systems(given: argparse.Namespace, sets: Sequence[EvaluationSet], opened: E
 
 
 @one_line_errors
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Evaluate as the command line says. Returns the exit code."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Evaluate as the command line says."""
     given = parse(arguments)
     logging.basicConfig(level=logging.WARNING, format='warning: %(message)s')
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -222,7 +196,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if stopped:
         print('PARTIAL: stopped before the end, the figures are means over what was done until then')
         raise stopped
-    return 0
 
 
 if __name__ == '__main__':

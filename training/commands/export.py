@@ -55,15 +55,9 @@ class Exported:
 def export(source: Path, name: str | None, out: Path, roots: Sequence[str] = ()) -> Exported:
     """Export the averaged weights of a checkpoint.
 
-    Args:
-        source: the checkpoint.
-        name: stem of the model's files, of a run's name's letters; that of the run if None.
-        out: folder they go to.
-        roots: where the images lie now, see `moved`; where the run found them if empty.
-
-    Raises:
-        RestoreError: unreadable checkpoint or photographs, an impossible name, or a graph that differs from
-            the network.
+    The files' stem is the name, of a run's name's letters, or that of the run; they go to the folder `out`.
+    For the roots see `moved`. Raises RestoreError for an unreadable checkpoint or photographs, an impossible
+    name, or a graph that differs from the network.
     """
     saved = checkpoint.load(source)
     values = saved.config | ({'name': name} if name else {})
@@ -76,15 +70,11 @@ def export(source: Path, name: str | None, out: Path, roots: Sequence[str] = ())
 
 
 def moved(values: dict[str, Any], roots: Sequence[str]) -> dict[str, Any]:
-    """A run's configuration with images at other places.
+    """A run's resolved configuration with images at other places, where roots say so.
 
-    Args:
-        values: the resolved configuration.
-        roots: `NAME=FOLDER` for a source, or for a validation set that has images of its own; of photographs
-            and sequences as often as there are roots. Of a run of one source the folders alone.
-
-    Raises:
-        ConfigError: nothing of that name, or two folders for a paired set.
+    Each is `NAME=FOLDER` for a source, or for a validation set that has images of its own; of photographs and
+    sequences as often as there are roots. Of a run of one source the folders alone will do. Raises
+    ConfigError where nothing has that name, or a paired set gets two folders.
     """
     values = copy.deepcopy(values)
     sources = values['data']['sources']
@@ -135,13 +125,14 @@ def _make(network: nn.Module, saved: Checkpoint, config: TrainConfig, folder: Pa
 
 
 @one_line_errors
-def main(arguments: list[str] | None = None) -> int:
-    """Export one checkpoint. Returns the exit code."""
+def main(arguments: list[str] | None = None) -> None:
+    """Export one checkpoint."""
     parser = command_parser(__file__, __doc__)
-    parser.add_argument('checkpoint', type=Path)
-    parser.add_argument('--name', help="stem of the model files (default: the run's name)")
-    parser.add_argument('--out', type=Path, default=Path('models'), help='folder (default: models)')
-    parser.add_argument(
+    add = parser.add_argument
+    add('checkpoint', type=Path)
+    add('--name', help="stem of the model files (default: the run's name)")
+    add('--out', type=Path, default=Path('models'), help='folder (default: models)')
+    add(
         '--roots',
         nargs='+',
         default=(),
@@ -154,7 +145,6 @@ def main(arguments: list[str] | None = None) -> int:
     print(f'The fp16 graph beside it: {exported.half_db:.1f} dB or more to this one, there and on noise.')
     for name, found in exported.harms.items():
         print(f'warning: on {name} the model {found}', file=sys.stderr)
-    return 0
 
 
 if __name__ == '__main__':

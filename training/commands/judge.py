@@ -15,7 +15,7 @@ from pathlib import Path
 from restore_node.common.atomic import Unfinished, replace_text
 from restore_node.common.console import progress_bar
 from restore_node.common.errors import ConfigError
-from training.commands.cli import command_parser, count, one_line_errors
+from training.commands.cli import add_repeated, command_parser, count, one_line_errors
 from training.config.run import TrainConfig, load_config
 from training.data.feed import open_source
 from training.evaluation.sheet import save_sheet
@@ -31,13 +31,10 @@ MODELS = Path('models')
 def judged_sets(
     real: Sequence[str], config: TrainConfig | None, count: int, limit: int | None
 ) -> Iterator[JudgedSet]:
-    """The sets to judge on; raises RestoreError where data are not where they should be.
+    """The sets to judge on: real ones, see `open_real`, of at most `limit` pairs, and synthetic ones.
 
-    Args:
-        real: see `open_real`.
-        config: a run whose first source of photographs gives what it holds out; None for real sets only.
-        count: photographs of each kind and strength.
-        limit: pairs of each real set, at most.
+    Where a configuration is given, its first source of photographs gives what it holds out: `count` of each
+    kind and strength. Raises RestoreError where data are not where they should be.
     """
     for given in real:
         yield open_real(given, limit)
@@ -72,42 +69,26 @@ def judge_all(
 
 
 @one_line_errors
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Judge as the command line says. Returns the exit code."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Judge as the command line says."""
     parser = command_parser(__file__, __doc__)
-    parser.add_argument(
-        '--model',
-        action='append',
-        default=[],
-        help='a shipped model, an .onnx file or a checkpoint; may be given again (default: all of models/)',
-    )
-    parser.add_argument(
-        '--data',
-        action='append',
-        default=[],
-        metavar='[LAYOUT=]DIR',
-        help='real pairs: a published set, or a folder with degraded/ and truth/; may be given again',
-    )
-    parser.add_argument(
-        '--photographs',
-        metavar='CONFIG',
-        help='degrade what this configuration holds out, such as config/train/restore_lite.yaml',
-    )
-    parser.add_argument('--count', type=count, default=8, help='photographs of each kind and strength')
-    parser.add_argument('--limit', type=count, help='only so many pairs of each real set')
-    parser.add_argument(
-        '--out', type=Path, default=Path('docs/models.md'), help='the page (default: %(default)s)'
-    )
-    parser.add_argument(
-        '--strips', type=Path, default=Path('out/judged'), help='folder to make (default: %(default)s)'
-    )
+    add = parser.add_argument
+    models = 'a shipped model, an .onnx file or a checkpoint, by default all of models/'
+    add_repeated(parser, '--model', models, 'MODEL')
+    real = 'real pairs: a published set, or a folder with degraded/ and truth/'
+    add_repeated(parser, '--data', real, '[LAYOUT=]DIR')
+    held_out = 'degrade what this configuration holds out, such as config/train/restore_lite.yaml'
+    add('--photographs', metavar='CONFIG', help=held_out)
+    add('--count', type=count, default=8, help='photographs of each kind and strength')
+    add('--limit', type=count, help='only so many pairs of each real set')
+    add('--out', type=Path, default=Path('docs/models.md'), help='the page (default: %(default)s)')
+    add('--strips', type=Path, default=Path('out/judged'), help='folder to make (default: %(default)s)')
     given = parser.parse_args(arguments)
     if not (given.data or given.photographs):
         parser.error('nothing to judge on: give --data or --photographs')
     names = given.model or sorted(path.stem for path in MODELS.glob('*.json'))
-    command = shlex.join(
-        ['python', '-m', 'training.commands.judge', *(sys.argv[1:] if arguments is None else arguments)]
-    )
+    typed = sys.argv[1:] if arguments is None else arguments
+    command = shlex.join(['python', '-m', 'training.commands.judge', *typed])
     config = load_config(given.photographs) if given.photographs else None
     sets = list(judged_sets(given.data, config, given.count, given.limit))
     with ExitStack() as opened:
@@ -118,7 +99,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     text = page(results, costs, [system.name for system in systems], command, machine())
     replace_text(given.out, text)
     print(f'{given.out}; strips in {given.strips}/')
-    return 0
 
 
 if __name__ == '__main__':

@@ -96,20 +96,16 @@ def _show(config: TrainConfig, model: float, loader: dict[int, float]) -> None:
 
 
 @one_line_errors
-def main(arguments: list[str] | None = None) -> int:
-    """Measure as the command line says. Returns the exit code."""
+def main(arguments: list[str] | None = None) -> None:
+    """Measure as the command line says."""
     parser = command_parser(__file__, __doc__, config=True)
-    parser.add_argument(
-        '--workers', default='', metavar='N,N', help='default: 0, 1, 2, 4 ... up to the cores'
-    )
-    parser.add_argument(
-        '--seconds', type=positive, default=5.0, help='for each measurement (default: %(default)s)'
-    )
+    add = parser.add_argument
+    add('--workers', default='', metavar='N,N', help='default: 0, 1, 2, 4 ... up to the cores')
+    add('--seconds', type=positive, default=5.0, help='for each measurement (default: %(default)s)')
     options = parser.parse_intermixed_args(arguments)
     workers = _workers(options.workers)
     config = load_config(options.config, options.overrides)
     _show(config, *benchmark(config, workers, options.seconds))
-    return 0
 
 
 def _workers(given: str) -> list[int]:

@@ -91,23 +91,13 @@ def film_video(video: Path, size: scenes.Size, rate_hz: float, frames: int, seed
 
 
 def make_drive(
-    out: Path,
-    *,
-    size: scenes.Size,
-    rate_hz: float,
-    seconds: float,
-    seed: int,
-    video: Path | None = None,
+    out: Path, *, size: scenes.Size, rate_hz: float, seconds: float, seed: int, video: Path | None = None
 ) -> dict[str, Any]:
     """Write a drive folder, which appears when it is complete, and return the content of its `drive.json`.
 
-    Args:
-        size: width and height of the frames; a smaller video keeps its own.
-        seconds: length; a shorter video ends earlier.
-        video: degrade this instead of scikit-image's photographs.
-
-    Raises:
-        RestoreError: the folder exists, no photograph is large enough, or the video cannot be used.
+    A video is degraded instead of scikit-image's photographs, where one is given; a smaller or shorter one
+    keeps its own size and length. Raises RestoreError where the folder exists, no photograph is large enough,
+    or the video cannot be used.
     """
     frames = round(seconds * rate_hz)
     if video is None:
@@ -192,27 +182,21 @@ def _size(text: str) -> scenes.Size:
 
 
 @one_line_errors
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None) -> None:
     """The command: see the module's docstring."""
     parser = command_parser(__file__, __doc__)
-    parser.add_argument('out', type=Path, help='folder to make; must not exist')
-    parser.add_argument('--size', type=_size, default=(640, 360), help='of the frames (default 640x360)')
-    parser.add_argument('--rate', type=positive, default=10.0, help='frames per second (default 10)')
-    parser.add_argument('--seconds', type=positive, default=12.0, help='length of the drive (default 12)')
-    parser.add_argument('--seed', type=int, default=7, help='of all that is random (default 7)')
-    parser.add_argument('--video', type=Path, help='degrade this video instead of the photographs')
+    add = parser.add_argument
+    add('out', type=Path, help='folder to make; must not exist')
+    add('--size', type=_size, default=(640, 360), help='of the frames (default 640x360)')
+    add('--rate', type=positive, default=10.0, help='frames per second (default 10)')
+    add('--seconds', type=positive, default=12.0, help='length of the drive (default 12)')
+    add('--seed', type=int, default=7, help='of all that is random (default 7)')
+    add('--video', type=Path, help='degrade this video instead of the photographs')
     given = parser.parse_args(arguments)
-    drive = make_drive(
-        given.out,
-        size=given.size,
-        rate_hz=given.rate,
-        seconds=given.seconds,
-        seed=given.seed,
-        video=given.video,
-    )
+    asked = {'size': given.size, 'rate_hz': given.rate, 'seconds': given.seconds, 'seed': given.seed}
+    drive = make_drive(given.out, **asked, video=given.video)
     frames = f'{len(drive["stamps_ns"])} frames of {drive["width"]}x{drive["height"]}'
     print(f'{given.out}: {frames} from {drive["source"]}')
-    return 0
 
 
 if __name__ == '__main__':

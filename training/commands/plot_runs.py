@@ -46,23 +46,19 @@ def draw(runs: Sequence[Measured], path: Path) -> None:
 
 
 @one_line_errors
-def main(arguments: list[str] | None = None) -> int:
-    """Plot as the command line says. Returns the exit code."""
+def main(arguments: list[str] | None = None) -> None:
+    """Plot as the command line says."""
     parser = command_parser(__file__, __doc__)
-    parser.add_argument('runs', nargs='+', metavar='RUN', type=Path, help='folder of a run')
-    parser.add_argument('--out', type=Path, default=Path('runs.png'), help='the plot (default: %(default)s)')
+    add = parser.add_argument
+    add('runs', nargs='+', metavar='RUN', type=Path, help='folder of a run')
+    add('--out', type=Path, default=Path('runs.png'), help='the plot (default: %(default)s)')
     options = parser.parse_args(arguments)
-    measured = [_measured(RunFolder(run)) for run in options.runs]
+    measured = [read_qualities(RunFolder(run)) for run in options.runs]
+    for run, qualities in zip(options.runs, measured, strict=True):
+        if not qualities:
+            raise InputError(f'{run} has measured nothing yet', fix='see validation in its config')
     draw(measured, options.out)
     print(options.out)
-    return 0
-
-
-def _measured(folder: RunFolder) -> Measured:
-    qualities = read_qualities(folder)
-    if not qualities:
-        raise InputError(f'{folder.path} has measured nothing yet', fix='see validation in its config')
-    return qualities
 
 
 if __name__ == '__main__':

@@ -162,10 +162,11 @@ def table(quantised: Quantised) -> Table:
 def main(arguments: list[str] | None = None) -> int:
     """Quantise one model. Returns the exit code."""
     parser = command_parser(__file__, __doc__)
-    parser.add_argument('model', help='a shipped model, or the path of a .onnx file')
-    parser.add_argument('config', nargs='?', help='whose samples and held-out images are used')
-    parser.add_argument('overrides', nargs='*', metavar='key=value', help='such as data.roots=[/photographs]')
-    parser.add_argument('--samples', type=int, default=SAMPLES, help=f'to calibrate on (default {SAMPLES})')
+    add = parser.add_argument
+    add('model', help='a shipped model, or the path of a .onnx file')
+    add('config', nargs='?', help='whose samples and held-out images are used')
+    add('overrides', nargs='*', metavar='key=value', help='such as data.roots=[/photographs]')
+    add('--samples', type=int, default=SAMPLES, help=f'to calibrate on (default {SAMPLES})')
     options = parser.parse_intermixed_args(arguments)
     if options.samples < LOOKED_AT:
         parser.error(f'--samples: got {options.samples}, want {LOOKED_AT} or more')

@@ -51,10 +51,9 @@ def train(
         resume: go on from the checkpoint in `run`, or from the beginning where it has none yet.
         accept_images: also where its images are not those that it was begun with.
 
-    Raises:
-        ConfigError: impossible configuration, a run folder that is in the way, or one that holds another run.
-        InputError: unreadable photographs or checkpoint.
-        TrainingError: the run broke down; what it had reached is in its folder.
+    Raises ConfigError for an impossible configuration, or a run folder that is in the way or holds another
+    run, InputError for unreadable photographs or an unreadable checkpoint, and TrainingError where the run
+    broke down; what it had reached is in its folder.
     """
     folder = RunFolder(run)
     if is_first_process() and not resume:
@@ -156,9 +155,10 @@ def _train_rank(
 def main(arguments: list[str] | None = None) -> int:
     """Train as the command line says. Returns the exit code."""
     parser = command_parser(__file__, __doc__, config=True)
-    parser.add_argument('--folder', type=Path, help='for all that the run writes (default: runs/NAME)')
-    parser.add_argument('--resume', action='store_true', help='go on where the run in its folder was stopped')
-    parser.add_argument('--accept-images', action='store_true', help='resume although images have changed')
+    add = parser.add_argument
+    add('--folder', type=Path, help='for all that the run writes (default: runs/NAME)')
+    add('--resume', action='store_true', help='go on where the run in its folder was stopped')
+    add('--accept-images', action='store_true', help='resume although images have changed')
     options = parser.parse_intermixed_args(arguments)
     set_up_log()
     try:

@@ -91,19 +91,17 @@ def transfer(overrides: Sequence[str], seeds: Sequence[int], jobs: int, out: Pat
 
 
 @one_line_errors
-def main(arguments: list[str] | None = None) -> int:
-    """Run the experiment. Returns the exit code."""
+def main(arguments: list[str] | None = None) -> None:
+    """Run the experiment."""
     parser = command_parser(__file__, __doc__)
-    parser.add_argument('overrides', nargs='*', metavar='key=value', help='of both configurations')
-    parser.add_argument('--out', type=Path, default=Path('out', 'transfer'), help='default: out/transfer')
-    parser.add_argument('--seeds', type=int, nargs='+', default=[1, 2], metavar='N', help='default: 1 2')
-    parser.add_argument(
-        '--jobs', type=count, default=default_jobs(), metavar='N', help='trainings side by side'
-    )
+    add = parser.add_argument
+    add('overrides', nargs='*', metavar='key=value', help='of both configurations')
+    add('--out', type=Path, default=Path('out', 'transfer'), help='default: out/transfer')
+    add('--seeds', type=int, nargs='+', default=[1, 2], metavar='N', help='default: 1 2')
+    add('--jobs', type=count, default=default_jobs(), metavar='N', help='trainings side by side')
     options = parser.parse_intermixed_args(arguments)
     transfer(options.overrides, options.seeds, options.jobs, options.out, table_console())
     print(f'{options.out}: transfer.png, transfer.json, summary.md, runs/')
-    return 0
 
 
 if __name__ == '__main__':

@@ -8,14 +8,7 @@ _FOLDERS = Path(__file__).parents[2] / 'config' / 'train', Path(__file__).parent
 
 
 def find_config(given: str | Path) -> Path:
-    """The file of a configuration.
-
-    Args:
-        given: its path, or a bare name such as `restore_lite`.
-
-    Raises:
-        ConfigError: there is none.
-    """
+    """The file of a configuration, by its path or a bare name such as `restore_lite`; raises ConfigError."""
     path = Path(given)
     presets = {preset.stem: preset for folder in _FOLDERS for preset in folder.glob('*.yaml')}
     if not path.is_file() and str(given) in presets:

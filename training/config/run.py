@@ -154,25 +154,21 @@ class TrainConfig:
     wandb: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ('devices', 'cpu_processes'):
-            if self.schedule.batch % getattr(self, name):
+        batch, parts = self.schedule.batch, self.schedule.accumulate
+        for name, processes in (('devices', self.devices), ('cpu_processes', self.cpu_processes)):
+            if batch % processes:
+                raise ValueError(f'schedule.batch is {batch}, not a multiple of {name} {processes}')
+            if batch // processes % parts:
                 raise ValueError(
-                    f'schedule.batch is {self.schedule.batch}, not a multiple of {name} {getattr(self, name)}'
+                    f'schedule.accumulate is {parts}, and does not divide schedule.batch {batch} over '
+                    f'{name} {processes}'
                 )
-            if self.schedule.batch // getattr(self, name) % self.schedule.accumulate:
-                raise ValueError(
-                    f'schedule.accumulate is {self.schedule.accumulate}, and does not divide schedule.batch '
-                    f'{self.schedule.batch} over {name} {getattr(self, name)}'
-                )
-        if self.loss.adversarial and self.schedule.accumulate > 1:
+        if self.loss.adversarial and parts > 1:
             raise ValueError('schedule.accumulate does not go with loss.adversarial')
         if self.loss.adversarial and self.data.crop_px != CRITIC_PX:
             raise ValueError(
                 f'data.crop_px is {self.data.crop_px}, and the critic of loss.adversarial wants {CRITIC_PX}'
             )
-        self._check_validation()
-
-    def _check_validation(self) -> None:
         for entry in self.validation.sets:
             if entry.held_out_of is None:
                 continue
@@ -200,8 +196,8 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:
             `data.roots=[...]` or `data.pairs={...}`, takes the place of the file's sources, and what it holds
             out that of the file's validation sets.
 
-    Raises:
-        ConfigError: unreadable file, malformed override, unknown keys or impossible values, all at once.
+    Raises ConfigError for an unreadable file, a malformed override, unknown keys or impossible values, all at
+    once.
     """
     try:
         values = yaml.safe_load(find_config(path).read_text(encoding='utf-8'))
@@ -230,24 +226,30 @@ def config_values(config: TrainConfig) -> dict[str, Any]:
     return _ADAPTER.dump_python(config, mode='json')
 
 
-def _override(values: dict[str, Any], override: str) -> None:
-    key, equals, text = override.partition('=')
+def split_assignment(text: str, example: str) -> tuple[str, Any]:
+    """Key and YAML value of `key=value`; raises ConfigError, which gives the example, where it is none."""
+    key, equals, value = text.partition('=')
     if not (key and equals):
-        raise ConfigError(
-            'cannot understand the override', seen=override, wanted='key=value, such as schedule.batch=4'
-        )
+        raise ConfigError('cannot understand the override', seen=text, wanted=f'key=value, {example}')
+    try:
+        return key, yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ConfigError(f'override {text}', seen=error, wanted='a YAML value after =') from error
+
+
+def _override(values: dict[str, Any], override: str) -> None:
+    key, value = split_assignment(override, 'such as schedule.batch=4')
     if any(key == f'data.{name}' for name in SHORT):
-        _replace_sources(values)
+        data, validation = values.get('data'), values.get('validation')
+        if isinstance(data, dict) and data.pop('sources', None) and isinstance(validation, dict):
+            validation.pop('sets', None)
     *parents, last = key.split('.')
     group: dict[str, Any] | list[Any] = values
     for parent in parents:
         group = _inside(group, parent, override)
     if isinstance(group, list):
         raise ConfigError(f'override {override}', seen='an entry of a list', wanted='a key inside it')
-    try:
-        group[last] = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f'override {override}', seen=error, wanted='a YAML value after =') from error
+    group[last] = value
 
 
 def _inside(values: dict[str, Any] | list[Any], key: str, override: str) -> dict[str, Any] | list[Any]:
@@ -261,12 +263,6 @@ def _inside(values: dict[str, Any] | list[Any], key: str, override: str) -> dict
     if not isinstance(inside, dict | list):
         raise ConfigError(f'override {override}', seen=f'{key} is a single value', wanted='a group of keys')
     return inside
-
-
-def _replace_sources(values: dict[str, Any]) -> None:
-    data, validation = values.get('data'), values.get('validation')
-    if isinstance(data, dict) and data.pop('sources', None) and isinstance(validation, dict):
-        validation.pop('sets', None)
 
 
 def _fault(fault: Any) -> str:

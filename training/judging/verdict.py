@@ -96,7 +96,7 @@ def _verdict(images: Sequence[ImageScores], system: str) -> Verdict:
     return Verdict(
         len(images),
         *means.ravel().tolist(),
-        made_worse=float((gains < -WORSE_DB).mean()),
+        float((gains < -WORSE_DB).mean()),
         lowest_db=float(after[:, 0].min()),
         order=tuple(np.argsort(gains, kind='stable').tolist()),
     )
