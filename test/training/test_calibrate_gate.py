@@ -2,17 +2,26 @@
 
 import pytest
 
+from restore_node.common.errors import InputError
 from training.commands.calibrate_gate import KINDS, Scored, calibrate, main, table
 
 
-def clean(score):
-    return Scored('clean', score, 40.0, 39.0)
+def streaks(score, degraded_db=25.0):
+    return Scored('streaks', score, degraded_db, 27.0)
 
 
-def test_the_threshold_lies_above_the_share_of_clean_frames_asked_for():
-    scored = [clean(score) for score in (1.0, 2.0, 3.0, 4.0, 5.0)] + [Scored('blur', 9.0, 25.0, 27.0)]
-    assert calibrate(scored, left_alone=1.0) == pytest.approx(5.1)
-    assert calibrate(scored, left_alone=0.5) == pytest.approx(3.1)
+def test_the_threshold_lets_no_more_visible_degradation_pass_than_asked_for():
+    scored = [streaks(score) for score in (1.07, 2.0, 3.0, 4.0, 5.0)]
+    # What is hardly degraded, or not at all, may go out as it came.
+    scored += [streaks(0.1, 30.1), Scored('clean', 0.1, 25.0, 24.0)]
+    assert calibrate(scored) == pytest.approx(1.0)
+    assert calibrate(scored, left_alone=0.2) == pytest.approx(2.0)
+    assert calibrate(scored, left_alone=0.39) == pytest.approx(2.0)
+
+
+def test_nothing_visible_is_no_measure():
+    with pytest.raises(InputError, match='30 dB or less'):
+        calibrate([streaks(1.0, 31.0)])
 
 
 def test_the_table_is_what_one_computes_by_hand():
@@ -21,16 +30,15 @@ def test_the_table_is_what_one_computes_by_hand():
         Scored('clean', 1.0, 60.0, 40.0),
         Scored('clean', 3.0, 58.0, 42.0),
         Scored('blur', 2.0, 20.0, 30.0),
-        Scored('blur', 1.9, 24.0, 25.0),
+        Scored('blur', 1.9, 34.0, 25.0),
         *(Scored(kind, 9.0, 20.0, 26.0) for kind in KINDS[2:]),
     ]
-    cells = [list(column.cells) for column in table(scored, threshold=2.0).columns]
-    rows = {kind: row for kind, *row in zip(*cells, strict=True)}
-    assert list(rows) == list(KINDS)
-    # (60 + 42) / 2 and (30 + 24) / 2
-    assert rows['clean'] == ['2', '50 %', '59.00', '41.00', '51.00']
-    assert rows['blur'] == ['2', '50 %', '22.00', '27.50', '27.00']
-    assert rows['all'] == ['1', '0 %', '20.00', '26.00', '26.00']
+    columns = {column.header: list(column.cells) for column in table(scored, threshold=2.1).columns}
+    assert columns['threshold'] == ['0', '2', '2.1', '4', '6', '8', '10']
+    # (60 + 42) / 2 and (30 + 34) / 2
+    assert columns['clean (59.00)'][:3] == ['41.00, 0 %', '51.00, 50 %', '51.00, 50 %']
+    assert columns['blur (27.00)'][:3] == ['27.50, 0 (0) %', '32.00, 50 (0) %', '27.00, 100 (100) %']
+    assert columns['all (20.00)'][2] == '26.00, 0 (0) %'
 
 
 def test_a_shipped_model_is_calibrated_on_photographs_held_out(write_config, capsys):

@@ -1,8 +1,8 @@
 """Find the node's gate threshold: `python -m training.commands.calibrate_gate CONFIG --model NAME`.
 
 The gate publishes the original where the model changes little (restore_node/runtime/restore.py). How little
-is a property of the model, so it is measured, on the photographs that the config holds out: the smallest
-threshold under which 95 % of clean frames go out untouched, and what that costs the others.
+is a property of the model, so it is measured, on the photographs that the config holds out: the largest
+threshold that leaves at most 2 % of visibly degraded frames alone, and what that spares the clean ones.
 """
 
 import math
@@ -15,7 +15,7 @@ from rich.table import Table
 from restore_node.backends.base import Backend
 from restore_node.backends.onnxruntime import OnnxRuntimeBackend
 from restore_node.common.console import progress_bar, table_console
-from restore_node.common.errors import ConfigError
+from restore_node.common.errors import ConfigError, InputError
 from restore_node.common.metrics import capped_psnr
 from restore_node.model import load_model
 from restore_node.runtime.restore import change_score
@@ -30,8 +30,12 @@ from training.evaluation.restoring import restore_batch
 
 CLEAN = 'clean'
 KINDS = (CLEAN, 'blur', 'streaks', 'drops', 'all')
-LEFT_ALONE = 0.95
-"""Share of the clean frames that go out untouched."""
+VISIBLE_DB = 30.0
+"""A frame of this PSNR or less is visibly degraded."""
+LEFT_ALONE = 0.02
+"""Share of such frames that may go out untouched."""
+THRESHOLDS = (0.0, 2.0, 4.0, 6.0, 8.0, 10.0)
+"""Those that the table compares with the one found, grey levels."""
 FRAME_PX = (360, 640)
 """Height and width that larger photographs are cut to: drops have the size they have on a vehicle."""
 
@@ -47,9 +51,18 @@ class Scored:
 
 
 def calibrate(scored: Sequence[Scored], left_alone: float = LEFT_ALONE) -> float:
-    """The smallest threshold, in tenths of a grey level, below which this share of clean frames falls."""
-    scores = [frame.score for frame in scored if frame.kind == CLEAN]
-    return math.floor(10.0 * float(np.quantile(scores, left_alone)) + 1.0) / 10.0
+    """The largest threshold, tenths of a grey level, that leaves at most this share of visible degradation.
+
+    Raises InputError where no frame is visibly degraded.
+    """
+    scores = sorted(frame.score for frame in scored if _is_visible(frame))
+    if not scores:
+        raise InputError('no frame is visibly degraded', wanted=f'some of {VISIBLE_DB:g} dB or less')
+    return math.floor(10.0 * scores[int(left_alone * len(scores))]) / 10.0
+
+
+def _is_visible(frame: Scored) -> bool:
+    return frame.kind != CLEAN and frame.degraded_db <= VISIBLE_DB
 
 
 def score_frames(
@@ -73,24 +86,27 @@ def score_frames(
 
 
 def table(scored: Sequence[Scored], threshold: float) -> Table:
-    """Mean PSNR by kind: degraded, restored, and with frames that score below the threshold left alone.
+    """By threshold, grey levels 0..255, and kind: mean PSNR in dB with the gate, and the share left alone.
 
-    The threshold is in grey levels, 0..255.
+    In brackets that of the visibly degraded frames alone, in the titles the PSNR of what goes in.
     """
-    rows = Table('kind', 'frames', 'left alone', 'degraded, dB', 'restored, dB', 'with the gate, dB')
-    for kind in KINDS:
-        frames = [frame for frame in scored if frame.kind == kind]
-        alone = np.array([frame.score < threshold for frame in frames])
-        before = np.array([frame.degraded_db for frame in frames])
-        after = np.array([frame.restored_db for frame in frames])
-        gated = np.where(alone, before, after)
-        rows.add_row(
-            kind,
-            str(len(frames)),
-            f'{100.0 * alone.mean():.0f} %',
-            *(f'{value.mean():.2f}' for value in (before, after, gated)),
-        )
+    frames = {kind: [frame for frame in scored if frame.kind == kind] for kind in KINDS}
+    before = {kind: np.mean([frame.degraded_db for frame in frames[kind]]) for kind in KINDS}
+    rows = Table('threshold', *(f'{kind} ({before[kind]:.2f})' for kind in KINDS))
+    for gate in sorted({*THRESHOLDS, threshold}):
+        rows.add_row(f'{gate:g}', *(_gated(frames[kind], gate) for kind in KINDS))
     return rows
+
+
+def _gated(frames: Sequence[Scored], threshold: float) -> str:
+    alone = [frame.score < threshold for frame in frames]
+    psnr = [
+        frame.degraded_db if spared else frame.restored_db
+        for frame, spared in zip(frames, alone, strict=True)
+    ]
+    visible = [spared for frame, spared in zip(frames, alone, strict=True) if _is_visible(frame)]
+    of_visible = f' ({100.0 * np.mean(visible):.0f})' if visible else ''
+    return f'{np.mean(psnr):.2f}, {100.0 * np.mean(alone):.0f}{of_visible} %'
 
 
 @one_line_errors
