@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from workbench import make_trainer, trained
+from workbench import crops, make_trainer, trained
 
 from restore_node.common.errors import InputError
 from training.commands.train import main
@@ -89,6 +89,29 @@ def test_a_signal_ends_a_run_with_a_checkpoint(run_values, tmp_path):
     finally:
         timer.cancel()
     assert 1 <= stopped.step < 10_000
+
+
+def test_a_signal_while_processes_agree_is_told_the_next_time(run_values, tmp_path, monkeypatch):
+    endless = run_values | {'schedule': run_values['schedule'] | {'steps': 100}}
+    trainer = make_trainer(endless, tmp_path)
+    fabric, came = trainer._fabric, []
+
+    class OneOfTwo:
+        world_size = 2
+
+        def __getattr__(self, name):
+            return getattr(fabric, name)
+
+        def all_reduce(self, shared, reduce_op):
+            if not came:
+                came.append(reduce_op)
+                signal.raise_signal(signal.SIGTERM)
+            return shared
+
+    monkeypatch.setattr(trainer, '_fabric', OneOfTwo())
+    trainer.fit(crops)
+    assert came == ['max']
+    assert trainer.step == 2
 
 
 def test_an_existing_run_is_not_overwritten(write_config, tmp_path, refused):

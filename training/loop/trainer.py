@@ -85,13 +85,13 @@ class Trainer:
         its batch lies in the run's folder.
         """
         with OrderlyStop() as stop:
-            stream = batches(self._step)
-            while not stop.asked and progress(self._config.schedule, self._step, self._elapsed_s) < 1.0:
+            stream, is_ending = batches(self._step), False
+            while not is_ending and progress(self._config.schedule, self._step, self._elapsed_s) < 1.0:
                 began = time.monotonic()
                 batch = next(stream)
                 waited_s = time.monotonic() - began
                 values = self._train_step(batch)
-                self._agree(self._elapsed_s + time.monotonic() - began, stop)
+                is_ending = self._agree(self._elapsed_s + time.monotonic() - began, stop)
                 if monitor:
                     self._report(monitor, values, time.monotonic() - began, waited_s)
             if monitor:
@@ -131,12 +131,16 @@ class Trainer:
         self._step += 1
         return values | {'rate': torch.tensor(rate)}
 
-    def _agree(self, elapsed_s: float, stop: OrderlyStop) -> None:
-        """Show all ranks the same time and the same wish to stop, else one would wait for ever."""
+    def _agree(self, elapsed_s: float, stop: OrderlyStop) -> bool:
+        """Show all ranks the same time, else one would wait for ever; whether one of them was asked to stop.
+
+        A signal that comes meanwhile is told the next time.
+        """
         shared = torch.tensor([elapsed_s, float(stop.asked)], dtype=torch.float64)
         if self._fabric.world_size > 1:
             shared = self._fabric.all_reduce(shared, reduce_op='max')
-        self._elapsed_s, stop.asked = float(shared[0]), bool(shared[1])
+        self._elapsed_s = float(shared[0])
+        return bool(shared[1])
 
     def _report(self, monitor: Monitor, values: Values, seconds: float, waited_s: float) -> None:
         monitor.stepped(self._step, self._elapsed_s, values, seconds, waited_s)
