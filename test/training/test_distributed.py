@@ -16,8 +16,7 @@ from workbench import trained
 
 from training.commands.train import main
 from training.config.run import parse_config
-from training.loop.randomness import seed_torch
-from training.loop.trainer import Trainer
+from training.loop.trainer import Trainer, seed_torch
 from training.runs import checkpoint
 from training.runs.folder import RunFolder
 

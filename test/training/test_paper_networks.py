@@ -9,9 +9,9 @@ from restore_node.common.errors import ConfigError
 from training.model_file.graph import write_graph
 from training.networks.costs import layers, macs_per_pixel, parameters
 from training.networks.discriminator import Discriminator
+from training.networks.generator import residual_block
 from training.networks.layers import pad_by_reflection
 from training.networks.registry import build
-from training.networks.residual import residual_block
 
 BLOCK = [('Conv2d', (256, 64, 64), 590_080)] * 3
 GENERATOR = [

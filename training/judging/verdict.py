@@ -92,10 +92,10 @@ def _verdict(images: Sequence[ImageScores], system: str) -> Verdict:
         np.array([image.scores[name][CONVENTION] for image in images]) for name in (UNRESTORED, system)
     )
     gains = after[:, 0] - before[:, 0]
-    means = np.stack((before.mean(axis=0), after.mean(axis=0)), axis=1)
+    psnr_db, ssim = np.stack((before.mean(axis=0), after.mean(axis=0)), axis=1).tolist()
     return Verdict(
         len(images),
-        *means.ravel().tolist(),
+        *(psnr_db[0], psnr_db[1], ssim[0], ssim[1]),
         float((gains < -WORSE_DB).mean()),
         lowest_db=float(after[:, 0].min()),
         order=tuple(np.argsort(gains, kind='stable').tolist()),

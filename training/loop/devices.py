@@ -21,7 +21,10 @@ def make_fabric(config: TrainConfig) -> Fabric:
     Raises ConfigError for devices that this machine does not have, or a batch that they cannot share.
     """
     accelerator, devices, nodes = accelerator_of(config), processes_of(config), 1
+    # Processes are spawned: a forked one would inherit the locks of thread pools without their threads.
+    strategy = 'ddp_spawn'
     if TorchElasticEnvironment.detect():
+        strategy = 'ddp'
         devices = int(os.environ['LOCAL_WORLD_SIZE'])
         nodes = int(os.environ['WORLD_SIZE']) // devices
     if config.schedule.batch % (devices * nodes):
@@ -36,7 +39,7 @@ def make_fabric(config: TrainConfig) -> Fabric:
         accelerator=accelerator,
         devices=devices,
         num_nodes=nodes,
-        strategy=_strategy(devices * nodes),
+        strategy=strategy if devices * nodes > 1 else 'auto',
         precision=precision_of(config),
     )
 
@@ -84,10 +87,3 @@ def set_up_device(fabric: Fabric) -> None:
         torch.backends.cudnn.benchmark = True
         torch.set_float32_matmul_precision('high')
     cv2.setNumThreads(1)
-
-
-def _strategy(processes: int) -> str:
-    if processes == 1:
-        return 'auto'
-    # Processes are spawned: a forked one would inherit the locks of thread pools without their threads.
-    return 'ddp' if TorchElasticEnvironment.detect() else 'ddp_spawn'

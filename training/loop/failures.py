@@ -1,17 +1,12 @@
 """What ends a run from outside, told in one line: no memory, a process that was killed or lost."""
 
-from __future__ import annotations
-
 import signal
-from typing import TYPE_CHECKING
 
 from training.runs.errors import TrainingError
 
-if TYPE_CHECKING:
-    from torch.multiprocessing import ProcessExitedException
-
 _OURS = 'restore_node.common.errors.', 'training.runs.errors.'
 _NO_MEMORY = "can't allocate memory", 'out of memory', 'MemoryError'
+_MEMORY = 'often memory ran out (`dmesg` says so); go on with --resume'
 _LOST = 'Connection closed by peer', 'Connection reset by peer', 'Broken pipe', 'Timed out waiting'
 
 
@@ -26,7 +21,10 @@ def told(error: BaseException) -> TrainingError | None:
     from torch.multiprocessing import ProcessExitedException, ProcessRaisedException
 
     if isinstance(error, ProcessExitedException):
-        return _killed(error)
+        code = error.exit_code
+        by = signal.Signals(-code).name if code < 0 else f'exit code {code}'
+        seen = f'process {error.error_index}, {by}'
+        return TrainingError('a process of the run was killed', seen=seen, fix=_MEMORY)
     if isinstance(error, ProcessRaisedException):
         last = error.msg.strip().rsplit('\n', 1)[-1]
         kind, _, line = last.partition(': ')
@@ -43,19 +41,5 @@ def _known(text: str) -> TrainingError | None:
             fix='lower schedule.batch, data.pool or data.crop_px; of an evaluation --tile',
         )
     if any(words in text for words in _LOST):
-        return TrainingError(
-            'a process of the run was lost',
-            seen=last,
-            fix='often memory ran out there (`dmesg` says so); go on with --resume',
-        )
+        return TrainingError('a process of the run was lost', seen=last, fix=_MEMORY)
     return None
-
-
-def _killed(error: ProcessExitedException) -> TrainingError:
-    code = error.exit_code
-    by = signal.Signals(-code).name if code < 0 else f'exit code {code}'
-    return TrainingError(
-        'a process of the run was killed',
-        seen=f'process {error.error_index}, {by}',
-        fix='often memory ran out (`dmesg` says so); go on with --resume',
-    )

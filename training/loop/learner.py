@@ -60,21 +60,14 @@ class Learner:
 
     def reset_optimizers(self) -> None:
         """Begin with fresh optimizers, keeping the weights."""
-        self._optimizers = [
-            self._fabric.setup_optimizers(optimizer)
-            for optimizer in make_optimizers(self.module, self._config)
-        ]
+        optimizers = make_optimizers(self.module, self._config)
+        self._optimizers = [self._fabric.setup_optimizers(optimizer) for optimizer in optimizers]
 
     def update(self, loss: Tensor, rate: float) -> Tensor:
-        """Take one step down the gradient of a scalar loss.
+        """Take one step down the gradient of a scalar loss, that of this process's share of the batch.
 
-        Of this process's share of the batch: gradients are averaged over all processes.
-
-        Returns:
-            The norm of the gradient before it was clipped, a scalar.
-
-        Raises:
-            NotFiniteError: in all processes, if loss or gradient of any of them is NaN or infinite.
+        Gradients are averaged over all processes. Returns the norm before it was clipped, a scalar. Raises
+        NotFiniteError, in all processes, if loss or gradient of any of them is NaN or infinite.
         """
         self.backward(loss)
         return self.descend(loss, rate)

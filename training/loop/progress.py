@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from datetime import timedelta
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
@@ -60,6 +61,5 @@ class ProgressView:
 
 
 def clock(seconds: float) -> str:
-    """Hours, minutes and seconds."""
-    whole = round(seconds)
-    return f'{whole // 3600}:{whole % 3600 // 60:02d}:{whole % 60:02d}'
+    """Days, hours, minutes and seconds."""
+    return str(timedelta(seconds=round(seconds)))

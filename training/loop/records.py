@@ -17,9 +17,6 @@ from training.evaluation.quality import Quality
 from training.runs.errors import TrainingError
 from training.runs.folder import RunFolder
 
-Picture = Sequence[Image]
-"""Images of one size that belong side by side: uint8 [H, W, 3] RGB."""
-
 
 def _on_disk(folder: RunFolder) -> AbstractContextManager[None]:
     return writing(f'the records of {folder.path}', TrainingError, 'make room, then go on with --resume')
@@ -50,10 +47,13 @@ class Records:
         step: int,
         elapsed_s: float,
         qualities: Mapping[str, Quality],
-        pictures: Mapping[str, Picture],
+        pictures: Mapping[str, Sequence[Image]],
         score: float | None = None,
     ) -> None:
-        """Record what was measured on the validation sets, by name, some of their pictures, and the score."""
+        """Record what was measured on the validation sets, by name, and the score.
+
+        Some of their pictures belong side by side: uint8 [H, W, 3] RGB of one size each.
+        """
         with _on_disk(self._folder):
             measured = {'quality': {name: asdict(seen) for name, seen in qualities.items()}, 'score': score}
             self._append(step, elapsed_s, measured)
@@ -64,10 +64,8 @@ class Records:
             if score is not None:
                 self._board.add_scalar('held_out/score', score, step)
             for kind, picture in pictures.items():
-                side_by_side = np.concatenate(picture, axis=1)
-                self._board.add_image(
-                    f'degraded_restored_sharp/{kind}', side_by_side, step, dataformats='HWC'
-                )
+                name, side_by_side = f'degraded_restored_sharp/{kind}', np.concatenate(picture, axis=1)
+                self._board.add_image(name, side_by_side, step, dataformats='HWC')
             self._board.flush()
 
     def reached(self, step: int, elapsed_s: float, done: float, left_s: float, steps_per_s: float) -> None:

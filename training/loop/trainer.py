@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor
@@ -26,7 +27,6 @@ from training.data.loader import Batch
 from training.loop.learner import Learner, NotFiniteError
 from training.loop.monitor import Monitor
 from training.loop.objectives import Values, make_objective, to_unit
-from training.loop.randomness import NETWORKS, STEPS, seed_torch
 from training.loop.schedule import learning_rate, progress, stage_of, stage_starts
 from training.loop.stopping import OrderlyStop
 from training.runs.checkpoint import Checkpoint, as_values, fill, save
@@ -35,6 +35,19 @@ from training.runs.folder import RunFolder
 
 Batches = Callable[[int], Iterator[Batch]]
 """From a step on, this rank's share of every batch."""
+
+NETWORKS, STEPS = 0, 1
+"""What is drawn: first weights of networks by stage; dropout and penalties by step and rank."""
+
+
+def seed_torch(*position: int) -> None:
+    """Set PyTorch's generators, those of the CPU and of all GPUs, from a run's seed and a position in it.
+
+    What is drawn depends on where in a run it is drawn, not on what came before. So a run has no random state
+    to save, and stopping and resuming it cannot change it.
+    """
+    state = np.random.SeedSequence(position).generate_state(1, np.uint64)
+    torch.manual_seed(int(state[0]))
 
 
 class Trainer:

@@ -22,9 +22,10 @@ class ContentLoss:
         self._teacher = fabric.to_device(teacher) if teacher else None
         self._seen: list[tuple[float, nn.Module]] = []
         if seen := config.perceptual:
-            self._see(seen.weight, PerceptualLoss(seen.weights, seen.layer, download=seen.download))
+            compare = PerceptualLoss(seen.weights, seen.layer, download=seen.download)
+            self._seen.append((seen.weight, fabric.to_device(compare)))
         if config.lpips:
-            self._see(config.lpips.weight, LpipsLoss(config.lpips.network))
+            self._seen.append((config.lpips.weight, fabric.to_device(LpipsLoss(config.lpips.network))))
 
     def __call__(self, degraded: Tensor, restored: Tensor, sharp: Tensor) -> Tensor:
         """A scalar, the mean over the images."""
@@ -40,6 +41,3 @@ class ContentLoss:
                 distance = compare(restored, sharp)
             loss = loss + weight * distance.mean()
         return loss
-
-    def _see(self, weight: float, compare: nn.Module) -> None:
-        self._seen.append((weight, self._fabric.to_device(compare)))

@@ -36,9 +36,8 @@ class PerceptualLoss(nn.Module):
         layer: `convB_I`, `reluB_I` or `poolB`: block B 1..5, convolution I.
         download: let torch.hub fetch the weights when they are missing.
 
-    Raises:
-        ConfigError: there is no such layer, or the weights are missing.
-        InputError: the file is not the published one.
+    Raises ConfigError where there is no such layer, or the weights are missing, and InputError where the file
+    is not the published one.
     """
 
     def __init__(self, weights: Path | None, layer: str = 'conv3_3', download: bool = False) -> None:

@@ -3,8 +3,7 @@
 from torch import Tensor, nn
 
 from restore_node.common.errors import ConfigError
-from training.networks.layers import initialise
-from training.networks.residual import LEAKY_SLOPE
+from training.networks.layers import LEAKY_SLOPE, initialise
 
 SIDE = 256
 """Rows and columns of the images it can look at; the dense layers fix them."""

@@ -3,6 +3,9 @@
 import torch
 from torch import Tensor, nn
 
+LEAKY_SLOPE = 0.2
+"""Of the paper's leaky ReLUs, in generator and discriminator."""
+
 
 class ChannelNorm(nn.LayerNorm):
     """Layer normalisation over the channels of each pixel (Ba et al. 2016): [N, C, H, W] in and out."""

@@ -29,9 +29,8 @@ class NAFNet(nn.Module):
         middle: blocks of the deepest level.
         decoder: blocks of each level on the way up, the deepest first.
 
-    Raises:
-        pydantic.ValidationError: an option is impossible.
-        ValueError: encoder and decoder have different numbers of levels.
+    Raises pydantic.ValidationError where an option is impossible, ValueError where encoder and decoder have
+    different numbers of levels.
     """
 
     @validate_call

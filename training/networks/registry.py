@@ -38,9 +38,8 @@ def build(name: str, **options: Any) -> nn.Module:
             is written in docs/contracts.md, section 9.
         options: keywords of the network.
 
-    Raises:
-        ConfigError: no network has this name, it has no such option, it cannot be made with these values, or
-            what is made is no network.
+    Raises ConfigError where no network has this name, it has no such option, it cannot be made with these
+    values, or what is made is no network.
     """
     maker = NETWORKS[name] if name in NETWORKS else _imported(name)
     _check_options(name, maker, options)

@@ -32,9 +32,8 @@ class Restormer(nn.Module):
         heads: of the attention, by level.
         expansion: hidden channels of the feed-forward networks over their channels.
 
-    Raises:
-        pydantic.ValidationError: an option is impossible.
-        ValueError: the heads do not divide their channels.
+    Raises pydantic.ValidationError where an option is impossible, ValueError where heads do not divide
+    channels.
     """
 
     size_multiple = 32

@@ -11,8 +11,6 @@ nan/            the batch that a run died of
 """
 
 import json
-import os
-import platform
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -23,7 +21,7 @@ import yaml
 
 from restore_node.common.atomic import replace_text, writing
 from restore_node.common.errors import ConfigError, InputError
-from restore_node.common.host import versions_of
+from restore_node.common.host import describe_host, versions_of
 from training.config.run import TrainConfig, config_values
 
 _PACKAGES = ('torch', 'lightning-fabric', 'numpy', 'opencv-python-headless', 'pydantic')
@@ -89,19 +87,13 @@ class RunFolder:
         with writing(f'the run folder {self.path}'):
             self.path.mkdir(parents=True, exist_ok=True)
             replace_text(self.config, yaml.safe_dump(config_values(config), sort_keys=False))
-            described = provenance | {'environment': _environment()}
+            # What results can depend on besides configuration and data.
+            environment = describe_host() | {
+                'command': sys.argv,
+                'gpus': [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())],
+                'cuda': torch.version.cuda,
+                'packages': versions_of(_PACKAGES),
+            }
+            described = provenance | {'environment': environment}
             replace_text(self.path / 'run.json', json.dumps(described, indent=1) + '\n')
             replace_text(self.files, ''.join(f'{file}\n' for file in files))
-
-
-def _environment() -> dict[str, Any]:
-    """What results can depend on besides configuration and data."""
-    return {
-        'python': platform.python_version(),
-        'platform': platform.platform(),
-        'command': sys.argv,
-        'cpus': os.cpu_count(),
-        'gpus': [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())],
-        'cuda': torch.version.cuda,
-        'packages': versions_of(_PACKAGES),
-    }
