@@ -13,9 +13,8 @@ from restore_node.common.errors import ConfigError, InputError
 from restore_node.common.image_files import read_rgb
 from training.commands import check_data
 from training.config.run import load_config, parse_config
-from training.data.checking import ignored_under, look_at_headers, look_at_pixels
+from training.data.checking import ignored_under, look_at_headers, look_at_pixels, read_header
 from training.data.feed import open_feed
-from training.data.image_headers import read_header
 from training.data.layouts.named_pairs import FilePair
 from training.data.stored import Extent
 

@@ -11,8 +11,7 @@ from restore_node.common.errors import ConfigError
 from training.loop.failures import told
 from training.loop.records import Records
 from training.runs.errors import TrainingError
-from training.runs.folder import RunFolder
-from training.runs.lock import run_lock
+from training.runs.folder import RunFolder, run_lock
 
 
 def test_a_full_disk_is_one_line(tmp_path):

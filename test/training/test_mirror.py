@@ -7,7 +7,7 @@ import pytest
 from restore_node.common.errors import ConfigError
 from training.commands.train import train
 from training.config.run import parse_config
-from training.loop.mirror import start_mirror
+from training.loop.records import start_mirror
 from training.runs.folder import RunFolder
 
 

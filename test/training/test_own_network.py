@@ -9,8 +9,7 @@ from restore_node.common.errors import ConfigError
 from restore_node.model import load_model
 from training.commands import describe, export, train
 from training.evaluation.systems import open_system
-from training.networks.registry import build
-from training.networks.trial import check_generator
+from training.networks.registry import build, check_generator
 
 SOURCE = '''
 import torch

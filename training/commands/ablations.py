@@ -20,8 +20,7 @@ from training.data.example_photographs import provide_photographs
 from training.evaluation.report import markdown, show
 from training.evaluation.tables import Table
 from training.experiments.catalogue import choose, full_ablations, small_ablations
-from training.experiments.comparison import RULE, Row, compare
-from training.experiments.measuring import CONVENTION_WORDS, measure_run
+from training.experiments.comparison import CONVENTION_WORDS, RULE, Row, compare
 from training.experiments.plans import Ablation, Planner
 from training.experiments.runs import default_jobs, train_all
 from training.runs.provenance import commit
@@ -31,7 +30,7 @@ def measure(ablation: Ablation, planner: Planner, seeds: Sequence[int]) -> list[
     """Measure the finished runs of an ablation."""
     measured = {
         (variant.name, test.name): {
-            seed: measure_run(planner.run(variant, seed), planner.pairs(test)) for seed in seeds
+            seed: planner.run(variant, seed).measure(planner.pairs(test)) for seed in seeds
         }
         for test in ablation.tests
         for variant in ablation.variants

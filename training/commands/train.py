@@ -28,11 +28,10 @@ from training.loop.stopping import ForwardedStop
 from training.loop.trainer import Trainer
 from training.losses.lpips import find_lpips
 from training.losses.perceptual import find_weights
-from training.networks.trial import check_generator
+from training.networks.registry import check_generator
 from training.runs.checkpoint import Checkpoint
-from training.runs.folder import RunFolder
+from training.runs.folder import RunFolder, run_lock
 from training.runs.generator import generator_of, trained_generator
-from training.runs.lock import run_lock
 from training.runs.provenance import provenance
 from training.runs.resumption import best_score, last_checkpoint, refuse_other_images
 from training.runs.starting_point import StartingPoint, starting_point

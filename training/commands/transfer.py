@@ -25,7 +25,7 @@ from training.data.example_photographs import provide_photographs
 from training.evaluation.report import show
 from training.experiments.catalogue import SMALL
 from training.experiments.curves import read_curve
-from training.experiments.measuring import held_out, measure_run
+from training.experiments.plans import held_out
 from training.experiments.runs import Run, default_jobs, train_all
 from training.experiments.transfer_report import SeedResult, draw, markdown, summarise, tables
 
@@ -59,7 +59,7 @@ def result_of(seed: int, runs: Mapping[str, Run]) -> SeedResult:
     """What came of the finished runs of one seed; all are measured on the same patches."""
     config = runs['scratch'].config
     pairs = held_out(config)
-    final = {name: measure_run(run, pairs) for name, run in runs.items()}
+    final = {name: run.measure(pairs) for name, run in runs.items()}
     # An untrained generator returns its input.
     first_db = {False: final['scratch'].psnr_degraded_db, True: final.pop('deblur').psnr_restored_db}
     curves = {

@@ -57,10 +57,9 @@ def _named(entry: ValidationSetConfig, held_out: Mapping[str, Held], config: Tra
     source = config.data.source(entry.held_out_of) if entry.held_out_of else None
     if entry.kind is None:
         found = own_images(entry) if entry.pairs else held_out[entry.held_out_of or '']
-        pairs = [pair.read() for pair in few(found, entry.count)]
-        return ValidationSet(
-            entry.name, [_middle(pair, *entry.size) for pair in pairs] if entry.size else pairs, entry.weight
-        )
+        size = entry.size or (None, None)
+        pairs = [_middle(pair.read(), *size) for pair in few(found, entry.count)]
+        return ValidationSet(entry.name, pairs, entry.weight)
     if source:
         images, real_motion = held_out[source.name], source.sharp.real_motion
     else:
@@ -97,5 +96,5 @@ def middles(pairs: Sequence[NamedPair], size: int) -> list[Pair]:
     ]
 
 
-def _middle(pair: Pair, width: int, height: int) -> Pair:
+def _middle(pair: Pair, width: int | None, height: int | None) -> Pair:
     return middle(pair[0], height, width), middle(pair[1], height, width)

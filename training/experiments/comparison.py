@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from training.evaluation.conventions import CONVENTIONS
 from training.evaluation.quality import Quality
+
+CONVENTION_WORDS = f'{CONVENTIONS["rgb"].words()}, not cropped'
 
 NOT_FOUND = 'no difference found at this size'
 ONE_SEED = 'one seed: cannot be told from noise'

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from training.config.run import TrainConfig, load_config
+from training.data.feed import open_feed
 from training.data.samples import Pair
 from training.evaluation.sets import open_published
-from training.experiments.measuring import held_out
 from training.experiments.runs import Run
 
 
@@ -57,6 +57,12 @@ class Ablation:
     variants: tuple[Variant, ...]
     tests: tuple[TestSet, ...]
     before: tuple[Variant, ...] = ()
+
+
+def held_out(config: TrainConfig) -> Sequence[Pair]:
+    """What a configuration holds out, in its only kind of degradation."""
+    (held,) = open_feed(config).held_out()
+    return held.pairs
 
 
 class Planner:

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +16,9 @@ import yaml
 from restore_node.common.atomic import replace_text
 from restore_node.common.errors import ConfigError
 from training.config.run import TrainConfig, config_values, parse_config
+from training.data.samples import Pair
+from training.evaluation.quality import Quality, measure
+from training.evaluation.systems import open_system
 from training.runs import checkpoint
 from training.runs.errors import TrainingError
 from training.runs.folder import RunFolder
@@ -63,6 +66,11 @@ class Run:
     def is_finished(self) -> bool:
         """Whether nothing is left to train."""
         return self.steps_done() == self.config.schedule.total_steps
+
+    def measure(self, pairs: Iterable[Pair]) -> Quality:
+        """What its averaged weights are worth on pairs that it has not seen, once it is finished."""
+        with open_system(str(self.folder.checkpoint)) as system:
+            return measure(system, pairs)
 
     @property
     def _config_file(self) -> Path:

@@ -12,8 +12,8 @@ from training.config.run import TrainConfig
 from training.evaluation import report
 from training.evaluation.quality import Quality
 from training.evaluation.tables import Table
+from training.experiments.comparison import CONVENTION_WORDS
 from training.experiments.curves import Curve, share_saved
-from training.experiments.measuring import CONVENTION_WORDS
 from training.networks.costs import macs_per_pixel, parameters
 from training.runs.generator import generator_of
 from training.runs.provenance import commit

@@ -12,9 +12,8 @@ from training.config.run import TrainConfig
 from training.data.validation import ValidationSet
 from training.evaluation.quality import Quality, measure, score, table
 from training.evaluation.restoring import restore_with
-from training.loop.mirror import start_mirror
 from training.loop.progress import ProgressView
-from training.loop.records import Records
+from training.loop.records import Records, start_mirror
 from training.loop.schedule import progress
 from training.runs.errors import TrainingError
 from training.runs.folder import RunFolder

@@ -1,17 +1,19 @@
-"""The records of a run: metrics.jsonl for programs, TensorBoard for people."""
+"""The records of a run: metrics.jsonl for programs, TensorBoard and Weights & Biases for people."""
 
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 from torch.utils.tensorboard import SummaryWriter
 
 from restore_node.common.atomic import replace_text, writing
-from restore_node.common.errors import InputError
+from restore_node.common.errors import ConfigError, InputError
 from restore_node.common.host import utc_now
+from training.config.run import TrainConfig, config_values
 from training.data.samples import Image
 from training.evaluation.quality import Quality
 from training.runs.errors import TrainingError
@@ -116,3 +118,37 @@ def _keep_until(folder: RunFolder, step: int) -> None:
     # The last line of a killed run may lack its end.
     kept = [line for line in lines if line.endswith('\n') and json.loads(line)['step'] <= step]
     replace_text(folder.metrics, ''.join(kept))
+
+
+def start_mirror(config: TrainConfig, folder: RunFolder) -> Any:
+    """Begin or go on with the run at W&B that `config.wandb` asks for; None where it asks for none.
+
+    It copies what TensorBoard's writer writes, so it has to begin before that does; what is returned is
+    finished by its `finish()`. Raises ConfigError where wandb is not installed, or it cannot begin.
+    """
+    if config.wandb is None:
+        return None
+    try:
+        import wandb
+    except ImportError as error:
+        raise ConfigError(
+            f'wandb={config.wandb}', seen=error, fix='pip install wandb, or leave wandb out'
+        ) from error
+    if not folder.wandb_id.exists():
+        replace_text(folder.wandb_id, uuid4().hex)
+    try:
+        return wandb.init(
+            project=config.wandb,
+            name=config.name,
+            id=folder.wandb_id.read_text(encoding='utf-8'),
+            resume='allow',
+            dir=folder.path,
+            config=config_values(config),
+            sync_tensorboard=True,
+        )
+    except wandb.errors.Error as error:
+        raise ConfigError(
+            f'wandb={config.wandb}',
+            seen=error,
+            fix='`wandb login`; or WANDB_MODE=offline',
+        ) from error

@@ -10,11 +10,15 @@ wandb/          what Weights & Biases keeps, where it is asked for, and wandb_id
 nan/            the batch that a run died of
 """
 
+import fcntl
 import json
+import os
 import sys
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import torch
 import yaml
@@ -23,6 +27,10 @@ from restore_node.common.atomic import replace_text, writing
 from restore_node.common.errors import ConfigError, InputError
 from restore_node.common.host import describe_host, versions_of
 from training.config.run import TrainConfig, config_values
+
+LOCK = '.lock'
+LOCK_WAIT_S = 60.0
+"""Processes whose parent was killed end their step and save first: so long they are waited for."""
 
 _PACKAGES = ('torch', 'lightning-fabric', 'numpy', 'opencv-python-headless', 'pydantic')
 
@@ -59,7 +67,7 @@ class RunFolder:
             if self.config.exists():
                 return yaml.safe_load(self.config.read_text(encoding='utf-8'))
             if self.path.is_dir() and all(
-                file.name.endswith('.part') or file.name == '.lock' for file in self.path.iterdir()
+                file.name.endswith('.part') or file.name == LOCK for file in self.path.iterdir()
             ):
                 return None
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -97,3 +105,37 @@ class RunFolder:
             described = provenance | {'environment': environment}
             replace_text(self.path / 'run.json', json.dumps(described, indent=1) + '\n')
             replace_text(self.files, ''.join(f'{file}\n' for file in files))
+
+
+@contextmanager
+def run_lock(folder: Path, wait_s: float = LOCK_WAIT_S) -> Iterator[None]:
+    """Hold a run's folder, to which one process at a time writes; one that ends or is killed lets go of it.
+
+    Raises ConfigError, which names the process, where another one still holds it after so many seconds.
+    """
+    with (folder / LOCK).open('a+', encoding='utf-8') as file:
+        until = time.monotonic() + wait_s
+        while not _taken(file):
+            if time.monotonic() >= until:
+                file.seek(0)
+                raise ConfigError(
+                    f'{folder} is being written by another training',
+                    seen=f'process {file.read().strip() or "unknown"}',
+                    fix='stop it (kill -TERM, it saves), or name another folder with --folder',
+                )
+            time.sleep(0.1)
+        file.truncate(0)
+        file.write(f'{os.getpid()}\n')
+        file.flush()
+        yield
+
+
+def _taken(file: TextIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        # Some network file systems know no locks; there two runs in one folder are the user's affair.
+        return True
+    return True

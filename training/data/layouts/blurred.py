@@ -14,8 +14,16 @@ from pathlib import Path, PurePosixPath
 
 from restore_node.common.errors import ConfigError
 from training.config.data import LayoutName, PairsConfig
-from training.data.layouts.layout import Layout, Split
-from training.data.layouts.named_pairs import FilePair, by_name, contents, in_folders, listed, match
+from training.data.layouts.named_pairs import (
+    FilePair,
+    Layout,
+    Split,
+    by_name,
+    contents,
+    in_folders,
+    listed,
+    match,
+)
 
 _GOPRO_TREE = (
     '{split}/<sequence>/{{blur,blur_gamma,sharp}}/NNNNNN.png, or images GOPR* in {split}/{{input,target}}/ '

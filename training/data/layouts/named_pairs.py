@@ -1,14 +1,17 @@
-"""A pair of images on disk, and what every layout asks of the files it finds."""
+"""A pair of images on disk, what is to be known of a published set of them, and ways to find its pairs."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from restore_node.common.errors import ConfigError, InputError
 from restore_node.common.image_files import images_under, is_image, read_rgb
+from training.config.data import PairsConfig
 from training.data.samples import Pair
 from training.data.stored import Extent, Stored
+
+Split = Literal['train', 'test']
 
 _SHOWN = 6
 
@@ -70,6 +73,24 @@ class HalvesPair:
             )
         halves = both[:, :width], both[:, width:]
         return halves if self.degraded_left else halves[::-1]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a set is published.
+
+    Attributes:
+        title: the set's name, as tables and model cards print it.
+        tree: what its folder looks like, for people.
+        find: pairs of a split under a folder, in order; none where the folder does not look like this. Raises
+            ConfigError for what looks like this and is not whole, such as images without a partner.
+        published: pairs of each split, where that is known.
+    """
+
+    title: str
+    tree: str
+    find: Callable[[Path, PairsConfig, Split], Sequence[NamedPair]]
+    published: Mapping[str, int] = field(default_factory=dict)
 
 
 def by_name(folder: Path) -> dict[str, Path]:

@@ -5,8 +5,7 @@ from pathlib import Path
 from restore_node.common.errors import ConfigError
 from restore_node.common.image_files import images_under
 from training.config.data import LayoutName
-from training.data.layouts.layout import Layout
-from training.data.layouts.named_pairs import FilePair, in_folders, match
+from training.data.layouts.named_pairs import FilePair, Layout, in_folders, match
 
 
 def pair_by_suffix(folder: Path, degraded: str, sharp: str) -> list[FilePair]:

@@ -23,8 +23,7 @@ from restore_node.common.errors import ConfigError
 from restore_node.common.image_files import images_under
 from training.config.data import LayoutName, PairsConfig
 from training.data.layouts.halves import halves_in, is_right_rainier
-from training.data.layouts.layout import Layout, Split
-from training.data.layouts.named_pairs import NamedPair, in_folders, listed, match
+from training.data.layouts.named_pairs import Layout, NamedPair, Split, in_folders, listed, match
 from training.data.layouts.own import pair_by_suffix
 
 log = logging.getLogger('training')

@@ -7,8 +7,7 @@ from pathlib import Path
 from restore_node.common.errors import ConfigError
 from training.config.data import OWN_LAYOUTS, LayoutName, PairsConfig
 from training.data.layouts import blurred, own, rainy
-from training.data.layouts.layout import Layout, Split
-from training.data.layouts.named_pairs import NamedPair, contents
+from training.data.layouts.named_pairs import Layout, NamedPair, Split, contents
 from training.data.photographs import hold_out
 from training.data.scenes import hold_out_scenes
 
