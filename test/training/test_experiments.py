@@ -6,7 +6,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
+import yaml
 
 from restore_node.common.errors import ConfigError
 from training.commands import ablations, transfer
@@ -222,6 +224,53 @@ def test_transfer_from_photographs_to_a_plot_and_on_where_it_was_stopped(overrid
     assert transfer.main(asked) == 0
     assert checkpoint.load(stopped).step == 10
     assert json.loads((tmp_path / 'transfer.json').read_text())['seeds'][0]['scratch']['steps'][-1] == 10
+
+
+def rainy_pairs(folder):
+    """A configuration of deraining on pairs, as that of a published set."""
+    (folder / 'sharp').mkdir(parents=True)
+    (folder / 'degraded').mkdir()
+    draw_pixels = np.random.default_rng(1)
+    for index in range(4):
+        sharp = draw_pixels.integers(0, 200, (96, 128, 3), dtype=np.uint8)
+        cv2.imwrite(str(folder / 'sharp' / f'{index}.png'), sharp)
+        cv2.imwrite(str(folder / 'degraded' / f'{index}.png'), sharp + 40)
+    pairs = {'layout': 'folders', 'root': str(folder), 'held_out': ['3']}
+    keys = ('network', 'network_options', 'schedule', 'checkpoint', 'validation')
+    small = yaml.safe_load(DERAIN.read_text())
+    values = {key: small[key] for key in keys} | {'name': 'rainy', 'task': 'derain'}
+    path = folder / 'rainy.yaml'
+    path.write_text(yaml.safe_dump(values | {'data': {'crop_px': 64, 'pairs': pairs}}))
+    return path
+
+
+def test_transfer_on_a_real_set_begins_with_a_generator_that_deblurs(tmp_path):
+    config = rainy_pairs(tmp_path / 'pairs')
+    deblurred = tmp_path / 'deblurred.pt'
+    runs = transfer.runs_of(['schedule.steps=10'], 1, tmp_path / 'runs', config, deblurred)
+    assert list(runs) == ['scratch', 'transfer', 'short_scratch', 'short_transfer']
+    assert runs['scratch'].config.start_from is None
+    assert runs['short_transfer'].config.start_from == str(deblurred)
+    assert runs['short_transfer'].config.schedule.steps == 2
+    assert runs['transfer'].config.data.sources[0].pairs.root == str(tmp_path / 'pairs')
+
+
+@pytest.mark.slow
+def test_transfer_on_a_real_set_from_pairs_to_a_plot(tmp_path, overrides):
+    deblur = Run('deblur', load_config(DERAIN, [*overrides, 'schedule.steps=2']), tmp_path / 'before')
+    train_all([[deblur]], 1, lambda run: None)
+    asked = ['--derain', str(rainy_pairs(tmp_path / 'pairs')), '--deblurred', str(deblur.folder.checkpoint)]
+    asked += [
+        'validation.patches=1',
+        'validation.steps=2',
+        'schedule={batch: 1, steps: 5, learning_rate: 1e-3}',
+    ]
+    assert transfer.main([*asked, TINY[0], '--seeds', '1', '--out', str(tmp_path / 'out')]) == 0
+    (seed,) = json.loads((tmp_path / 'out' / 'transfer.json').read_text())['seeds']
+    assert seed['pretraining_steps'] == 2
+    assert seed['transfer']['steps'][-1] == 5
+    assert not (tmp_path / 'out' / 'runs' / 'deblur-1').exists()
+    assert 'pairs held out' in (tmp_path / 'out' / 'summary.md').read_text()
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ from pathlib import Path
 from training.config.run import TrainConfig, load_config
 from training.data.feed import open_feed
 from training.data.samples import Pair
+from training.data.validation import ValidationSet
 from training.evaluation.sets import open_published
 from training.experiments.runs import Run
 
@@ -59,10 +60,10 @@ class Ablation:
     before: tuple[Variant, ...] = ()
 
 
-def held_out(config: TrainConfig) -> Sequence[Pair]:
+def held_out(config: TrainConfig) -> ValidationSet:
     """What a configuration holds out, in its only kind of degradation."""
     (held,) = open_feed(config).held_out()
-    return held.pairs
+    return held
 
 
 class Planner:
@@ -107,7 +108,7 @@ class Planner:
         """What a test shows; of a published set, all test pairs, each read when it is its turn."""
         if test.data:
             return (pair.read() for pair in open_published(self.test_set(test), 'blur').pairs)
-        return held_out(self.test_config(test))
+        return held_out(self.test_config(test)).pairs
 
     def test_config(self, test: TestSet) -> TrainConfig:
         """Of a test on what a configuration holds out; of one seed, so that all are measured alike."""

@@ -69,12 +69,17 @@ class Run:
 
     def measure(self, pairs: Iterable[Pair]) -> Quality:
         """What its averaged weights are worth on pairs that it has not seen, once it is finished."""
-        with open_system(str(self.folder.checkpoint)) as system:
-            return measure(system, pairs)
+        return measure_weights(self.folder.checkpoint, pairs)
 
     @property
     def _config_file(self) -> Path:
         return self.runs / f'{self.name}.yaml'
+
+
+def measure_weights(weights: Path, pairs: Iterable[Pair]) -> Quality:
+    """Measure the averaged weights of a checkpoint on pairs."""
+    with open_system(str(weights)) as system:
+        return measure(system, pairs)
 
 
 def default_jobs() -> int:

@@ -78,7 +78,11 @@ def summarise(results: Sequence[SeedResult], config: TrainConfig) -> dict[str, A
         'steps': config.schedule.total_steps,
         'batch': config.schedule.batch,
         'crop_px': config.data.crop_px,
-        'roots': [root for source in config.data.sources for root in source.sharp.roots],
+        'roots': [
+            root
+            for source in config.data.sources
+            for root in ([source.pairs.root] if source.pairs else source.sharp.roots)
+        ],
         'patches_held_out': config.validation.patches,
         'convention': CONVENTION_WORDS,
         'commit': commit(),
@@ -113,7 +117,7 @@ def draw(results: Sequence[SeedResult], config: TrainConfig, path: Path) -> None
     degraded = float(np.mean([result.curves['scratch'].psnr_db[0] for result in results]))
     axes.axhline(degraded, color='0.6', linewidth=0.8, label='degraded input')
     axes.set_xlabel(f'steps of deraining, {config.schedule.batch} crops of {config.data.crop_px} px each')
-    axes.set_ylabel('PSNR of photographs held out, RGB, dB')
+    axes.set_ylabel('PSNR of images held out, RGB, dB')
     axes.set_title(f'Deraining with and without {results[0].pretraining_steps} steps of deblurring before')
     axes.grid(alpha=0.3)
     axes.legend(loc='lower right')
@@ -171,13 +175,16 @@ def _final_rows(results: Sequence[SeedResult]) -> Iterator[tuple[str, ...]]:
 
 def _notes(results: Sequence[SeedResult], config: TrainConfig) -> list[str]:
     network = generator_of(config)
-    patches, patch_px = config.validation.patches, config.data.patch_px
+    images, sides = 'photographs held out; every seed has its own rain', config.data.patch_px
+    if config.data.sources[0].pairs:
+        images, sides = 'pairs held out', config.data.crop_px
     return [
-        f'PSNR in dB and SSIM, means over {patches} patches of {patch_px} px of photographs held out; '
-        f'{CONVENTION_WORDS}. Every seed has its own rain.',
+        f'PSNR in dB and SSIM, means over {config.validation.patches} patches of {sides} px of {images}; '
+        f'{CONVENTION_WORDS}.',
         f'Network {config.network} with {config.network_options}: {parameters(network):,} parameters, '
-        f'{macs_per_pixel(network):,} MAC per pixel. Adam, batch {config.schedule.batch}, '
-        f'crops of {config.data.crop_px} px, seeds {", ".join(str(result.seed) for result in results)}.',
-        f'The deblurring generator had {results[0].pretraining_steps} steps on the same photographs, each '
-        "as dear as one of deraining; the paper's claim does not count them.",
+        f'{macs_per_pixel(network):,} MAC per pixel. {config.optimizer.name.capitalize()}, batch '
+        f'{config.schedule.batch}, crops of {config.data.crop_px} px, '
+        f'seeds {", ".join(str(result.seed) for result in results)}.',
+        f'The deblurring generator had {results[0].pretraining_steps} steps before, each about as dear as '
+        "one of deraining; the paper's claim does not count them.",
     ]
