@@ -119,7 +119,8 @@ ablations:  ## the paper's choices one by one: a table in out/ablations
 .PHONY: bench-train
 bench-train:  ## what a training step costs on this machine, by part: out/benchmark-train.json
 	@dev/setup.sh train
-	@$(PLAIN) .venv/train/bin/python -m training.commands.benchmark --json out/benchmark-train.json $(ARGS)
+	@$(PLAIN) .venv/train/bin/python -m training.commands.benchmark config/experiments/benchmark.yaml \
+		--json out/benchmark-train.json $(ARGS)
 
 # They mostly wait for time to pass: two halves run side by side, the long files dealt out in turn, each half in a
 # ROS_DOMAIN_ID of its own.

@@ -51,8 +51,8 @@ figures=$work/figures run=$work/run
 
 # What a step runs. Each is one command, which `timeout` can end with all that it started.
 command_of() {
-    local frames=(--frames 100 --warm-up 10) bench=(--steps 200 --workers 8) photographs=() size=(--size 1280x720) seconds
-    [[ -z $short ]] || { frames=(--frames 2 --warm-up 1 --size 64x48); bench=(--steps 2 --crop 64 --batch 2 --precision 32-true); size=(--size 64x48); }
+    local frames=(--frames 100 --warm-up 10) bench=(--steps 200 data.workers=8) photographs=() size=(--size 1280x720) seconds
+    [[ -z $short ]] || { frames=(--frames 2 --warm-up 1 --size 64x48); bench=(--steps 2 data.crop_px=64 schedule.batch=2 precision=32-true); size=(--size 64x48); }
     case $1 in
         packages) command=("$python" -m pip install -q --no-index --no-deps --no-compile --no-cache-dir
             --upgrade --target "$work/site" "$wheels"/*.whl) ;;
@@ -61,10 +61,10 @@ command_of() {
         doctor) command=("$python" -m dev.gpu.doctor "$figures/doctor.json" "${size[@]}") ;;
         benchmark) command=("$python" -m restore_node.tools.benchmark "${frames[@]}" --json "$figures/benchmark.json") ;;
         networks) command=("$python" -m dev.gpu.networks "$figures/networks.json" ${short:+--short}) ;;
-        bench-paper) command=("$python" -m training.commands.benchmark --network paper --batch 8 --crop 256 "${bench[@]}"
-            --json "$figures/bench-paper.json") ;;
-        bench-*) command=("$python" -m training.commands.benchmark --network "${1#bench-}" "${bench[@]}"
-            --json "$figures/$1.json") ;;
+        bench-paper) command=("$python" -m training.commands.benchmark config/experiments/benchmark.yaml network=paper
+            data.crop_px=256 data.patch_px=256 "${bench[@]}" --json "$figures/bench-paper.json") ;;
+        bench-*) command=("$python" -m training.commands.benchmark config/experiments/benchmark.yaml
+            network="${1#bench-}" "${bench[@]}" --json "$figures/$1.json") ;;
         train)
             if [[ -n $data ]]; then
                 photographs=("data.roots=[$data]" 'data.held_out=[train/photos/urban100/urban_09*, train/photos/bsds500/3*]')

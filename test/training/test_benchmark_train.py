@@ -1,18 +1,23 @@
 """What a training step costs: that parts add up, and that memory does not."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 import torch
 
 from training.commands import benchmark
+from training.config.run import parse_config
 from training.loop.step_timing import PARTS, StepTimes, memory_bytes, peak_flops
+
+CONFIG = str(Path(__file__).parents[2] / 'config' / 'experiments' / 'benchmark.yaml')
 
 
 def measure(photographs_root, out, steps):
-    asked = ['--network', 'lite-small', '--batch', '2', '--crop', '64', '--steps', str(steps)]
-    where = ['--data', str(photographs_root), '--device', 'cpu', '--json', str(out)]
-    assert benchmark.main([*asked, *where]) == 0
+    asked = ['network=lite-small', 'schedule.batch=2', 'data.crop_px=64', '--steps', str(steps)]
+    where = [f'data.roots=[{photographs_root}]', 'accelerator=cpu', '--json', str(out)]
+    assert benchmark.main([CONFIG, *asked, *where, '--loader', '0', '--seconds', '0.1']) == 0
     return json.loads(out.read_text())
 
 
@@ -28,7 +33,14 @@ def test_parts_of_a_step_make_up_the_step(photographs_root, tmp_path, capsys):
     in_passes = sum(found['step_ms'][part]['p50'] for part in ('forward', 'backward')) / 1e3
     for share, taken in (('share_of_peak', seconds), ('share_of_peak_in_passes', in_passes)):
         assert found[share] == pytest.approx(found['flops_per_step'] / taken / found['peak_flops_per_s'])
-    assert 'patches/s' in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert 'patches/s' in printed
+    made, ratio, consumed = re.findall(
+        r'loader with 0 workers: (\d+) patches/s, ([\d.]+) of the (\d+) that the model', printed
+    )[0]
+    assert found['patches_loaded_per_s']['0'] == pytest.approx(int(made), abs=1)
+    assert float(ratio) == pytest.approx(int(made) / int(consumed), rel=0.1, abs=0.02)
+    assert found['patches_consumed_per_s'] > found['patches_per_s']
 
 
 def test_shares_and_tails_by_hand():
@@ -53,14 +65,28 @@ def test_memory_is_that_of_this_process():
 
 
 def test_an_impossible_run_is_one_line(photographs_root, refused):
-    assert 'crop_px' in refused(benchmark.main, '--data', photographs_root, '--crop', '100')
-    assert 'nonesuch' in refused(benchmark.main, '--data', photographs_root, '--network', 'nonesuch')
+    data = f'data.roots=[{photographs_root}]'
+    assert 'crop_px' in refused(benchmark.main, CONFIG, data, 'data.crop_px=100')
+    assert 'nonesuch' in refused(benchmark.main, CONFIG, data, 'network=nonesuch')
+
+
+def test_one_process_has_its_share_of_the_batch(run_values):
+    config = parse_config(run_values | {'cpu_processes': 2}, 'test')
+    alone = benchmark.one_process(config)
+    assert (alone.cpu_processes, alone.schedule.batch, alone.data.pool) == (1, 1, 1)
+
+
+@pytest.mark.parametrize('seconds', ['0', '-1', 'nan', 'inf'])
+def test_a_measurement_takes_time(capsys, seconds):
+    with pytest.raises(SystemExit, match='2'):
+        benchmark.main([CONFIG, '--seconds', seconds])
+    assert '--seconds: got' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize('steps', ['0', '-3'])
 def test_no_steps_are_refused(capsys, steps):
     with pytest.raises(SystemExit, match='2'):
-        benchmark.main(['--steps', steps])
+        benchmark.main([CONFIG, '--steps', steps])
     assert f'--steps: got {steps}, want 1 or more' in capsys.readouterr().err
 
 

@@ -8,8 +8,7 @@ import pytest
 from scenery import write_pairs
 
 from restore_node.common.metrics import psnr
-from training.commands import contact_sheet, loader_benchmark
-from training.config.run import parse_config
+from training.commands import contact_sheet
 from training.evaluation.sheet import compare, draw_sheet
 
 
@@ -96,28 +95,3 @@ def test_what_cannot_be_shown_is_one_line(config, tmp_path, refused):
     assert 'roots: got /nowhere' in refused(contact_sheet.main, config, 'data.roots=[/nowhere]')
     out = ['--out', tmp_path / 'no' / 'folder.png', '--columns', '1']
     assert 'cannot write' in refused(contact_sheet.main, config, *out)
-
-
-def test_the_benchmark_compares_the_loader_with_the_model(config, capsys, refused):
-    assert loader_benchmark.main([config, '--workers', '0', '--seconds', '0.1']) == 0
-    printed = capsys.readouterr().out
-    (workers, made, ratio), (consumed,) = (
-        re.findall(r'│ +(0) │ +(\d+) │ +([\d.]+) │', printed)[0],
-        re.findall(r'model │ +(\d+) │', printed),
-    )
-    assert workers == '0'
-    assert float(ratio) == pytest.approx(int(made) / int(consumed), rel=0.1, abs=0.02)
-    assert '--workers: got many' in refused(loader_benchmark.main, config, '--workers', 'many')
-
-
-def test_one_process_has_its_share_of_the_batch(run_values):
-    config = parse_config(run_values | {'cpu_processes': 2}, 'test')
-    alone = loader_benchmark.one_process(config)
-    assert (alone.cpu_processes, alone.schedule.batch, alone.data.pool) == (1, 1, 1)
-
-
-@pytest.mark.parametrize('seconds', ['0', '-1', 'nan', 'inf'])
-def test_a_measurement_takes_time(capsys, seconds):
-    with pytest.raises(SystemExit, match='2'):
-        loader_benchmark.main(['config.yaml', '--seconds', seconds])
-    assert '--seconds: got' in capsys.readouterr().err

@@ -1,6 +1,5 @@
 """Where the time of a training step goes, and what its device could do at best."""
 
-import math
 import os
 import platform
 import time
@@ -66,25 +65,17 @@ def now(device: torch.device) -> float:
 
 
 def time_steps(
-    fabric: Fabric,
-    generator: TimedLearner,
-    config: TrainConfig,
-    stream: Iterator[Any],
-    steps: int,
-    seconds: float = math.inf,
+    fabric: Fabric, generator: TimedLearner, config: TrainConfig, stream: Iterator[Any], steps: int
 ) -> StepTimes:
     """Take steps as the trainer does, without a critic and without averaging weights.
 
     The device finishes each part before the next one begins, so parts do not overlap as they may in training:
-    on a GPU the sum is a little more than a step there. After so many seconds no further step begins.
+    on a GPU the sum is a little more than a step there.
     """
     objective = make_objective(fabric, generator, config)
     times = StepTimes()
-    first = now(fabric.device)
     for _ in range(steps):
         began = now(fabric.device)
-        if began - first > seconds and times.seconds['step']:
-            break
         degraded, sharp = map(to_unit, fabric.to_device(next(stream)))
         ready = now(fabric.device)
         objective.step(degraded, sharp, config.schedule.learning_rate)
