@@ -31,14 +31,7 @@ from training.experiments.catalogue import SMALL
 from training.experiments.curves import read_curve
 from training.experiments.plans import held_out
 from training.experiments.runs import Run, default_jobs, measure_weights, train_all
-from training.experiments.transfer_report import (
-    STYLES,
-    SeedResult,
-    draw,
-    markdown,
-    summarise,
-    tables,
-)
+from training.experiments.transfer_report import STYLES, SeedResult, draw, markdown, summarise, tables
 from training.runs import checkpoint
 
 SHORT_SHARE = 0.2

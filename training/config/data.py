@@ -8,25 +8,11 @@ from pydantic import Field
 from training.config.rules import BelowOne, Count, Positive, check_names, check_one_of
 from training.degradation.ranges import DegradationConfig
 
-LayoutName = Literal[
-    'gopro',
-    'realblur_j',
-    'realblur_r',
-    'rain800',
-    'rain100h',
-    'rain100l',
-    'rain1400',
-    'did_mdn',
-    'spa',
-    'raindrop',
-    'reds',
-    'folders',
-    'suffixes',
-]
-"""Layouts of paired sets; see layouts/registry.py."""
-
-OWN_LAYOUTS = ('folders', 'suffixes')
-"""Those of one's own pairs, which have no test half."""
+Blurred = Literal['gopro', 'realblur_j', 'realblur_r', 'reds']
+Rainy = Literal['rain800', 'rain100h', 'rain100l', 'rain1400', 'did_mdn', 'spa', 'raindrop']
+Own = Literal['folders', 'suffixes']
+LayoutName = Literal[Blurred, Rainy, Own]
+"""Layouts of paired sets; see layouts/registry.py. Those of one's own pairs have no test half."""
 
 Name = Annotated[str, Field(pattern=r'^[A-Za-z0-9][A-Za-z0-9_-]*$')]
 """Of a source or a validation set: keys of the command line and of the records."""

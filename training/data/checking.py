@@ -126,11 +126,9 @@ def _header_problem(image: Readable) -> str | None:
 
 
 class Header(NamedTuple):
-    """What an image's header says.
+    """An image's height and width in pixels, as every reader here shows it: turned as its EXIF data say.
 
-    Attributes:
-        size: height and width in pixels, as every reader here shows it: turned as its EXIF orientation says.
-        ends_early: the file is cut off; decoders fill the rest with grey and say nothing.
+    A file that ends early is cut off; decoders fill the rest with grey and say nothing.
     """
 
     size: tuple[int, int]

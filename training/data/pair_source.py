@@ -69,10 +69,7 @@ class PairSource:
 
 
 def _degraded_further(
-    degraded: Image,
-    sharp: Image,
-    degradation: DegradationConfig,
-    rng: np.random.Generator,
+    degraded: Image, sharp: Image, degradation: DegradationConfig, rng: np.random.Generator
 ) -> Pair:
     kind = draw_kind(degradation, rng)
     if not KINDS[kind]:

@@ -42,12 +42,9 @@ def read_frames(photograph: Photograph, plans: Sequence[Plan]) -> list[Image]:
 
 @dataclass(frozen=True)
 class PatchMaker:
-    """Makes degraded patches of photographs.
+    """Makes degraded patches of photographs, cut from them and drawn from the ranges of a degradation.
 
-    Attributes:
-        cuts: which part of an image a patch is.
-        degradation: the ranges that kinds and strengths are drawn from.
-        real_motion: the share of blurred patches whose blur is the frames' own motion, 0..1.
+    `real_motion` is the share of the blurred patches whose blur is the frames' own motion, 0..1.
     """
 
     cuts: Cuts

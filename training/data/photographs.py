@@ -31,20 +31,16 @@ Chosen = TypeVar('Chosen', bound=Stored)
 
 @dataclass(frozen=True)
 class StoredPhotograph:
-    """An image in a file of its own or inside a tar; `name` is its path in its folder or tar."""
+    """An image in a file of its own or inside a tar, its one extent; `name` is its path in folder or tar."""
 
     name: str
-    extent: Extent
-
-    @property
-    def extents(self) -> tuple[Extent, ...]:
-        """See `Stored`."""
-        return (self.extent,)
+    extents: tuple[Extent]
 
     def read(self) -> Image:
         """See `Photograph`."""
-        place = self.extent.path if self.extent.length is None else self.extent.path / self.name
-        return decode_rgb(self.extent.read(), str(place))
+        (extent,) = self.extents
+        place = extent.path if extent.length is None else extent.path / self.name
+        return decode_rgb(extent.read(), str(place))
 
 
 def find_photographs(roots: Sequence[str], frame_stride: int = 1) -> list[Photograph]:
@@ -57,9 +53,7 @@ def find_photographs(roots: Sequence[str], frame_stride: int = 1) -> list[Photog
     found = [photograph for root in roots for photograph in _under(Path(root), frame_stride)]
     if not found:
         raise ConfigError(
-            'roots',
-            seen=f'no photographs under {", ".join(roots)}',
-            wanted=' '.join(sorted(IMAGE_SUFFIXES)),
+            'roots', seen=f'no photographs under {", ".join(roots)}', wanted=' '.join(sorted(IMAGE_SUFFIXES))
         )
     return sorted(found, key=lambda photograph: photograph.name)
 
@@ -96,7 +90,8 @@ def _under(root: Path, frame_stride: int) -> Sequence[Photograph]:
         return bag_frames(root, frame_stride)
     if root.is_dir():
         return [
-            StoredPhotograph(path.relative_to(root).as_posix(), Extent(path)) for path in images_under(root)
+            StoredPhotograph(path.relative_to(root).as_posix(), (Extent(path),))
+            for path in images_under(root)
         ]
     if root.suffix.lower() in VIDEO_SUFFIXES:
         return video_frames(root, frame_stride)
@@ -113,7 +108,7 @@ def _in_tar(path: Path) -> list[StoredPhotograph]:
     try:
         with tarfile.open(path, 'r:') as tar:
             return [
-                StoredPhotograph(member.name, Extent(path, member.offset_data, member.size))
+                StoredPhotograph(member.name, (Extent(path, member.offset_data, member.size),))
                 for member in tar
                 if member.isfile()
                 and is_image(Path(member.name))
@@ -122,7 +117,5 @@ def _in_tar(path: Path) -> list[StoredPhotograph]:
             ]
     except (OSError, tarfile.TarError) as error:
         raise ConfigError(
-            'roots',
-            seen=f'{path}: {error}',
-            wanted='a folder, an uncompressed tar, a video or a rosbag2 bag',
+            'roots', seen=f'{path}: {error}', wanted='a folder, an uncompressed tar, a video or a rosbag2 bag'
         ) from error

@@ -23,12 +23,9 @@ _SAME_MS = 0.05
 
 @dataclass(frozen=True)
 class VideoFrame(CameraFrame):
-    """Frame `number` of a video; reading it decodes from the key frame before it.
+    """Frame `number` of a video, from 0; reading it decodes from the key frame before it.
 
-    Attributes:
-        video: the file.
-        number: from 0.
-        time_ms: when it is shown; None where the video's times do not rise, and it is decoded from its start.
+    `time_ms` is when it is shown; None where the video's times do not rise, and it is decoded from its start.
     """
 
     video: Path

@@ -37,12 +37,9 @@ ROOM = 1.2
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """What the camera sees in one exposure.
+    """What the camera sees in one exposure: a window of a scene, and its path, relative to the middle.
 
-    Attributes:
-        scene: uint8 [h, w, 3] RGB, 0..255: the view and, where the source has more, a margin around it.
-        window: where in `scene` the view is.
-        trajectory: the camera's path over a long exposure, relative to its middle.
+    The scene is uint8 [h, w, 3] RGB, 0..255: the view and, where the source has more, a margin around it.
     """
 
     scene: NDArray[np.uint8]

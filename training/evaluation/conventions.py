@@ -94,10 +94,6 @@ def full_luma(image: Image) -> Image:
     return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
 
 
-def _rgb(restored: Image, truth: Image) -> tuple[float, float]:
-    return metrics.psnr(restored, truth), metrics.ssim(restored, truth)
-
-
 def _rgb_volume(restored: Image, truth: Image) -> tuple[float, float]:
     similarity = metrics.similarity_map(restored, truth, metrics.PEAK, volume_mean)
     return metrics.psnr(restored, truth), float(similarity.mean())
@@ -128,7 +124,7 @@ CONVENTIONS = {
             'RGB',
             f'{GAUSSIAN}, mean over channels',
             'scikit-image; this project reproduces the paper in it',
-            _rgb,
+            lambda restored, truth: (metrics.psnr(restored, truth), metrics.ssim(restored, truth)),
         ),
         Convention(
             'rgb-volume',

@@ -26,12 +26,9 @@ LONGEST_ORIGIN = 50
 
 @dataclass(frozen=True)
 class System:
-    """Something that restores.
+    """Something that restores: a test image's name and its pixels, uint8 [H, W, 3] RGB, to the restored ones.
 
-    Attributes:
-        name: in tables.
-        restore: a test image's name and its degraded pixels, uint8 [H, W, 3] RGB, to the restored ones.
-        provenance: where it comes from, as plain values.
+    Its name is that in tables; its provenance says where it comes from, as plain values.
     """
 
     name: str

@@ -15,11 +15,7 @@ Entry = tuple[JudgedSet, Verdicts]
 
 
 def page(
-    judged: Sequence[Entry],
-    costs: Mapping[str, Cost],
-    models: Sequence[str],
-    command: str,
-    machine: str,
+    judged: Sequence[Entry], costs: Mapping[str, Cost], models: Sequence[str], command: str, machine: str
 ) -> str:
     """The whole page, made by a command.
 

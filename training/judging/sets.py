@@ -36,16 +36,12 @@ _BLUR_PX = 6.0, 20.0
 
 @dataclass(frozen=True)
 class MadePair:
-    """A pair that was made here; see `NamedPair`."""
+    """A pair that was made here and lies nowhere; see `NamedPair`."""
 
     name: str
     degraded: Image
     sharp: Image
-
-    @property
-    def extents(self) -> tuple[Extent, ...]:
-        """It lies nowhere; see `Stored`."""
-        return ()
+    extents: tuple[Extent, ...] = ()
 
     def read(self) -> Pair:
         """(degraded, sharp): uint8 [H, W, 3] RGB each."""

@@ -24,11 +24,9 @@ _WARM, _TIMED = 3, 15
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict(Quality):
-    """One system on one set, over all its images.
+    """One system on one set: its quality, and positions in the set from the most loss to the most gain.
 
-    Attributes:
-        lowest_db: PSNR of the restored image that is farthest from its truth.
-        order: positions in the set from the most loss to the most gain.
+    `lowest_db` is the PSNR of the restored image that is farthest from its truth.
     """
 
     lowest_db: float
@@ -37,11 +35,9 @@ class Verdict(Quality):
 
 @dataclass(frozen=True)
 class Cost:
-    """What a frame of 640x360 costs.
+    """What a frame of 640x360 costs: milliseconds from pixels to pixels, the median on this machine.
 
-    Attributes:
-        kmacs_per_pixel: thousands of multiply-accumulates per pixel; None where nobody counted.
-        milliseconds: median on this machine, from pixels to pixels.
+    And thousands of multiply-accumulates per pixel; None where nobody counted.
     """
 
     kmacs_per_pixel: float | None

@@ -28,14 +28,10 @@ class Validated(NamedTuple):
 
 
 class Monitor:
-    """A context of one run, which begins or goes on at a step.
+    """A context of one run, which begins or goes on at a step, with the best score so far.
 
-    Its `checkpoints` and `validations` say when the next one is due.
-
-    Args:
-        held_out: what is measured.
-        device: where the generator runs.
-        best: the highest score so far, of a run that goes on.
+    Its `checkpoints` and `validations` say when the next one is due. What is held out is measured on the
+    device where the generator runs.
     """
 
     def __init__(

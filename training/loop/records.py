@@ -148,7 +148,5 @@ def start_mirror(config: TrainConfig, folder: RunFolder) -> Any:
         )
     except wandb.errors.Error as error:
         raise ConfigError(
-            f'wandb={config.wandb}',
-            seen=error,
-            fix='`wandb login`; or WANDB_MODE=offline',
+            f'wandb={config.wandb}', seen=error, fix='`wandb login`; or WANDB_MODE=offline'
         ) from error

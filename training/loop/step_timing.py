@@ -1,7 +1,5 @@
 """Where the time of a training step goes, and what its device could do at best."""
 
-import os
-import platform
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,6 +11,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
+from restore_node.common.host import describe_host, host_line
 from restore_node.common.timing import percentiles
 from training.config.run import TrainConfig
 from training.loop.learner import Learner
@@ -104,7 +103,7 @@ def device_name(device: torch.device) -> str:
     """What GPU it is, or how many cores there are."""
     if device.type == 'cuda':
         return torch.cuda.get_device_name(device)
-    return f'CPU {platform.machine()}, {os.cpu_count()} cores'
+    return host_line(describe_host())
 
 
 def memory_bytes(device: torch.device) -> int:

@@ -39,11 +39,8 @@ def make_card(
 ) -> dict[str, Any]:
     """The card of a checkpoint's generator, its quality not measured yet.
 
-    Args:
-        network: the generator.
-        saved: where it and its provenance come from.
-        config: of its run, under the name that the model gets.
-        graphs: the file of each precision, already written.
+    The configuration is that of its run, under the name that the model gets; the graph of each precision is
+    already written.
     """
     made = saved.provenance
     before = {key: made.get(key, []) for key in ('started_from', 'taught_by')}

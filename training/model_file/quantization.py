@@ -10,20 +10,16 @@ import io
 import logging
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import onnx
 import onnxruntime
 from numpy.typing import NDArray
-from onnxruntime.quantization import (
-    CalibrationDataReader,
-    CalibrationMethod,
-    QDQQuantizer,
-    QuantType,
-    create_calibrator,
-)
+from onnxruntime.quantization import CalibrationMethod, QDQQuantizer, QuantType, create_calibrator
 
 from restore_node.common.errors import ModelError
 from restore_node.common.metrics import psnr
@@ -69,7 +65,8 @@ class Quantiser:
                 extra_options={'percentile': PERCENTILE, 'num_bins': BINS, 'symmetric': True},
             )
             for first in range(0, len(frames), CHUNK):
-                calibrator.collect_data(_Frames(frames[first : first + CHUNK]))
+                inputs = ({INPUT_NAME: frame[None]} for frame in frames[first : first + CHUNK])
+                calibrator.collect_data(SimpleNamespace(get_next=partial(next, inputs, None)))
             self._ranges = calibrator.compute_data()
 
     def write(self, layers: Collection[str], path: Path) -> None:
@@ -117,18 +114,6 @@ class Quantiser:
                 self.write([layer], path)
                 found[layer] = psnr(_restored(path, frames), exact)
         return dict(sorted(found.items(), key=lambda item: item[1]))
-
-
-class _Frames(CalibrationDataReader):
-    """Hands frames to the calibration one by one."""
-
-    def __init__(self, frames: Frame) -> None:
-        self._frames = iter(frames)
-
-    def get_next(self) -> dict[str, Frame] | None:
-        """What the graph takes; None at the end."""
-        frame = next(self._frames, None)
-        return None if frame is None else {INPUT_NAME: frame[None]}
 
 
 def _restored(graph: Path, frames: Sequence[Frame]) -> Frame:

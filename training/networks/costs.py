@@ -15,13 +15,9 @@ from training.networks.discriminator import SIDE
 
 @dataclass(frozen=True)
 class Layer:
-    """A part of a network with weights of its own.
+    """A part of a network with weights of its own, named as in the network's state dict.
 
-    Attributes:
-        name: as in the network's state dict.
-        module: the part itself.
-        shape: of its output for one image, [C, H, W] or [features].
-        parameters: trainable ones.
+    The shape is that of its output for one image, [C, H, W] or [features]; parameters are trainable ones.
     """
 
     name: str

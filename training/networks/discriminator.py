@@ -47,8 +47,5 @@ class Discriminator(nn.Module):
 
 def _convolution(channels_in: int, channels_out: int, stride: int) -> tuple[nn.Module, ...]:
     """A 4x4 convolution, "same" padding: one pixel all round, one more behind where it skips nothing."""
-    layers = (
-        nn.Conv2d(channels_in, channels_out, 4, stride=stride, padding=1),
-        nn.LeakyReLU(LEAKY_SLOPE),
-    )
+    layers = (nn.Conv2d(channels_in, channels_out, 4, stride=stride, padding=1), nn.LeakyReLU(LEAKY_SLOPE))
     return layers if stride == 2 else (nn.ZeroPad2d((0, 1, 0, 1)), *layers)

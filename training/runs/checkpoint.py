@@ -14,6 +14,7 @@ from restore_node.common.errors import InputError
 from training.runs.errors import TrainingError
 
 FORMAT = 1
+_MADE_BY = 'a file of training.commands.train'
 
 State = tuple[dict[str, torch.Tensor], list[dict[str, Any]]]
 """Weights of a network, and the states of its optimizers in the order of loop/optimizers.py."""
@@ -71,12 +72,10 @@ def load(path: Path) -> Checkpoint:
     try:
         values = torch.load(path, map_location='cpu', weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise InputError(
-            f'cannot read the checkpoint {path}', seen=error, wanted='a file of training.commands.train'
-        ) from error
+        raise InputError(f'cannot read the checkpoint {path}', seen=error, wanted=_MADE_BY) from error
     if not isinstance(values, dict) or 'step' not in values:
         seen = sorted(values) if isinstance(values, dict) else type(values).__name__
-        raise InputError(f'{path} is not a checkpoint', seen=seen, wanted='a file of training.commands.train')
+        raise InputError(f'{path} is not a checkpoint', seen=seen, wanted=_MADE_BY)
     wanted = {entry.name for entry in fields(Checkpoint)}
     if values.get('format') != FORMAT or set(values) != wanted:
         raise InputError(

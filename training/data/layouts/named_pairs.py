@@ -105,10 +105,7 @@ def by_name(folder: Path) -> dict[str, Path]:
 
 
 def match(
-    degraded: Mapping[str, Path],
-    sharp: Mapping[str, Path],
-    where: Path,
-    truth_of: Callable[[str], str] = str,
+    degraded: Mapping[str, Path], sharp: Mapping[str, Path], where: Path, truth_of: Callable[[str], str] = str
 ) -> list[FilePair]:
     """Pair files by name, in order; raises ConfigError for files without a partner.
 

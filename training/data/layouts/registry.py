@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from restore_node.common.errors import ConfigError
-from training.config.data import OWN_LAYOUTS, LayoutName, PairsConfig
+from training.config.data import LayoutName, PairsConfig
 from training.data.layouts import blurred, own, rainy
 from training.data.layouts.named_pairs import Layout, NamedPair, Split, contents
 from training.data.photographs import hold_out
@@ -19,7 +19,7 @@ LAYOUTS: dict[LayoutName, Layout] = blurred.LAYOUTS | rainy.LAYOUTS | own.LAYOUT
 
 def title_of(config: PairsConfig) -> str:
     """The set's name, of one's own the folder's; of GOPRO_Large with the response that its blur has."""
-    if config.layout in OWN_LAYOUTS:
+    if config.layout in own.LAYOUTS:
         return Path(config.root).resolve().name
     title = LAYOUTS[config.layout].title
     return f'{title} ({config.variant})' if config.layout == 'gopro' else title
@@ -49,7 +49,7 @@ def open_pairs(config: PairsConfig) -> tuple[list[NamedPair], list[NamedPair]]:
     pairs = find_pairs(config, 'train')
     if config.held_out_scenes:
         return hold_out_scenes(pairs, Path(config.root), config.held_out_scenes)
-    if not config.held_out and config.layout not in OWN_LAYOUTS:
+    if not config.held_out and config.layout not in own.LAYOUTS:
         return list(pairs), list(find_pairs(config, 'test'))
     return hold_out(pairs, config.held_out)
 

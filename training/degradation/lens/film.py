@@ -25,12 +25,9 @@ class Trickle:
 
 @dataclass(frozen=True)
 class Smear:
-    """Arcs around a wiper's pivot at `x` and `y`, in pixels, outside of the picture.
+    """Arcs, so far from each other, around a wiper's pivot at `x` and `y`, in pixels, outside of the picture.
 
-    Attributes:
-        spacing_px: distance of the arcs from each other.
-        strength: thickness of the thickest, 0..1.
-        seed: where the arcs are.
+    `strength` is the thickness of the thickest, 0..1; `seed` is where the arcs are.
     """
 
     x: float
