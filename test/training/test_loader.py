@@ -15,9 +15,8 @@ import torch
 from restore_node.common.errors import ConfigError, InputError, RestoreError
 from training.config.data import DataConfig, PhotographsConfig, SourceConfig
 from training.data.loader import STALLED_S, batches
-from training.data.patch_source import PatchSource
+from training.data.patch_source import PATCHES_PER_READ, PatchPool, PatchSource
 from training.data.photographs import find_photographs
-from training.data.pool import PATCHES_PER_READ, PatchPool
 from training.data.samples import LANE_STEPS, crop_pair, lanes
 from training.degradation.degrade import DegradationConfig
 

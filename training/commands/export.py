@@ -36,14 +36,11 @@ HALF_PX, HALF_PICTURES = 192, 8
 
 @dataclass(frozen=True)
 class Exported:
-    """What an export wrote and found.
+    """The fp32 graph that an export wrote, beside which the others lie, and what it found.
 
-    Attributes:
-        graph: the fp32 graph; the others lie beside it.
-        qualities: by kind of degradation, measured with the fp32 graph on what the run held out.
-        half_db: PSNR in dB of the fp16 graph's output to the fp32 graph's, on noise, a smooth picture or what
-            the run held out, where they differ the most.
-        harms: what the model spoils, by set.
+    Qualities are by kind of degradation, measured with that graph on what the run held out; harms, what the
+    model spoils, by set. `half_db` is the PSNR in dB of the fp16 graph's output to the fp32 graph's, on
+    noise, a smooth picture or what the run held out, where they differ the most.
     """
 
     graph: Path

@@ -47,13 +47,10 @@ LOOKED_AT = 8
 
 @dataclass(frozen=True)
 class Quantised:
-    """A graph that was tried.
+    """A graph that was tried, and the layers in it that stay in fp32, the most sensitive first.
 
-    Attributes:
-        graph: where it lies.
-        kept: layers that stay in fp32, the most sensitive first.
-        exact, qualities: what the fp32 graph and this one are worth, by the name of the set.
-        alike_db: PSNR in dB of what both make of a clean image, where it is lowest; at most 60.
+    `exact` and `qualities` are what the fp32 graph and this one are worth, by the name of the set; `alike_db`
+    is the PSNR in dB of what both make of a clean image, where it is lowest; at most 60.
     """
 
     graph: Path

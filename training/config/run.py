@@ -11,7 +11,6 @@ from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, Validation
 from restore_node.common.errors import ConfigError
 from training.config.data import DataConfig
 from training.config.losses import LossConfig
-from training.config.presets import find_config
 from training.config.rules import BelowOne, Count, NotNegative, Positive
 from training.config.short_form import SHORT, completed, listed
 from training.config.validation import ValidationConfig
@@ -183,7 +182,23 @@ class TrainConfig:
                 raise ValueError(f'the validation set {entry.name} shows {source.name}, want {wanted}')
 
 
+_PRESETS = Path(__file__).parents[2] / 'config' / 'train', Path(__file__).parents[1] / 'presets'
+"""Of the configurations that come with the trainer: in a checkout, and where it is installed."""
+
 _ADAPTER = TypeAdapter(Annotated[TrainConfig, BeforeValidator(completed)])
+
+
+def find_config(given: str | Path) -> Path:
+    """The file of a configuration, by its path or a bare name such as `restore_lite`; raises ConfigError."""
+    path = Path(given)
+    presets = {preset.stem: preset for folder in _PRESETS for preset in folder.glob('*.yaml')}
+    if not path.is_file() and str(given) in presets:
+        return presets[str(given)]
+    if not path.exists():
+        raise ConfigError(
+            'no such configuration', seen=given, wanted=f'a YAML file, or one of {", ".join(sorted(presets))}'
+        )
+    return path
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:

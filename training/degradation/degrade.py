@@ -43,12 +43,9 @@ def draw(
     frame_height: float | None = None,
     margin_px: int = 0,
 ) -> Degradation:
-    """Parameters of one degradation of a kind.
+    """Parameters of one degradation of a kind, a key of `KINDS`, with a margin around, see `degrade`.
 
-    Args:
-        kind: a key of `KINDS`.
-        frame_height: rows of the frame that the image is, or is a part of; drawn where it is None.
-        margin_px: of the sharp image around that, see `degrade`.
+    `frame_height` is the rows of the frame that the image is, or is a part of; drawn where it is None.
     """
     effects = KINDS[kind]
     rows = frame_height if frame_height is not None else log_uniform(rng, config.frame_height)

@@ -13,8 +13,7 @@ from training.degradation.blur.exposure import blur
 from training.degradation.lens.ranges import BeadRanges, BlobRanges, DropFamilyRanges, LensRanges
 from training.degradation.lens.wet_lens import RenderedLens, WetLens, add_lens, draw_drops, render_lens
 from training.degradation.linear_light import to_linear
-from training.degradation.rain.falling import Rain, add_rain
-from training.degradation.rain.families import draw_family
+from training.degradation.rain.falling import Rain, add_rain, draw_family
 from training.degradation.rain.ranges import PhotographicRanges, RainRanges, TaperedRanges
 from training.degradation.ranges import KINDS
 from training.degradation.sensor import Sensor, expose

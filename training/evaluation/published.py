@@ -23,16 +23,10 @@ class PublishedSet:
 
 @dataclass(frozen=True)
 class PublishedTable:
-    """One of the paper's tables of results.
+    """One of the paper's tables of results, by its number there: rows by method, by key of SETS.
 
-    Attributes:
-        number: of the table in the paper.
-        title: what it compares.
-        sets: keys of SETS, in the order of the columns.
-        rows: by method, by key of the set.
-        convention: key of CONVENTIONS that the figures are read in.
-        confidence: in that reading: high, medium or low.
-        reasons: for the reading, and what it means for whoever compares.
+    The figures are read in a convention, a key of CONVENTIONS, with high, medium or low confidence; reasons
+    are those for the reading, and what it means for whoever compares.
     """
 
     number: int

@@ -31,14 +31,10 @@ MOST_WORKERS = 8
 
 @dataclass(frozen=True)
 class ImageScores:
-    """One image of a test set.
+    """One image of a test set: its name there, width and height, and scores by system, by convention.
 
-    Attributes:
-        name: in its set.
-        size: width and height.
-        scores: by system, by convention; None where the image could not be aligned.
-        unchanged: the systems that left it as it was.
-        distances: by system, LPIPS to the truth, where that was asked for.
+    A score is None where the image could not be aligned. With them go the systems that left it unchanged, and
+    distances by system, LPIPS to the truth, where that was asked for.
     """
 
     name: str

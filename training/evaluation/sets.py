@@ -25,16 +25,10 @@ ALIGNED_SETS = ('realblur_j', 'realblur_r')
 
 @dataclass(frozen=True)
 class EvaluationSet:
-    """Pairs to be scored.
+    """Pairs to be scored, fewer than are available in a partial run, by some of CONVENTIONS.
 
-    Attributes:
-        key: the layout.
-        title: in tables.
-        source: where the files lie, and which of them.
-        available: pairs that the set has.
-        pairs: those to be scored, fewer in a partial run.
-        conventions: keys of CONVENTIONS.
-        first: what the first image of each pair is called in tables.
+    The key is the layout, the title that in tables, as `first` is what the first image of each pair is called
+    there; the source says where the files lie, and which of them.
     """
 
     key: str

@@ -41,15 +41,11 @@ class TestSet:
 
 @dataclass(frozen=True)
 class Ablation:
-    """A claim of the paper, and what it is held against.
+    """A claim of the paper, in a sentence with its place there, and what it is held against.
 
-    Attributes:
-        name: on the command line.
-        title: of its table.
-        claim: in a sentence, and where the paper makes it.
-        variants: the first is what the others are compared with.
-        tests: what all of them are measured on.
-        before: variants that are trained for others to start from, and are in no table.
+    It has a name on the command line, and its table a title. The first of the variants is what the others are
+    compared with, the tests are what all are measured on. Those before are trained for others to start from,
+    and are in no table.
     """
 
     name: str

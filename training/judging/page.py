@@ -17,13 +17,9 @@ Entry = tuple[JudgedSet, Verdicts]
 def page(
     judged: Sequence[Entry], costs: Mapping[str, Cost], models: Sequence[str], command: str, machine: str
 ) -> str:
-    """The whole page, made by a command.
+    """The whole page, made by a command: sets with their verdicts in order, and costs by the names of systems.
 
-    Args:
-        judged: sets with their verdicts, in order.
-        costs: of every system by name.
-        models: names of the systems that are models, not baselines.
-        machine: where times were measured.
+    `models` are the names of those that are no baselines; times were measured on the machine.
     """
     parts = [_head(command), _costs(costs, models, machine)]
     for heading, wanted in (('Real degradation', True), ('Synthetic degradation', False)):

@@ -50,17 +50,11 @@ class MadePair:
 
 @dataclass(frozen=True)
 class JudgedSet:
-    """Pairs that are judged together.
+    """One or more pairs that are judged together: a name, one word for files, and a sentence on the data.
 
-    Attributes:
-        name: a word, for files.
-        title: of the table that it stands in; sets of one title share one.
-        level: which part of that table it is; empty where it is all of it.
-        data: what the images are, in a sentence.
-        pairs: degraded and sharp ones; at least one.
-        real: degraded by the world, not here: never to be committed.
-        clean: not degraded at all: what counts is that nothing changes.
-        knowing: systems of this set alone, which know how it was degraded.
+    Sets of one title share a table, of which each is a level; that is empty where it is all of it. Real ones
+    are degraded by the world, not here: never to be committed. Clean ones are not degraded at all: what
+    counts is that nothing changes. Knowing are systems of this set alone, which know how it was degraded.
     """
 
     name: str

@@ -77,14 +77,11 @@ class HalvesPair:
 
 @dataclass(frozen=True)
 class Layout:
-    """How a set is published.
+    """How a set is published: its name in tables and model cards, and what its folder looks like, for people.
 
-    Attributes:
-        title: the set's name, as tables and model cards print it.
-        tree: what its folder looks like, for people.
-        find: pairs of a split under a folder, in order; none where the folder does not look like this. Raises
-            ConfigError for what looks like this and is not whole, such as images without a partner.
-        published: pairs of each split, where that is known.
+    `find` gives the pairs of a split under a folder, in order; none where the folder does not look like this.
+    It raises ConfigError for what looks like this and is not whole, such as images without a partner.
+    `published` is how many pairs each split has, where that is known.
     """
 
     title: str
@@ -146,13 +143,10 @@ def listed(
 ) -> list[FilePair]:
     """The pairs of a list file in its order, none without a file; paths are relative to the file's folder.
 
-    Lists that passed through Windows have its separators and line ends, and a byte-order mark. Raises
-    ConfigError for a line that is no pair, and for files that the list names and the folder lacks.
-
-    Args:
-        wanted: what a line holds, for people.
-        name_of: a pair's name, from the degraded image's path.
-        sharp_first: each line names the sharp image first.
+    What is wanted is what a line holds, for people; a pair's name is that of the degraded image's path, and
+    each line names the sharp image first, where that is said. Lists that passed through Windows have its
+    separators and line ends, and a byte-order mark. Raises ConfigError for a line that is no pair, and for
+    files that the list names and the folder lacks.
     """
     if not path.is_file():
         return []

@@ -36,11 +36,8 @@ def blur(light: NDArray[np.float32], trajectory: Trajectory) -> NDArray[np.float
 def warp(light: NDArray[np.float32], pose: NDArray[np.float64], *, margin_px: int = 0) -> NDArray[np.float32]:
     """An image moved by a pose: float32 [H, W, C] of up to 4 channels, bilinear, the same shape out.
 
-    What moves in over the border is the image's reflection.
-
-    Args:
-        pose: float64 [2 or 3, 3], maps a pixel (x, y, 1) of the image to where it is seen.
-        margin_px: cut off around what comes out.
+    What moves in over the border is the image's reflection; a margin is cut off around what comes out. The
+    pose, float64 [2 or 3, 3], maps a pixel (x, y, 1) of the image to where it is seen.
     """
     height, width = light.shape[:2]
     size = width - 2 * margin_px, height - 2 * margin_px

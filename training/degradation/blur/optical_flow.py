@@ -81,11 +81,9 @@ class Interval:
     def at(self, time: float, lights: tuple[Field, Field], pose: Field | None = None) -> Field:
         """The scene at a moment: light, float32 [H - 2 margin, W - 2 margin, 3].
 
-        Args:
-            time: 0 is the first frame, 1 the second.
-            lights: both frames' light, float32 [H, W, 3].
-            pose: float64 [3, 3], maps a pixel (x, y, 1) within the margin to where the camera sees it; by
-                default where it is.
+        The first frame is at time 0, the second at 1; `lights` are those of both, float32 [H, W, 3]. A pose,
+        float64 [3, 3], maps a pixel (x, y, 1) within the margin to where the camera sees it; by default where
+        it is.
         """
         index = min(int(time * self._moments), self._moments - 1)
         if pose is None:
@@ -151,8 +149,8 @@ def carry(flow: Flow, order: NDArray[np.intp], time: float) -> Flow:
         time: 0 is the first frame, 1 the second; half of it where the flow counts in pixels of twice its
             own resolution.
 
-    Returns:
-        The flow where it has been carried to; a place that nothing lands on has that of the nearest other.
+    Returns the flow where it has been carried to; a place that nothing lands on has that of the nearest
+    other.
     """
     height, width = flow.shape[:2]
     vectors = flow.reshape(-1, 2)

@@ -85,11 +85,8 @@ def draw_nearness(rng: np.random.Generator, *, farthest: float, depths: int) -> 
     """How near the parts of a photograph are, made up: float32 [24, 24] to stretch over it, `farthest` to 1.
 
     Near things move more when the camera moves. The map is random lumps on a slope: the lower a pixel, the
-    nearer it mostly is, as a road before a camera.
-
-    Args:
-        farthest: nearness of the farthest part, above 0 to 1.
-        depths: number of distances, with soft steps between them; of 1 it is a smooth slope.
+    nearer it mostly is, as a road before a camera. `farthest` is above 0 to 1; `depths` is the number of
+    distances, with soft steps between them; of 1 it is a smooth slope.
     """
     lumps = rng.normal(size=(_LUMPS, _LUMPS)).astype(np.float32)
     lumps = cv2.resize(lumps, (_NEARNESS_PX, _NEARNESS_PX), interpolation=cv2.INTER_CUBIC)
@@ -109,15 +106,11 @@ def sub_frames_of(blur: Blur) -> int:
 
 
 def expose(sharp: NDArray[np.uint8], blur: Blur, margin_px: int = 0) -> NDArray[np.float32]:
-    """The exposure of a photograph as a moving scene (paper eq. 2-4).
+    """The exposure of a photograph, uint8 [H, W, 3] RGB, 0..255, as a moving scene (paper eq. 2-4).
 
-    Args:
-        sharp: uint8 [H, W, 3] RGB, 0..255. What moves in over the border is its reflection.
-        blur: what moves; the objects are cut from the photograph.
-        margin_px: what moves in is seen that far around the exposure.
-
-    Returns:
-        float32 [H - 2 margin, W - 2 margin, 3], linear light, above 1 where it is brighter than white.
+    What moves in over the border is its reflection, seen as far as the margin around the exposure; the
+    objects are cut from the photograph. Returns float32 [H - 2 margin, W - 2 margin, 3], linear light, above
+    1 where it is brighter than white.
     """
     light = raised(sharp, white_of(sharp, blur.highlights))
     count = sub_frames_of(blur)

@@ -20,7 +20,7 @@ from training.degradation.bounds import (
 )
 
 FAMILIES = ('lines', 'tapered', 'dragged_noise', 'photographic')
-"""Kinds of streaks: see `training.degradation.rain.families`."""
+"""Kinds of streaks: see `training.degradation.rain.falling`."""
 
 
 @dataclass(frozen=True)
