@@ -113,9 +113,8 @@ def _gated(frames: Sequence[Scored], threshold: float) -> str:
 def main(arguments: list[str] | None = None) -> None:
     """Calibrate as the command line says."""
     parser = command_parser(__file__, __doc__, config=True)
-    add = parser.add_argument
-    add('--model', required=True, help='a shipped model, or the path of a .onnx file')
-    add('--frames', type=count, default=60, help='photographs to take, spread over the sets')
+    parser.add_argument('--model', required=True, help='a shipped model, or the path of a .onnx file')
+    parser.add_argument('--frames', type=count, default=60, help='photographs to take, spread over the sets')
     options = parser.parse_intermixed_args(arguments)
     config = load_config(options.config, options.overrides)
     sources = [source for source in config.data.sources if source.photographs]

@@ -60,9 +60,8 @@ def check_better(qualities: Mapping[str, Quality]) -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the demo."""
     parser = command_parser(__file__, __doc__)
-    add = parser.add_argument
-    add('overrides', nargs='*', metavar='key=value', help='such as schedule.steps=6000')
-    add('--out', type=Path, default=Path('out', 'train-demo'), help='default: out/train-demo')
+    parser.add_argument('overrides', nargs='*', metavar='key=value', help='such as schedule.steps=6000')
+    parser.add_argument('--out', type=Path, default=Path('out', 'train-demo'), help='default: out/train-demo')
     options = parser.parse_intermixed_args(arguments)
     set_up_log()
     qualities = demo(options.out, options.overrides)

@@ -52,9 +52,8 @@ def _right(*headers: str) -> list[Any]:
 def main(arguments: list[str] | None = None) -> None:
     """Print what networks cost."""
     parser = command_parser(__file__, __doc__)
-    add = parser.add_argument
-    add('network', nargs='?', help=f'{", ".join(sorted(NETWORKS))} or {DISCRIMINATOR}')
-    add('options', nargs='*', metavar='OPTION=VALUE', help='of the network')
+    parser.add_argument('network', nargs='?', help=f'{", ".join(sorted(NETWORKS))} or {DISCRIMINATOR}')
+    parser.add_argument('options', nargs='*', metavar='OPTION=VALUE', help='of the network')
     asked = parser.parse_args(arguments)
     console = table_console()
     if asked.network is None:

@@ -17,7 +17,7 @@ Entry = tuple[JudgedSet, Verdicts]
 def page(
     judged: Sequence[Entry], costs: Mapping[str, Cost], models: Sequence[str], command: str, machine: str
 ) -> str:
-    """The whole page, made by a command: sets with their verdicts in order, and costs by the names of systems.
+    """The whole page, made by a command: sets with their verdicts in order, and costs by systems' names.
 
     `models` are the names of those that are no baselines; times were measured on the machine.
     """

@@ -3,28 +3,20 @@
 import math
 import time
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from training.config.run import TrainConfig
 from training.data.validation import ValidationSet
-from training.evaluation.quality import Quality, measure, score, table
+from training.evaluation.quality import measure, score, table
 from training.evaluation.restoring import restore_with
 from training.loop.progress import ProgressView
 from training.loop.records import Records, start_mirror
 from training.loop.schedule import progress
 from training.runs.errors import TrainingError
 from training.runs.folder import RunFolder
-
-
-class Validated(NamedTuple):
-    """What a validation found: qualities by set, their score in dB, and whether none was higher before."""
-
-    qualities: dict[str, Quality]
-    score: float | None
-    is_best: bool
 
 
 class Monitor:
@@ -87,8 +79,11 @@ class Monitor:
         self._records.reached(step, elapsed_s, done, left_s, means['steps_per_s'])
         self._view.moved(step, done, left_s, means)
 
-    def validate(self, step: int, elapsed_s: float, generator: nn.Module) -> Validated | None:
-        """Measure a generator on the validation sets, once a step; record and show it."""
+    def validate(self, step: int, elapsed_s: float, generator: nn.Module) -> dict[str, Any] | None:
+        """Measure a generator on the validation sets, once a step; record and show it.
+
+        Returns its score, and its gains by set, in dB, where no score was higher before.
+        """
         if step == self._validated:
             return None
         self._validated = step
@@ -102,13 +97,13 @@ class Monitor:
         }
         reached = score(qualities, self._held_out)
         is_best = reached is not None and reached > self._best
-        if reached is not None:
-            self._best = max(self._best, reached)
+        self._best = max(self._best, -math.inf if reached is None else reached)
         self._records.qualities(step, elapsed_s, qualities, pictures, reached)
         took = f'{time.monotonic() - began:.0f} s'
         scored = '' if reached is None else f', score {reached:+.3f} dB' + (', the best so far' * is_best)
         self._view.say(f'step {step}, held out ({took}){scored}:\n{table(qualities)}')
-        return Validated(qualities, reached, is_best)
+        gains = {name: quality.gain_db for name, quality in qualities.items()}
+        return {'score': reached, 'gain_db': gains} if is_best else None
 
 
 class _Means:

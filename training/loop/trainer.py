@@ -176,10 +176,7 @@ class Trainer:
 
     def _validate(self, monitor: Monitor) -> None:
         """Measure the averaged weights, and keep them where none scored higher."""
-        validated = monitor.validate(self._step, self._elapsed_s, self._average.module)
-        if validated and validated.is_best:
-            gains = {name: quality.gain_db for name, quality in validated.qualities.items()}
-            found = {'score': validated.score, 'gain_db': gains}
+        if found := monitor.validate(self._step, self._elapsed_s, self._average.module):
             best = self.checkpoint()
             save(replace(best, provenance=best.provenance | {'validation': found}), self._folder.best)
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from restore_node.common.errors import ConfigError, InputError
+from restore_node.common.image_files import read_file
 
 URL = 'https://download.pytorch.org/models/vgg19-dcbb9e9d.pth'
 """The ImageNet weights as torchvision publishes them, 574 MB; torch.hub keeps them under this name."""
@@ -110,10 +111,7 @@ def find_weights(weights: Path | None, download: bool = False) -> Path:
 def _fill(features: nn.Sequential, path: Path) -> None:
     """Load the published weights; anything else in their place is refused."""
     wanted = features.state_dict(prefix='features.')
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f'cannot read the VGG19 weights {path}', seen=error) from error
+    content = read_file(path)
     seen = hashlib.sha256(content).hexdigest()
     if not seen.startswith(SHA256):
         raise InputError(
@@ -130,6 +128,5 @@ def _fill(features: nn.Sequential, path: Path) -> None:
                 seen=list(published[name].shape) if name in published else 'nothing',
                 wanted=list(weight.shape),
             )
-    features.load_state_dict(
-        {name.removeprefix('features.'): published[name] for name in wanted}, assign=True
-    )
+    fitting = {name.removeprefix('features.'): published[name] for name in wanted}
+    features.load_state_dict(fitting, assign=True)

@@ -82,10 +82,7 @@ def write_graph(network: nn.Module, size_multiple: int, path: Path) -> None:
             seen=str(error.__cause__ or error).strip().partition('\n')[0],
             fix='compute sizes from tensors (images.shape), never as Python numbers or by their values',
         ) from error
-    if program is None:
-        raise ModelError(
-            'torch.onnx.export returned no graph', fix='check the versions in requirements/train.txt'
-        )
+    assert program is not None, 'it was given no file to write to'
     model = program.model_proto
     _take_sizes_behind_the_cast(model.graph)
     onnx.save(model, path)
