@@ -69,16 +69,7 @@ def train(
         log.warning('%d images are trained on and measured on as well: %s', len(twice), some_of(twice))
     made = provenance(config, source, feed, files, resumed=resumed, started_from=started_from)
     # Bound beforehand: Fabric walks through arguments that it passes on, and refuses frozen dataclasses.
-    rank = partial(
-        _train_rank,
-        config=config,
-        provenance=made,
-        folder=folder,
-        feed=feed,
-        files=files,
-        resumed=resumed,
-        started_from=started_from,
-    )
+    rank = partial(_train_rank, feed, files, folder, made, resumed, started_from)
     try:
         with ForwardedStop():
             fabric.launch(rank)
@@ -111,17 +102,16 @@ def _check_crops(config: TrainConfig, network: nn.Module) -> None:
 
 
 def _train_rank(
-    fabric: Fabric,
-    *,
-    config: TrainConfig,
-    provenance: dict[str, Any],
-    folder: RunFolder,
     feed: Feed,
     files: list[str],
+    folder: RunFolder,
+    provenance: dict[str, Any],
     resumed: Checkpoint | None,
     started_from: StartingPoint | None,
+    fabric: Fabric,
 ) -> None:
     """What every process of a run does."""
+    config = feed.config
     set_up_log()
     set_up_device(fabric)
     trainer = Trainer(fabric, config, provenance, folder)
@@ -130,14 +120,8 @@ def _train_rank(
     elif started_from:
         trainer.start_from(started_from.weights)
 
-    from_step = partial(
-        batches,
-        feed.source,
-        config.schedule.batch,
-        rank=fabric.global_rank,
-        world=fabric.world_size,
-        workers=config.data.workers,
-    )
+    share = {'rank': fabric.global_rank, 'world': fabric.world_size, 'workers': config.data.workers}
+    from_step = partial(batches, feed.source, config.schedule.batch, **share)
     if not fabric.is_global_zero:
         trainer.fit(from_step)
         return
@@ -162,13 +146,8 @@ def main(arguments: list[str] | None = None) -> int:
     set_up_log()
     try:
         config = load_config(options.config, options.overrides)
-        train(
-            config,
-            options.config,
-            options.folder or Path('runs', config.name),
-            resume=options.resume,
-            accept_images=options.accept_images,
-        )
+        run = options.folder or Path('runs', config.name)
+        train(config, options.config, run, resume=options.resume, accept_images=options.accept_images)
     except KeyboardInterrupt:
         print('interrupted; what was saved goes on with --resume', file=sys.stderr)
         return 130

@@ -146,13 +146,7 @@ def _kernel(rng: np.random.Generator) -> Kernel:
     for x_px, y_px in path + reach:
         left, top = int(x_px), int(y_px)
         right, below = x_px - left, y_px - top
-        for row, column, share in (
-            (top, left, (1 - below) * (1 - right)),
-            (top, left + 1, (1 - below) * right),
-            (top + 1, left, below * (1 - right)),
-            (top + 1, left + 1, below * right),
-        ):
-            kernel[row, column] += share
+        kernel[top : top + 2, left : left + 2] += np.outer((1 - below, below), (1 - right, right))
     return (kernel / kernel.sum()).astype(np.float32)
 
 

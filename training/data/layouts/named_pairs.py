@@ -138,6 +138,28 @@ def in_folders(
     return []
 
 
+def pair_by_suffix(folder: Path, degraded: str, sharp: str) -> list[FilePair]:
+    """Pairs under a folder by the endings of their names, in order; other images do not count.
+
+    What stands between the name and its ending (`_`, `-`, a space) does not belong to either. Raises
+    ConfigError for images without a partner, or two of a name.
+    """
+    sides: dict[str, dict[str, Path]] = {degraded: {}, sharp: {}}
+    for path in images_under(folder):
+        # The longer first: what ends in `norain` ends in `rain`, too.
+        ending = next((end for end in sorted(sides, key=len)[::-1] if path.stem.endswith(end)), None)
+        if ending is None:
+            continue
+        name = path.stem.removesuffix(ending).rstrip('_- ')
+        if name in sides[ending]:
+            raise ConfigError(
+                f'{folder} has two images {name} that end in {ending}',
+                seen=f'{sides[ending][name].relative_to(folder)} and {path.relative_to(folder)}',
+            )
+        sides[ending][name] = path
+    return match(sides[degraded], sides[sharp], folder)
+
+
 def listed(
     path: Path, wanted: str, name_of: Callable[[str], str], *, sharp_first: bool = False
 ) -> list[FilePair]:

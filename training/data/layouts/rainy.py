@@ -25,8 +25,16 @@ import numpy as np
 from restore_node.common.errors import ConfigError
 from restore_node.common.image_files import images_under, is_image
 from training.config.data import LayoutName, PairsConfig
-from training.data.layouts.named_pairs import HalvesPair, Layout, NamedPair, Split, in_folders, listed, match
-from training.data.layouts.own import pair_by_suffix
+from training.data.layouts.named_pairs import (
+    HalvesPair,
+    Layout,
+    NamedPair,
+    Split,
+    in_folders,
+    listed,
+    match,
+    pair_by_suffix,
+)
 from training.data.samples import Image, Pair
 from training.data.spread import few
 

@@ -6,20 +6,34 @@ from pathlib import Path
 
 from restore_node.common.errors import ConfigError
 from training.config.data import LayoutName, PairsConfig
-from training.data.layouts import blurred, own, rainy
-from training.data.layouts.named_pairs import Layout, NamedPair, Split, contents
+from training.data.layouts import blurred, rainy
+from training.data.layouts.named_pairs import Layout, NamedPair, Split, contents, in_folders, pair_by_suffix
 from training.data.photographs import hold_out
 from training.data.scenes import hold_out_scenes
 
 log = logging.getLogger('training')
 
-LAYOUTS: dict[LayoutName, Layout] = blurred.LAYOUTS | rainy.LAYOUTS | own.LAYOUTS
+OWN: dict[LayoutName, Layout] = {
+    'folders': Layout(
+        'pairs of folders',
+        'the folders {degraded} and {sharp} with equal names inside',
+        lambda root, config, _split: in_folders([root], [(config.degraded, config.sharp)]),
+    ),
+    'suffixes': Layout(
+        'pairs by their endings',
+        'images whose names end in {degraded} and {sharp}, and are equal before that, anywhere in the folder',
+        lambda root, config, _split: pair_by_suffix(root, config.degraded, config.sharp),
+    ),
+}
+"""One's own pairs, which `held_out` divides: all of them are found, whatever the split that is asked for."""
+
+LAYOUTS: dict[LayoutName, Layout] = blurred.LAYOUTS | rainy.LAYOUTS | OWN
 """By the names of `PairsConfig.layout`."""
 
 
 def title_of(config: PairsConfig) -> str:
     """The set's name, of one's own the folder's; of GOPRO_Large with the response that its blur has."""
-    if config.layout in own.LAYOUTS:
+    if config.layout in OWN:
         return Path(config.root).resolve().name
     title = LAYOUTS[config.layout].title
     return f'{title} ({config.variant})' if config.layout == 'gopro' else title
@@ -49,7 +63,7 @@ def open_pairs(config: PairsConfig) -> tuple[list[NamedPair], list[NamedPair]]:
     pairs = find_pairs(config, 'train')
     if config.held_out_scenes:
         return hold_out_scenes(pairs, Path(config.root), config.held_out_scenes)
-    if not config.held_out and config.layout not in own.LAYOUTS:
+    if not config.held_out and config.layout not in OWN:
         return list(pairs), list(find_pairs(config, 'test'))
     return hold_out(pairs, config.held_out)
 
