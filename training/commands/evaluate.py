@@ -46,13 +46,10 @@ def evaluate(
 ) -> tuple[list[Table], BaseException | None]:
     """Score every system on every set and write the results, also those of an evaluation that is stopped.
 
-    Args:
-        sets: to score on; may be empty where there is a trial.
-        systems: to score, with names of their own.
-        out: folder for the results; neither it nor `save` may exist.
-        trial: folder of images without truth, to be restored for looking at.
-        save: folder for restored images, of several systems and sets in a folder for each.
-        lpips: network to measure LPIPS with, if any.
+    There may be no sets where there is a trial, a folder of images without truth, to be restored for looking
+    at; the systems have names of their own. The results go to the folder `out`, restored images to the folder
+    `save`, of several systems and sets to a folder for each; neither may exist. LPIPS is measured with a
+    network, if any.
 
     Returns the tables that were written, and what stopped the evaluation before its end, if anything did.
     Raises RestoreError where something cannot be read, restored, compared or written, and nothing was done

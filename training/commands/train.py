@@ -42,13 +42,11 @@ log = logging.getLogger('training')
 def train(
     config: TrainConfig, source: str, run: Path, *, resume: bool = False, accept_images: bool = False
 ) -> None:
-    """Train as configured, in a run folder.
+    """Train as configured, in a run folder: new, unless it is resumed; on several machines, one they share.
 
-    Args:
-        source: path of the configuration file, for the model card.
-        run: folder for everything the run writes; new, unless `resume`. On several machines, one they share.
-        resume: go on from the checkpoint in `run`, or from the beginning where it has none yet.
-        accept_images: also where its images are not those that it was begun with.
+    It goes on from the checkpoint there, or from the beginning where there is none yet; with `accept_images`
+    also where its images are not those that it was begun with. `source` is the path of the configuration
+    file, for the model card.
 
     Raises ConfigError for an impossible configuration, or a run folder that is in the way or holds another
     run, InputError for unreadable photographs or an unreadable checkpoint, and TrainingError where the run

@@ -90,15 +90,12 @@ def default_jobs() -> int:
 def train_all(chains: Sequence[Sequence[Run]], jobs: int, done: Callable[[Run], None]) -> None:
     """Train what is not finished yet; the runs of a chain one after the other, chains side by side.
 
-    A run that was stopped goes on where it was; one that is finished costs nothing.
+    A run that was stopped goes on where it was; one that is finished costs nothing. Chains are runs in the
+    order in which they need each other, each in one of them; so many `jobs` train at a time, with one thread
+    each where they are several. `done` is called with every run of every chain once it is finished.
 
     Raises TrainingError where a run failed or was stopped (those that were under way beside it have ended by
     then), and ConfigError where a folder is taken by a run of another configuration.
-
-    Args:
-        chains: runs in the order in which they need each other; each stands in one of them.
-        jobs: trainings at a time. With several, each has one thread.
-        done: called with every run of every chain once it is finished.
     """
     stopping = Event()
 

@@ -16,17 +16,9 @@ class ProgressView:
     def __init__(self, name: str) -> None:
         self._name = name
         console = Console(stderr=True)
-        self._bar = (
-            Progress(
-                TextColumn('[bold]{task.description}'),
-                BarColumn(bar_width=10),
-                TextColumn('{task.percentage:.1f}%'),
-                TextColumn('{task.fields[state]}'),
-                console=console,
-            )
-            if console.is_terminal
-            else None
-        )
+        state = TextColumn('{task.percentage:.1f}% {task.fields[state]}')
+        columns = TextColumn('[bold]{task.description}'), BarColumn(bar_width=10), state
+        self._bar = Progress(*columns, console=console) if console.is_terminal else None
 
     def __enter__(self) -> 'ProgressView':
         if self._bar:

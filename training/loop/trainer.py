@@ -29,7 +29,7 @@ from training.loop.monitor import Monitor
 from training.loop.objectives import Values, make_objective, to_unit
 from training.loop.schedule import learning_rate, progress, stage_of, stage_starts
 from training.loop.stopping import OrderlyStop
-from training.runs.checkpoint import Checkpoint, as_values, fill, save
+from training.runs.checkpoint import Checkpoint, fill, save
 from training.runs.errors import TrainingError
 from training.runs.folder import RunFolder
 
@@ -186,7 +186,7 @@ class Trainer:
         kept = f'its batch and state are in {path}'
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            state = as_values(self.checkpoint())
+            state = vars(self.checkpoint())
             torch.save({'degraded': degraded, 'sharp': sharp, 'checkpoint': state}, path)
         except (OSError, RuntimeError) as unkept:
             kept = f'its batch and state could not be kept: {unkept}'

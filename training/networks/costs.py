@@ -3,7 +3,7 @@
 import copy
 import math
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -47,15 +47,12 @@ def layers(network: nn.Module, side: int = SIDE) -> list[Layer]:
     network = copy.deepcopy(network)
     passed: list[Layer] = []
 
-    def record(name: str) -> Any:
-        def hook(module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            passed.append(Layer(name, module, tuple(output.shape[1:]), parameters(module)))
-
-        return hook
+    def record(name: str, module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        passed.append(Layer(name, module, tuple(output.shape[1:]), parameters(module)))
 
     for name, module in network.named_modules():
         if next(module.parameters(recurse=False), None) is not None:
-            module.register_forward_hook(record(name))
+            module.register_forward_hook(partial(record, name))
     _run(network, side)
     return passed
 

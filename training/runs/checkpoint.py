@@ -50,18 +50,13 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as unfinished, unfinished.open('wb') as file:
-            torch.save(as_values(checkpoint), file)
+            torch.save(vars(checkpoint), file)
             file.flush()
             os.fsync(file.fileno())
     except (OSError, RuntimeError) as error:
         raise TrainingError(
             f'cannot save {path}', seen=error, fix='make room, then go on with --resume'
         ) from error
-
-
-def as_values(checkpoint: Checkpoint) -> dict[str, Any]:
-    """What is saved: tensors and plain values by name."""
-    return {entry.name: getattr(checkpoint, entry.name) for entry in fields(checkpoint)}
 
 
 def load(path: Path) -> Checkpoint:
