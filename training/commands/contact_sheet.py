@@ -94,9 +94,8 @@ def main(arguments: list[str] | None = None) -> None:
     else:
         pairs = training_pairs(config, options.columns)
         strips = {kind: [compare(sharp, degraded) for degraded, sharp in row] for kind, row in pairs.items()}
-    real = {}
-    if options.beside is not None:
-        real = {'real': real_strips(options.beside, config.data.patch_px, 2 * options.columns)}
+    beside, side = options.beside, config.data.patch_px
+    real = {'real': real_strips(beside, side, 2 * options.columns)} if beside else {}
     save_sheet(draw_sheet(strips | real), options.out)
     for kind, row in strips.items():
         means = np.mean(

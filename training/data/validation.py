@@ -54,16 +54,13 @@ def own_images(entry: ValidationSetConfig) -> Held:
 
 
 def _named(entry: ValidationSetConfig, held_out: Mapping[str, Held], config: TrainConfig) -> ValidationSet:
-    source = config.data.source(entry.held_out_of) if entry.held_out_of else None
+    images = held_out[entry.held_out_of] if entry.held_out_of else own_images(entry)
     if entry.kind is None:
-        found = own_images(entry) if entry.pairs else held_out[entry.held_out_of or '']
         size = entry.size or (None, None)
-        pairs = [_middle(pair.read(), *size) for pair in few(found, entry.count)]
+        pairs = [_middle(pair.read(), *size) for pair in few(images, entry.count)]
         return ValidationSet(entry.name, pairs, entry.weight)
-    if source:
-        images, real_motion = held_out[source.name], source.sharp.real_motion
-    else:
-        images, real_motion = own_images(entry), 0.0
+    source = config.data.source(entry.held_out_of) if entry.held_out_of else None
+    real_motion = source.sharp.real_motion if source else 0.0
     degradation = entry.degradation or (source and source.degradation) or config.degradation
     maker = PatchMaker(WholeCuts(*(entry.size or FRAME_PX)), degradation, real_motion)
     positions = spread(min(entry.count, len(images)), len(images))

@@ -1,6 +1,6 @@
 """How training frames are degraded: the ranges that degradations are drawn from."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 from training.degradation.blur.ranges import BlurRanges, MotionRanges
@@ -70,9 +70,8 @@ RAIN100L = RainRanges(
 )
 """One direction of streaks and no veil, as in Rain100L, whose inputs are about 26 dB from the truth."""
 
-RAIN100H = RainRanges(
-    families={'tapered': 1.0},
-    second_share=0.0,
+RAIN100H = replace(
+    RAIN100L,
     tapered=TaperedRanges(
         coverage=(0.5, 1.0),
         length_px=(20.0, 60.0),
@@ -81,7 +80,5 @@ RAIN100H = RainRanges(
         layers=(2, 5),
         fan_deg=(0.0, 60.0),
     ),
-    display_share=1.0,
-    veil_share=0.0,
 )
 """Rain in several directions, as dense as that of Rain100H, whose inputs are about 12 dB from the truth."""

@@ -43,9 +43,9 @@ _CLAIMS = {
 
 
 def _ablation(
-    name: str, variants: Sequence[Variant], tests: Sequence[TestSet], before: Sequence[Variant] = ()
+    name: str, tests: Sequence[TestSet], *variants: Variant, before: tuple[Variant, ...] = ()
 ) -> Ablation:
-    return Ablation(name, *_CLAIMS[name], tuple(variants), tuple(tests), tuple(before))
+    return Ablation(name, *_CLAIMS[name], variants, tuple(tests), before)
 
 
 def small_ablations() -> tuple[Ablation, ...]:
@@ -62,44 +62,36 @@ def small_ablations() -> tuple[Ablation, ...]:
     return (
         _ablation(
             'block',
-            [
-                deblurring('ours, without dropout', 'block-ours'),
-                deblurring('ours, dropout 0.5 (the paper)', 'block-dropout', 'dropout: 0.5'),
-                deblurring('Nah et al.', 'block-nah', 'block: nah'),
-                deblurring('original', 'block-original', 'block: original'),
-            ],
             [blur],
+            deblurring('ours, without dropout', 'block-ours'),
+            deblurring('ours, dropout 0.5 (the paper)', 'block-dropout', 'dropout: 0.5'),
+            deblurring('Nah et al.', 'block-nah', 'block: nah'),
+            deblurring('original', 'block-original', 'block: original'),
         ),
         _ablation(
             'activation',
-            [
-                deblurring('LeakyReLU (the paper)', 'block-ours'),
-                deblurring('ReLU', 'block-relu', 'dropout: 0.0, activation: relu'),
-            ],
             [blur],
+            deblurring('LeakyReLU (the paper)', 'block-ours'),
+            deblurring('ReLU', 'block-relu', 'dropout: 0.0, activation: relu'),
         ),
         _ablation(
             'stages',
-            [
-                Variant('one stage', 'stages-one', stages, ('schedule.stages=[120]',)),
-                Variant('three (the paper)', 'stages-three', stages, ('schedule.stages=[40, 40, 40]',)),
-            ],
             [TestSet('blur held out', config=stages, overrides=('validation.patches=16',))],
+            Variant('one stage', 'stages-one', stages, ('schedule.stages=[120]',)),
+            Variant('three (the paper)', 'stages-three', stages, ('schedule.stages=[40, 40, 40]',)),
         ),
         _ablation(
             'rain',
             [
-                Variant('mixed rain alone', 'rain-more', derain, half, 'rain-mixed'),
-                *(
-                    Variant(f'tuned to {name} rain', f'rain-{name}', derain, (*half, rain), 'rain-mixed')
-                    for name, _, rain in _RAINS
-                ),
-            ],
-            [
                 TestSet(f'{name} rain, like {like}', config=derain, overrides=('validation.patches=32', rain))
                 for name, like, rain in _RAINS
             ],
-            before=[Variant('mixed rain', 'rain-mixed', derain, ('schedule.steps=500',))],
+            Variant('mixed rain alone', 'rain-more', derain, half, 'rain-mixed'),
+            *(
+                Variant(f'tuned to {name} rain', f'rain-{name}', derain, (*half, rain), 'rain-mixed')
+                for name, _, rain in _RAINS
+            ),
+            before=(Variant('mixed rain', 'rain-mixed', derain, ('schedule.steps=500',)),),
         ),
     )
 
@@ -115,38 +107,30 @@ def full_ablations() -> tuple[Ablation, ...]:
     return (
         _ablation(
             'block',
-            [
-                gopro('ours (the paper)', 'gopro'),
-                gopro('Nah et al.', 'gopro-nah', 'network_options.block=nah'),
-                gopro('original', 'gopro-original', 'network_options.block=original'),
-            ],
             [test],
+            gopro('ours (the paper)', 'gopro'),
+            gopro('Nah et al.', 'gopro-nah', 'network_options.block=nah'),
+            gopro('original', 'gopro-original', 'network_options.block=original'),
         ),
         _ablation(
             'activation',
-            [
-                gopro('LeakyReLU (the paper)', 'gopro'),
-                gopro('ReLU', 'gopro-relu', 'network_options.activation=relu'),
-            ],
             [test],
+            gopro('LeakyReLU (the paper)', 'gopro'),
+            gopro('ReLU', 'gopro-relu', 'network_options.activation=relu'),
         ),
         _ablation(
             'stages',
-            [
-                gopro('one stage', 'gopro-one-stage', 'schedule.stages=[300000]'),
-                gopro('three (the paper)', 'gopro'),
-            ],
             [test],
+            gopro('one stage', 'gopro-one-stage', 'schedule.stages=[300000]'),
+            gopro('three (the paper)', 'gopro'),
         ),
         _ablation(
             'rain',
-            [
-                Variant('Rain800 alone', 'rain800', rain800, after='gopro'),
-                Variant('tuned to Rain100L', 'rain100l', rain100l, after='rain800'),
-                Variant('tuned to Rain100H', 'rain100h', rain100h, after='rain800'),
-            ],
             [TestSet('Rain100L', data='rain100l=Rain100L'), TestSet('Rain100H', data='rain100h=Rain100H')],
-            before=[gopro('ours (the paper)', 'gopro')],
+            Variant('Rain800 alone', 'rain800', rain800, after='gopro'),
+            Variant('tuned to Rain100L', 'rain100l', rain100l, after='rain800'),
+            Variant('tuned to Rain100H', 'rain100h', rain100h, after='rain800'),
+            before=(gopro('ours (the paper)', 'gopro'),),
         ),
     )
 

@@ -123,12 +123,10 @@ def _frozen(network: nn.Module) -> Iterator[None]:
         network.requires_grad_(True)
 
 
-Objective = ContentObjective | AdversarialObjective
-"""What a step works towards."""
-
-
-def make_objective(fabric: Fabric, generator: Learner, config: TrainConfig) -> Objective:
-    """The objective that a configuration asks for; raises RestoreError where a loss lacks what it needs."""
+def make_objective(
+    fabric: Fabric, generator: Learner, config: TrainConfig
+) -> ContentObjective | AdversarialObjective:
+    """What a configuration's steps work towards; raises RestoreError where a loss lacks what it needs."""
     loss = config.loss
     teacher = trained_generator(Path(loss.teacher.checkpoint)).network if loss.teacher else None
     content = ContentLoss(fabric, loss, teacher)

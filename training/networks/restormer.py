@@ -54,12 +54,8 @@ class Restormer(nn.Module):
 
         def stage(channels: int, level: int, count: int) -> nn.Sequential:
             cell = self.size_multiple // 2**level
-            return nn.Sequential(
-                *(
-                    TransformerBlock(channels, heads[level], expansion, cell, self.size_multiple)
-                    for _ in range(count)
-                )
-            )
+            own = channels, heads[level], expansion, cell, self.size_multiple
+            return nn.Sequential(*(TransformerBlock(*own) for _ in range(count)))
 
         self.enter = nn.Conv2d(3, width, 3, padding=1, bias=False)
         self.encode = nn.ModuleList(map(stage, widths, range(4), blocks))

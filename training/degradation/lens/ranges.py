@@ -83,7 +83,6 @@ class BeadRanges(DropFamilyRanges):
     per_megapixel: Positive = (300.0, 2600.0)
     radius_px: Positive = (1.5, 8.0)
     softness: Positive = (0.1, 0.4)
-    opacity: Shares = (0.6, 1.0)
     shrink: Positive = (6.0, 16.0)
     shade: Shares = (0.2, 0.7)
     sky_share: Share = 0.7

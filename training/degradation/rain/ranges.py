@@ -58,7 +58,6 @@ class TaperedRanges(StreakRanges):
     length_px: Positive = (8.0, 120.0)
     width_px: Positive = (1.0, 5.0)
     brightness: PositiveShares = (0.15, 1.0)
-    layers: Counts = (1, 4)
     fan_deg: NotNegative = (0.0, 40.0)
     taper: Shares = (0.2, 1.0)
 
