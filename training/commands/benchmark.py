@@ -23,7 +23,7 @@ from rich.table import Column, Table
 from restore_node.common.atomic import replace_text
 from restore_node.common.console import table_console
 from training.commands.cli import command_parser, count, one_line_errors, positive
-from training.config.run import TrainConfig, load_config
+from training.config.run import TrainConfig, config_values, load_config
 from training.data.example_photographs import provide_photographs
 from training.data.feed import open_feed
 from training.data.loader import batches
@@ -83,15 +83,9 @@ def benchmark(config: TrainConfig, steps: int, loader: Sequence[int], seconds: f
         'device': device_name(device),
         'threads': torch.get_num_threads(),
         'torch': torch.__version__,
-        'network': config.network,
+        'config': config_values(config),
         'parameters': parameters(network),
         'macs_per_pixel': macs,
-        'batch': batch,
-        'crop_px': config.data.crop_px,
-        'precision': config.precision,
-        'compiled': config.compile,
-        'optimizer': config.optimizer.name,
-        'workers': config.data.workers,
         'flops_per_step': flops,
         'steps': len(times.seconds['step']),
         'warm_up_steps': WARM_UP_STEPS,
@@ -130,12 +124,12 @@ def time_loader(source: Source, batch: int, workers: int, seconds: float) -> flo
 
 def show(found: dict[str, Any], console: Console) -> None:
     """Print what `benchmark` found."""
-    compiled = ', compiled' if found['compiled'] else ''
+    config, compiled = found['config'], ', compiled' if found['config']['compile'] else ''
     grid = Table(
         'part of a step',
         *(Column(heading, justify='right') for heading in ('p50 ms', 'p95 ms', 'p99 ms', 'share')),
-        title=f'{found["network"]}, batch {found["batch"]} of {found["crop_px"]} px, {found["precision"]}'
-        f'{compiled}, on {found["device"]}, {found["threads"]} threads',
+        title=f'{config["network"]}, batch {config["schedule"]["batch"]} of {config["data"]["crop_px"]} px, '
+        f'{config["precision"]}{compiled}, on {found["device"]}, {found["threads"]} threads',
         title_justify='left',
     )
     for part, times in found['step_ms'].items():

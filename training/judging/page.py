@@ -53,10 +53,8 @@ def _costs(costs: Mapping[str, Cost], models: Sequence[str], machine: str) -> st
         (name, _number(cost.kmacs_per_pixel, '.1f'), f'{cost.milliseconds:.1f}')
         for name, cost in costs.items()
     ]
-    note = (
-        f'Median of a frame, models by ONNX Runtime on the CPU: {machine} (busy cores make times longer).\n'
-    )
-    return '\n'.join(('## Cost\n', _table(('', 'kMAC per pixel', 'ms at 640x360'), rows, models), note))
+    words = f'Median of a frame, models by ONNX Runtime on the CPU: {machine} (busy cores make times longer).'
+    return _section('## Cost', words, ('', 'kMAC per pixel', 'ms at 640x360'), rows, models)
 
 
 def _together(entries: Sequence[Entry], costs: Mapping[str, Cost], models: Sequence[str]) -> str:
@@ -69,7 +67,7 @@ def _together(entries: Sequence[Entry], costs: Mapping[str, Cost], models: Seque
     levels = ['strength'] if entries[0][0].level else []
     heads = ('', *levels, 'PSNR', 'SSIM', 'gain, dB', 'made worse', 'dB per 10 kMAC', 'dB per 10 ms')
     data = '; '.join(judged.data for judged, _ in entries)
-    return '\n'.join((f'### {entries[0][0].title}\n', f'{data}.\n', _table(heads, rows, models)))
+    return _section(f'### {entries[0][0].title}', f'{data}.', heads, rows, models)
 
 
 def _cells(verdict: Verdict, cost: Cost | None) -> tuple[str, ...]:
@@ -91,21 +89,17 @@ def _clean(judged: JudgedSet, verdicts: Verdicts, models: Sequence[str]) -> str:
         (name, f'{verdict.psnr_restored_db:.2f}', f'{verdict.lowest_db:.2f}')
         for name, verdict in verdicts.items()
     ]
+    words = f'What is done to {judged.data}, sharp and dry: nothing would be best (60 dB here).'
     heads = ('', 'PSNR to the input', 'of the frame changed most')
-    return '\n'.join(
-        (
-            '## Clean frames\n',
-            f'What is done to {judged.data}, sharp and dry: nothing would be best (60 dB here).\n',
-            _table(heads, rows, models),
-            '',
-        )
-    )
+    return _section('## Clean frames', words, heads, rows, models)
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], models: Sequence[str]) -> str:
+def _section(
+    heading: str, words: str, heads: Sequence[str], rows: Sequence[Sequence[str]], models: Sequence[str]
+) -> str:
     shown = [(f'**{name}**' if name in models else name, *cells) for name, *cells in rows]
     lines = [heads, ['---'] * len(heads), *shown]
-    return ''.join(f'| {" | ".join(line)} |\n' for line in lines)
+    return f'{heading}\n\n{words}\n\n' + ''.join(f'| {" | ".join(line)} |\n' for line in lines)
 
 
 def _number(value: float | None, form: str) -> str:

@@ -25,37 +25,23 @@ def provenance(
     resumed: Checkpoint | None = None,
     started_from: StartingPoint | None = None,
 ) -> dict[str, Any]:
-    """Describe a run.
+    """Describe a run: its configuration's file, its images as `feed.files()` lists them, and its past.
 
-    Args:
-        source: path of its configuration's file.
-        files: its images, as `feed.files()` lists them.
-        resumed: the checkpoint that it goes on from, of the same run.
-        started_from: where it takes its first weights from.
-
-    Returns:
-        `name`, `config`, `commit`, `seed`, `data`, `held_out`, `images_sha256` of the list of all images;
-        `earlier_commits` and `earlier_images` that a resumed run was trained with; `started_from`, the runs
-        that its weights went through before, each with `name`, `config`, `commit`, `seed`, `steps` and
-        `data`; `taught_by`, the runs of its teacher, likewise; all of them oldest first.
+    That is the checkpoint of the same run that it goes on from, or where it takes its first weights from.
+    Returns `name`, `config`, `commit`, `seed`, `data`, `held_out`, `images_sha256` of the list of all images;
+    `earlier_commits` and `earlier_images` that a resumed run was trained with; `started_from`, the runs that
+    its weights went through before, each with `name`, `config`, `commit`, `seed`, `steps` and `data`;
+    `taught_by`, the runs of its teacher, likewise; all of them oldest first.
     """
-    now = commit()
-    teacher = config.loss.teacher
-    images = digest_of(files)
-    earlier_commits: list[str] = []
-    earlier_images: list[dict[str, Any]] = []
-    before: list[dict[str, Any]] = []
-    if resumed:
-        earlier = resumed.provenance
-        before = earlier.get('started_from', [])
-        earlier_commits = earlier['earlier_commits']
-        if earlier['commit'] != now:
-            earlier_commits = [*earlier_commits, earlier['commit']]
-        earlier_images = earlier.get('earlier_images', [])
-        if (was := earlier.get('images_sha256')) not in (None, images):
-            earlier_images = [*earlier_images, {'images_sha256': was, 'until_step': resumed.step}]
-    elif started_from:
-        before = started_from.lineage
+    now, images, teacher = commit(), digest_of(files), config.loss.teacher
+    earlier = (
+        resumed.provenance if resumed else {'started_from': started_from.lineage if started_from else []}
+    )
+    earlier_commits, earlier_images = earlier.get('earlier_commits', []), earlier.get('earlier_images', [])
+    if (was := earlier.get('commit')) not in (None, now):
+        earlier_commits = [*earlier_commits, was]
+    if resumed and (was := earlier.get('images_sha256')) not in (None, images):
+        earlier_images = [*earlier_images, {'images_sha256': was, 'until_step': resumed.step}]
     return {
         'name': config.name,
         'config': source,
@@ -66,7 +52,7 @@ def provenance(
         'held_out': feed.data_held_out,
         'images_sha256': images,
         'earlier_images': earlier_images,
-        'started_from': before,
+        'started_from': earlier.get('started_from', []),
         'taught_by': of_checkpoint(Path(teacher.checkpoint)).lineage if teacher else [],
     }
 
