@@ -20,9 +20,9 @@ _ROWS_PX, _FARTHEST_PX = 32, 256
 
 @dataclass(frozen=True)
 class Tiles:
-    """How an image is cut, by the side of a tile.
+    """Tiles that an image is cut into, by the length of their sides.
 
-    Its context is what it shows of its neighbours and is then thrown away: at least the network's reach.
+    The context is what a tile shows of its neighbours and is then thrown away: at least the network's reach.
     """
 
     side_px: int

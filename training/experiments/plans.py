@@ -41,7 +41,7 @@ class TestSet:
 
 @dataclass(frozen=True)
 class Ablation:
-    """A claim of the paper, in a sentence with its place there, and what it is held against.
+    """A claim of the paper, in a sentence that says where it makes it, and what it is held against.
 
     It has a name on the command line, and its table a title. The first of the variants is what the others are
     compared with, the tests are what all are measured on. Those before are trained for others to start from,

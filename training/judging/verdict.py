@@ -37,7 +37,7 @@ class Verdict(Quality):
 class Cost:
     """What a frame of 640x360 costs: milliseconds from pixels to pixels, the median on this machine.
 
-    And thousands of multiply-accumulates per pixel; None where nobody counted.
+    `kmacs_per_pixel` are thousands of multiply-accumulates; None where nobody counted.
     """
 
     kmacs_per_pixel: float | None

@@ -165,8 +165,8 @@ def listed(
 ) -> list[FilePair]:
     """The pairs of a list file in its order, none without a file; paths are relative to the file's folder.
 
-    What is wanted is what a line holds, for people; a pair's name is that of the degraded image's path, and
-    each line names the sharp image first, where that is said. Lists that passed through Windows have its
+    `wanted` says what a line holds, for people; `name_of` makes a pair's name of the degraded image's path;
+    with `sharp_first` each line names the sharp image first. Lists that passed through Windows have its
     separators and line ends, and a byte-order mark. Raises ConfigError for a line that is no pair, and for
     files that the list names and the folder lacks.
     """

@@ -82,11 +82,11 @@ def draw_blur(
 
 
 def draw_nearness(rng: np.random.Generator, *, farthest: float, depths: int) -> NDArray[np.float32]:
-    """How near the parts of a photograph are, made up: float32 [24, 24] to stretch over it, `farthest` to 1.
+    """How near the parts of a photograph are, made up: float32 [24, 24], from `farthest` to 1.
 
-    Near things move more when the camera moves. The map is random lumps on a slope: the lower a pixel, the
-    nearer it mostly is, as a road before a camera. `farthest` is above 0 to 1; `depths` is the number of
-    distances, with soft steps between them; of 1 it is a smooth slope.
+    Near things move more when the camera moves. The map, to be stretched over the photograph, is random lumps
+    on a slope: the lower a pixel, the nearer it mostly is, as a road before a camera. `farthest` is above 0
+    to 1; `depths` is the number of distances, with soft steps between them; of 1 it is a smooth slope.
     """
     lumps = rng.normal(size=(_LUMPS, _LUMPS)).astype(np.float32)
     lumps = cv2.resize(lumps, (_NEARNESS_PX, _NEARNESS_PX), interpolation=cv2.INTER_CUBIC)

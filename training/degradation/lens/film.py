@@ -25,9 +25,9 @@ class Trickle:
 
 @dataclass(frozen=True)
 class Smear:
-    """Arcs, so far from each other, around a wiper's pivot at `x` and `y`, in pixels, outside of the picture.
+    """Arcs around a wiper's pivot at `x` and `y`, outside of the picture, and their distance, all in pixels.
 
-    `strength` is the thickness of the thickest, 0..1; `seed` is where the arcs are.
+    `strength` is the thickness of the thickest, 0..1; `seed` decides where the arcs are.
     """
 
     x: float
