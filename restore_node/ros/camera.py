@@ -10,7 +10,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from restore_node.ros.camera_watch import CameraWatch
 from restore_node.ros.cv_bridge_fallback import read_with_cv_bridge
 from restore_node.ros.matching import MatchingSubscription
-from restore_node.ros.output import Output
+from restore_node.ros.output import CameraOutput
 from restore_node.ros.settings import Params
 from restore_node.ros.topics import CameraTopics
 from restore_node.runtime.batches import Batches
@@ -38,13 +38,13 @@ class Camera:
         self._node, self.topics, self._settings = node, topics, settings
         self.counters = FrameCounters(on_record)
         self.watch: CameraWatch | None = None
-        self._output: Output | None = None
+        self._output: CameraOutput | None = None
         self._subscriptions: list[MatchingSubscription] = []
         self._stream: CameraStream | None = None
 
     def configure(self) -> None:
         """Create the publishers."""
-        self._output = Output(self._node, self.topics, self._settings)
+        self._output = CameraOutput(self._node, self.topics, self._settings)
 
     def activate(self, batches: Batches) -> None:
         """Subscribe, and restore what comes with the frames of the node's other cameras."""

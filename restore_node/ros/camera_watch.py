@@ -5,10 +5,10 @@ from __future__ import annotations
 from rclpy.node import Node
 
 from restore_node.ros.matching import MatchingSubscription
-from restore_node.ros.output import Output
+from restore_node.ros.output import CameraOutput
 from restore_node.ros.peers import look_at_peers
 from restore_node.runtime.counters import FrameCounters
-from restore_node.runtime.health import Finding, Health, Observation
+from restore_node.runtime.health import Health, Notice, Observation
 from restore_node.runtime.stream import CameraStream
 
 
@@ -25,13 +25,13 @@ class CameraWatch:
         counters: FrameCounters,
         stream: CameraStream,
         image: MatchingSubscription,
-        output: Output,
+        output: CameraOutput,
     ) -> None:
         self._node, self._counters, self._stream = node, counters, stream
         self._image, self._output = image, output
         self.health = Health(image.topic, output.topic)
 
-    def findings(self) -> list[Finding]:
+    def notices(self) -> list[Notice]:
         """What is to be known now, the worst first."""
         clock = self._node.get_clock()
         peers = look_at_peers(self._node, self._image.subscription, self._output.image)

@@ -13,7 +13,7 @@ from rclpy.node import Node
 
 from restore_node.common.errors import ConfigError
 from restore_node.ros.camera import Camera
-from restore_node.runtime.health import Finding, Level
+from restore_node.runtime.health import Level, Notice
 from restore_node.runtime.supervisor import SupervisorState
 
 LOG = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class Diagnostics:
         node: Node,
         cameras: Sequence[Camera],
         state: Callable[[], SupervisorState],
-        backend: Callable[[], Finding],
+        backend: Callable[[], Notice],
         batches: Callable[[], Mapping[int, int]],
     ) -> None:
         self._state, self._backend, self._batches = state, backend, batches
@@ -45,17 +45,17 @@ class Diagnostics:
 
     def _fill(self, camera: Camera, status: DiagnosticStatusWrapper) -> DiagnosticStatusWrapper:
         watch = camera.watch
-        findings = [Finding('inactive', Level.OK, 'inactive')]
+        notices = [Notice('inactive', Level.OK, 'inactive')]
         if watch:
-            findings = watch.findings()
-            for one in watch.health.news(findings):
+            notices = watch.notices()
+            for one in watch.health.news(notices):
                 level = logging.ERROR if one.level is Level.ERROR else logging.WARNING
                 LOG.log(level, f'{camera.topics.image}: {one.line}')
-            findings = sorted([self._backend(), *findings], key=lambda one: -one.level)
-        worst = findings[0]
+            notices = sorted([self._backend(), *notices], key=lambda one: -one.level)
+        worst = notices[0]
         status.summary(
             bytes([worst.level]),
-            '; '.join(one.line for one in findings if one.level > Level.OK) or worst.line,
+            '; '.join(one.line for one in notices if one.level > Level.OK) or worst.line,
         )
         for name, value in {**self._values(camera), **(watch.values() if watch else {})}.items():
             status.add(name, str(value))

@@ -1,4 +1,4 @@
-"""Output: what the node publishes for one camera."""
+"""CameraOutput: what the node publishes for one camera."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from restore_node.ros.settings import Params
 from restore_node.ros.topics import COMPRESSED, CameraTopics
 
 
-class Output:
+class CameraOutput:
     """The restored image, raw and compressed, each made only for who subscribes it; and its camera_info.
 
     `settings` returns the parameters as they are now.

@@ -1,6 +1,6 @@
 """Health: whether a camera is seen, judged from what goes in and what comes out.
 
-Counters and a look at the graph in; a level and a line for each finding out. The clock is injected, so that
+Counters and a look at the graph in; a level and a line for each notice out. The clock is injected, so that
 every judgement can be tested. A backend that works is no proof: every frame may be stale, or nobody hear any.
 """
 
@@ -25,7 +25,7 @@ TOLERATED = 0.1
 AHEAD_S = 0.1
 #: Seconds for which a peer has to look wrong: while it is being discovered, not all is known of it.
 SETTLED_S = 1.0
-#: Seconds until the same finding is logged again.
+#: Seconds until the same notice is logged again.
 QUIET_S = 30.0
 #: What helps where the transport loses images.
 ADVICE = 'publish reliably, or give DDS room (docs/vehicle.md, "Big images over DDS")'
@@ -46,7 +46,7 @@ class Level(IntEnum):
 
 
 @dataclass(frozen=True)
-class Finding:
+class Notice:
     """Something to know about: its kind, how bad it is, and a line for the engineer."""
 
     kind: str
@@ -114,21 +114,21 @@ class Health:
         self._said: dict[str, float] = {}
         self.rate_in = self.rate_out = 0.0
 
-    def look(self, seen: Observation) -> list[Finding]:
+    def look(self, seen: Observation) -> list[Notice]:
         """Return what is to be known now, the worst first; empty when all is well."""
         self._remember(seen)
         seen = replace(seen, peers=self._settled(seen.peers))
         found = [*self._of_the_input(seen), *self._of_the_frames(seen), *self._of_the_clock(seen)]
         found += self._of_the_output(seen)
-        return sorted(found, key=lambda finding: -finding.level)
+        return sorted(found, key=lambda notice: -notice.level)
 
-    def news(self, findings: list[Finding]) -> list[Finding]:
-        """Return the findings that are to be logged now: each kind once, and again after a while."""
+    def news(self, notices: list[Notice]) -> list[Notice]:
+        """Return the notices that are to be logged now: each kind once, and again after a while."""
         now = self._clock.now()
         self._said = {
-            kind: when for kind, when in self._said.items() if kind in {one.kind for one in findings}
+            kind: when for kind, when in self._said.items() if kind in {one.kind for one in notices}
         }
-        fresh = [one for one in findings if now - self._said.get(one.kind, now - QUIET_S) >= QUIET_S]
+        fresh = [one for one in notices if now - self._said.get(one.kind, now - QUIET_S) >= QUIET_S]
         self._said.update({one.kind: now for one in fresh})
         return fresh
 
@@ -161,12 +161,12 @@ class Health:
         strangers, unheard, deaf = (tuple(line for line in lines if line in stand) for lines in every)
         return replace(peers, strangers=strangers, unheard=unheard, deaf=deaf)
 
-    def _of_the_input(self, seen: Observation) -> Iterator[Finding]:
+    def _of_the_input(self, seen: Observation) -> Iterator[Notice]:
         peers = seen.peers
         silent_s = self._clock.now() - self._heard_at
         if silent_s < SILENCE_S:
             if peers.unheard:
-                yield Finding('unheard', Level.WARN, peers.unheard[0])
+                yield Notice('unheard', Level.WARN, peers.unheard[0])
             return
         kind, level = 'nothing arrives', Level.ERROR
         cause = f'{peers.publishers} publish {self._topic_in}, and nothing arrives'
@@ -177,53 +177,53 @@ class Health:
                 if lines:
                     kind, level, cause = kind_of_line, Level.ERROR, lines[0]
         # A kind for each cause, so that a cause that comes later is logged as well.
-        yield Finding(kind, level, f'nothing in for {silent_s:.0f} s: {cause}')
+        yield Notice(kind, level, f'nothing in for {silent_s:.0f} s: {cause}')
 
-    def _of_the_frames(self, seen: Observation) -> Iterator[Finding]:
+    def _of_the_frames(self, seen: Observation) -> Iterator[Notice]:
         now, counts = self._clock.now(), seen.counts
         if self._blind_since and now - self._heard_at < SILENCE_S:
             since, before = self._blind_since
             if now - since >= SILENCE_S:
                 line = f'in, but nothing out for {now - since:.0f} s: '
                 shares = _shares(_lost(before, counts, NO_LOSS))
-                yield Finding('no output', Level.ERROR, line + shares + self._why(seen, shares))
+                yield Notice('no output', Level.ERROR, line + shares + self._why(seen, shares))
                 return
         _, before, lost_before = self._window[0]
         received, gone = counts.received - before.received, seen.lost - lost_before
         if gone > TOLERATED * (received + gone):
             share = f'{100 * gone / (received + gone):.0f} %'
-            yield Finding('transport', Level.WARN, f'{share} of the images are lost in transport: {ADVICE}')
+            yield Notice('transport', Level.WARN, f'{share} of the images are lost in transport: {ADVICE}')
         lost = _lost(before, counts, EXPECTED)
         if received and sum(lost.values()) > TOLERATED * received:
             shares = _shares(lost, received)
-            yield Finding('losses', Level.WARN, f'frames are lost: {shares}{self._why(seen, shares)}')
+            yield Notice('losses', Level.WARN, f'frames are lost: {shares}{self._why(seen, shares)}')
         unrestored = {reason: _grown(before, counts, reason) for reason in UNRESTORED}
         if sum(unrestored.values()) > TOLERATED * max(received, 1) and counts.restored == before.restored:
             shares = _shares({reason: count for reason, count in unrestored.items() if count})
             line = f'frames pass through: {shares}{self._why(seen, shares)}'
-            yield Finding('unrestored', Level.WARN, line)
+            yield Notice('unrestored', Level.WARN, line)
 
-    def _of_the_clock(self, seen: Observation) -> Iterator[Finding]:
+    def _of_the_clock(self, seen: Observation) -> Iterator[Notice]:
         now, age_s = self._clock.now(), seen.age_s
         if seen.clock_ns == 0:
             line = 'no time on /clock yet: is use_sim_time meant?'
-            yield Finding('clock', Level.WARN, line)
+            yield Notice('clock', Level.WARN, line)
         elif seen.clock_ns is not None and now - self._clock_moved_at >= SILENCE_S:
             line = f'the simulated clock has been standing for {now - self._clock_moved_at:.0f} s'
-            yield Finding('clock', Level.WARN, line)
+            yield Notice('clock', Level.WARN, line)
         elif now - self._heard_at < SILENCE_S and seen.counts.received:
             if age_s is None:
-                yield Finding('stamps', Level.WARN, 'stamps are zero: no age can be told')
+                yield Notice('stamps', Level.WARN, 'stamps are zero: no age can be told')
             elif age_s < -AHEAD_S:
-                yield Finding('stamps', Level.WARN, f'{_offset(age_s)}: no age can be told')
+                yield Notice('stamps', Level.WARN, f'{_offset(age_s)}: no age can be told')
 
-    def _of_the_output(self, seen: Observation) -> Iterator[Finding]:
+    def _of_the_output(self, seen: Observation) -> Iterator[Notice]:
         if seen.peers.deaf:
             if seen.peers.listeners:
-                yield Finding('deaf', Level.WARN, seen.peers.deaf[0])
+                yield Notice('deaf', Level.WARN, seen.peers.deaf[0])
             else:
                 line = f'nobody hears {self._topic_out}: {seen.peers.deaf[0]}'
-                yield Finding('deaf', Level.ERROR, line)
+                yield Notice('deaf', Level.ERROR, line)
 
     def _why(self, seen: Observation, shares: str) -> str:
         """Explain the reason that is named first."""
@@ -241,25 +241,25 @@ class Health:
         return f', {seen.detail}' if seen.detail else ''
 
 
-def judge_backend(state: SupervisorState, bypass: bool, on_failure: str) -> Finding:
+def judge_backend(state: SupervisorState, bypass: bool, on_failure: str) -> Notice:
     """Return what to know about the backend of an active node; a level of OK where it restores."""
     if bypass:
-        return Finding('backend', Level.WARN, 'bypassed by parameter')
+        return Notice('backend', Level.WARN, 'bypassed by parameter')
     if state.restart:
-        return Finding('backend', Level.ERROR, f'restart this node: {state.restart}')
+        return Notice('backend', Level.ERROR, f'restart this node: {state.restart}')
     if state.running:
         where = f'restoring with {state.running} on {state.device}'
         if state.building:
             line = f'frames pass through: building the engine, {state.building}'
-            return Finding('backend', Level.WARN, line)
+            return Notice('backend', Level.WARN, line)
         trouble = state.degraded or state.error
         if trouble:
-            return Finding('backend', Level.WARN, f'{where}; {trouble}')
-        return Finding('backend', Level.OK, where)
+            return Notice('backend', Level.WARN, f'{where}; {trouble}')
+        return Notice('backend', Level.OK, where)
     outcome = 'frames pass through' if on_failure == 'passthrough' else 'frames are dropped'
     if state.error:
-        return Finding('backend', Level.ERROR, f'{outcome}: {state.error}')
-    return Finding('backend', Level.WARN, f'{outcome}: loading {state.wanted}')
+        return Notice('backend', Level.ERROR, f'{outcome}: {state.error}')
+    return Notice('backend', Level.WARN, f'{outcome}: loading {state.wanted}')
 
 
 def _published(counts: FrameCounts) -> int:

@@ -14,7 +14,7 @@ from sensor_msgs.msg import CompressedImage
 from std_srvs.srv import SetBool, Trigger
 
 from restore_node.messages.frame import Frame, Header
-from restore_node.ros.output import Output
+from restore_node.ros.output import CameraOutput
 from restore_node.ros.parameters import restore_parameters
 from restore_node.ros.topics import camera_topics
 
@@ -74,7 +74,7 @@ def test_a_jpeg_that_passes_through_keeps_its_bytes(bench, make_model):
 def test_each_form_is_made_only_for_who_subscribes_it(bench, monkeypatch):
     node = LifecycleNode('outputs', context=bench.node.context)
     topics = camera_topics('', node.resolve_topic_name, 'raw')
-    output = Output(node, topics, restore_parameters.Params)
+    output = CameraOutput(node, topics, restore_parameters.Params)
     made = {'raw': 0, 'compressed': 0}
     frame = Frame(np.zeros((1, 1), np.uint8), 'mono8', Header(0, 0, ''))
 

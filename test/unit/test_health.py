@@ -12,9 +12,9 @@ from restore_node.runtime.health import (
     ADVICE,
     QUIET_S,
     SILENCE_S,
-    Finding,
     Health,
     Level,
+    Notice,
     Observation,
     Peers,
     judge_backend,
@@ -31,9 +31,9 @@ class Camera:
     def __init__(self) -> None:
         self.clock, self.counters = FakeClock(), FrameCounters()
         self.health = Health('/image_raw', '/image_restored', self.clock)
-        self.findings: list[Finding] = []
+        self.notices: list[Notice] = []
         self.lost = 0
-        self.logged: list[Finding] = []
+        self.logged: list[Notice] = []
 
     def run(
         self,
@@ -44,25 +44,25 @@ class Camera:
         clock_ns: int | None = None,
         detail: str = '',
         lost: int = 0,
-    ) -> list[Finding]:
-        """Ten frames a second meet these outcomes in turn (none: no frames come); the last findings."""
+    ) -> list[Notice]:
+        """Ten frames a second meet these outcomes in turn (none: no frames come); the last notices."""
         for _ in range(seconds):
             self.lost += lost
             for index in range(10 if outcomes else 0):
                 pending = self.counters.receive('/image_raw', 1)
                 self.counters.finish(pending, *outcomes[index % len(outcomes)])
             self.clock.advance(1.0)
-            self.findings = self.health.look(
+            self.notices = self.health.look(
                 Observation(self.counters.counts(), peers, clock_ns, age_s, detail, self.lost)
             )
-            self.logged += self.health.news(self.findings)
-        return self.findings
+            self.logged += self.health.news(self.notices)
+        return self.notices
 
     def line(self) -> str:
-        return self.findings[0].line
+        return self.notices[0].line
 
     def level(self) -> Level:
-        return self.findings[0].level if self.findings else Level.OK
+        return self.notices[0].level if self.notices else Level.OK
 
 
 RESTORED = Outcome.RESTORED, Reason.RESTORED
@@ -160,7 +160,7 @@ def test_a_clock_that_was_set_right_is_not_blamed_for_what_was_stale(
 ) -> None:
     camera.run(2, STALE, age_s=YEAR_S)
     camera.run(1, RESTORED, age_s=age_s)
-    assert 'frames are lost: 50 % stale' in [finding.line for finding in camera.findings]
+    assert 'frames are lost: 50 % stale' in [notice.line for notice in camera.notices]
     assert not camera.run(10, RESTORED)
 
 
@@ -190,7 +190,7 @@ def test_frames_that_are_never_restored_are_a_warning(camera: Camera, reason: Re
 )
 def test_no_input_says_why(camera: Camera, peers: Peers, level: Level, line: str) -> None:
     camera.run(int(SILENCE_S) - 1, peers=peers)
-    assert 'nothing in' not in ''.join(one.line for one in camera.findings)
+    assert 'nothing in' not in ''.join(one.line for one in camera.notices)
     camera.run(1, RESTORED, peers=peers)
     camera.run(7, peers=peers)
     assert camera.level() is level
@@ -226,7 +226,7 @@ def test_a_simulated_clock_that_stands_or_never_came_is_named(camera: Camera) ->
 
 def test_the_worst_comes_first(camera: Camera) -> None:
     camera.run(10, STALE, age_s=-5.0, peers=Peers(1, 1, deaf=('d',)))
-    levels = [one.level for one in camera.findings]
+    levels = [one.level for one in camera.notices]
     assert levels == sorted(levels, reverse=True)
     assert levels[0] is Level.ERROR
 
@@ -280,5 +280,5 @@ def test_a_cause_that_comes_later_is_logged_as_well() -> None:
     camera = Camera()
     camera.run(5, peers=Peers())
     camera.run(3, peers=Peers(unheard=('incompatible QoS: /bench is not heard',)))
-    said = [finding.line.partition(': ')[2] for finding in camera.logged]
+    said = [notice.line.partition(': ')[2] for notice in camera.logged]
     assert said == ['nobody publishes /image_raw', 'incompatible QoS: /bench is not heard']
