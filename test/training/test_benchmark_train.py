@@ -9,7 +9,7 @@ import torch
 
 from training.commands import benchmark
 from training.config.run import parse_config
-from training.loop.step_timing import PARTS, StepTimes, memory_bytes, peak_flops
+from training.loop.step_timing import memory_bytes, peak_flops
 
 CONFIG = str(Path(__file__).parents[2] / 'config' / 'experiments' / 'benchmark.yaml')
 
@@ -41,16 +41,6 @@ def test_parts_of_a_step_make_up_the_step(photographs_root, tmp_path, capsys):
     assert found['patches_loaded_per_s']['0'] == pytest.approx(int(made), abs=1)
     assert float(ratio) == pytest.approx(int(made) / int(consumed), rel=0.1, abs=0.02)
     assert found['patches_consumed_per_s'] > found['patches_per_s']
-
-
-def test_shares_and_tails_by_hand():
-    times = StepTimes()
-    for part, seconds in zip(PARTS, (1.0, 2.0, 4.0, 1.0), strict=True):
-        times.seconds[part] = [seconds] * 10
-    times.seconds['step'] = [8.0] * 9 + [18.0]
-    assert times.share('backward') == pytest.approx(40.0 / 90.0)
-    assert times.percentiles_ms('step')['p50'] == 8000.0
-    assert 8000.0 < times.percentiles_ms('step')['p99'] < 18000.0
 
 
 def test_the_peak_of_a_device_is_not_that_of_a_toaster():

@@ -16,19 +16,21 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Column, Table
 
 from restore_node.common.atomic import replace_text
 from restore_node.common.console import table_console
+from restore_node.common.timing import percentiles
 from training.commands.cli import command_parser, count, one_line_errors, positive
 from training.config.run import TrainConfig, config_values, load_config
 from training.data.example_photographs import provide_photographs
 from training.data.feed import open_feed
 from training.data.loader import batches
 from training.data.samples import LANE_STEPS, Source
-from training.loop.devices import make_fabric, processes_of, set_up_device
+from training.loop.devices import make_fabric, precision_of, processes_of, set_up_device
 from training.loop.step_timing import PARTS, TimedLearner, device_name, memory_bytes, peak_flops, time_steps
 from training.networks.costs import macs_per_pixel, parameters
 from training.runs.generator import generator_of
@@ -49,6 +51,7 @@ def one_process(config: TrainConfig) -> TrainConfig:
         config,
         devices=1,
         cpu_processes=1,
+        precision=precision_of(config),
         schedule=replace(config.schedule, batch=share),
         data=replace(config.data, pool=1),
     )
@@ -78,7 +81,8 @@ def benchmark(config: TrainConfig, steps: int, loader: Sequence[int], seconds: f
     network = generator_of(config)
     macs, batch = macs_per_pixel(network), config.schedule.batch
     flops = 2 * FORWARD_AND_BACKWARD * macs * batch * config.data.crop_px**2
-    passes_s, step_s = times.median('forward') + times.median('backward'), times.median('step')
+    median_s = {part: float(np.median(seconds)) for part, seconds in times.items()}
+    step_s = median_s['step']
     return {
         'device': device_name(device),
         'threads': torch.get_num_threads(),
@@ -87,19 +91,19 @@ def benchmark(config: TrainConfig, steps: int, loader: Sequence[int], seconds: f
         'parameters': parameters(network),
         'macs_per_pixel': macs,
         'flops_per_step': flops,
-        'steps': len(times.seconds['step']),
+        'steps': steps,
         'warm_up_steps': WARM_UP_STEPS,
-        'step_ms': {part: times.percentiles_ms(part) for part in (*PARTS, 'step')},
-        'share': {part: times.share(part) for part in PARTS},
+        'step_ms': {part: percentiles(1e3 * taken) for part, taken in times.items()},
+        'share': {part: float(times[part].sum() / times['step'].sum()) for part in PARTS},
         'patches_per_s': batch / step_s,
         # Without waiting for data.
-        'patches_consumed_per_s': batch / (step_s - times.median('data')),
+        'patches_consumed_per_s': batch / (step_s - median_s['data']),
         'patches_loaded_per_s': {workers: time_loader(source, batch, workers, seconds) for workers in loader},
         'flops_per_s': flops / step_s,
         'peak_flops_per_s': peak,
         'share_of_peak': flops / step_s / peak,
         # Without the optimizer, too: what the kernels reach.
-        'share_of_peak_in_passes': flops / passes_s / peak,
+        'share_of_peak_in_passes': flops / (median_s['forward'] + median_s['backward']) / peak,
         'memory_bytes': {
             'kind': 'allocated on the GPU' if device.type == 'cuda' else 'resident set',
             'before': memory_before,

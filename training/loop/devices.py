@@ -5,6 +5,7 @@ on one machine or many, each process is in place already, and torchrun says how 
 """
 
 import os
+from typing import Literal
 
 import cv2
 import torch
@@ -51,7 +52,7 @@ def accelerator_of(config: TrainConfig) -> str:
     return 'cuda' if torch.cuda.is_available() else 'cpu'
 
 
-def precision_of(config: TrainConfig) -> str:
+def precision_of(config: TrainConfig) -> Literal['bf16-mixed', '32-true']:
     """`bf16-mixed` or `32-true`: what `auto` means on this machine, and anything else as it is."""
     if config.precision != 'auto':
         return config.precision

@@ -2,17 +2,16 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
+from numpy.typing import NDArray
 from torch import Tensor
 
 from restore_node.common.host import describe_host, host_line
-from restore_node.common.timing import percentiles
 from training.config.run import TrainConfig
 from training.loop.learner import Learner
 from training.loop.objectives import make_objective, to_unit
@@ -23,25 +22,6 @@ check, clipping and the optimizer."""
 
 _PEAK_SIDES = {'cpu': 1024, 'cuda': 8192}
 _PEAK_PRODUCTS = 20
-
-
-@dataclass
-class StepTimes:
-    """Seconds of each part of every step, and of all of it under `step`."""
-
-    seconds: dict[str, list[float]] = field(default_factory=lambda: {part: [] for part in (*PARTS, 'step')})
-
-    def median(self, part: str) -> float:
-        """In seconds."""
-        return float(np.median(self.seconds[part]))
-
-    def percentiles_ms(self, part: str) -> dict[str, float]:
-        """The median and the tail, in milliseconds."""
-        return percentiles(1e3 * seconds for seconds in self.seconds[part])
-
-    def share(self, part: str) -> float:
-        """Of the time of all steps, 0..1."""
-        return float(np.sum(self.seconds[part]) / np.sum(self.seconds['step']))
 
 
 class TimedLearner(Learner):
@@ -65,25 +45,23 @@ def now(device: torch.device) -> float:
 
 def time_steps(
     fabric: Fabric, generator: TimedLearner, config: TrainConfig, stream: Iterator[Any], steps: int
-) -> StepTimes:
-    """Take steps as the trainer does, without a critic and without averaging weights.
+) -> dict[str, NDArray[np.float64]]:
+    """Take steps as the trainer does, without averaging weights.
 
     The device finishes each part before the next one begins, so parts do not overlap as they may in training:
-    on a GPU the sum is a little more than a step there.
+    on a GPU the sum is a little more than a step there. Returns seconds of each part of every step, float64
+    [steps], and of all of it under `step`.
     """
     objective = make_objective(fabric, generator, config)
-    times = StepTimes()
+    marks = []
     for _ in range(steps):
         began = now(fabric.device)
         degraded, sharp = map(to_unit, fabric.to_device(next(stream)))
         ready = now(fabric.device)
         objective.step(degraded, sharp, config.schedule.learning_rate)
-        done = now(fabric.device)
-        marks = (began, ready, *generator.backward_at, done)
-        for part, taken in zip(PARTS, np.diff(marks).tolist(), strict=True):
-            times.seconds[part].append(taken)
-        times.seconds['step'].append(done - began)
-    return times
+        marks.append((began, ready, *generator.backward_at, now(fabric.device)))
+    seconds = np.diff(marks, axis=1)
+    return dict(zip(PARTS, seconds.T, strict=True)) | {'step': seconds.sum(axis=1)}
 
 
 def peak_flops(device: torch.device, precision: str) -> float:
