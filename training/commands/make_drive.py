@@ -17,15 +17,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from rosbags.typesys import Stores, get_typestore
 
 from restore_node.common.atomic import Unfinished
 from restore_node.common.errors import InputError
 from restore_node.common.image_files import write_rgb
 from restore_node.messages.bag import BagWriter, Message, Topic, qos
-from restore_node.messages.cdr import CAMERA_INFO_TYPE, IMAGE_TYPE, new_image
-from restore_node.messages.frame import Header
+from restore_node.messages.cdr import CAMERA_INFO_TYPE, IMAGE_TYPE
+from restore_node.messages.codec import encode
+from restore_node.messages.frame import Frame, Header
 from training.commands.cli import command_parser, one_line_errors, positive
 from training.drive import scenes
 from training.drive.weather import SEGMENTS, Degrader
@@ -135,16 +135,9 @@ def _write_frames(folder: Path, drive: dict[str, Any], views: Iterator[scenes.Vi
                 view, stamp_ns = next(views), drive['stamps_ns'][index]
                 header = Header(stamp_ns // 1_000_000_000, stamp_ns % 1_000_000_000, FRAME_ID)
                 bag.write(Message(INFO_TOPIC, CAMERA_INFO_TYPE, stamp_ns, camera_info(header, size)))
-                bag.write(Message(IMAGE_TOPIC, IMAGE_TYPE, stamp_ns, image(header, degrader.degrade(view))))
+                frame = Frame(degrader.degrade(view), 'rgb8', header)
+                bag.write(Message(IMAGE_TOPIC, IMAGE_TYPE, stamp_ns, bytes(encode(frame.pixels, frame))))
                 write_rgb(folder / 'truth' / f'{index:06d}.png', view.sharp)
-
-
-def image(header: Header, pixels: NDArray[np.uint8]) -> bytes:
-    """A serialised rgb8 `sensor_msgs/Image` of uint8 [H, W, 3] RGB."""
-    height, width = pixels.shape[:2]
-    message, data = new_image(header, height, width, 'rgb8', 3 * width)
-    data[:] = pixels.reshape(height, 3 * width)
-    return bytes(message)
 
 
 def camera_info(header: Header, size: scenes.Size) -> bytes:
