@@ -12,7 +12,7 @@ import numpy as np
 
 from restore_node.common.errors import MalformedError, UnreadableEncodingError
 from restore_node.messages import cdr, compressed, nv24
-from restore_node.messages.encodings import LAYOUTS, NV24, SUPPORTED_ENCODINGS, Layout
+from restore_node.messages.encodings import LAYOUTS, NV24, SUPPORTED_ENCODINGS, PixelLayout
 from restore_node.messages.frame import Frame
 
 # A camera beyond this does not exist on a vehicle; a message that claims it is broken or hostile.
@@ -75,7 +75,7 @@ def _too_short(image: cdr.ImageMessage, needed: int) -> MalformedError:
     )
 
 
-def _check_shape(image: cdr.ImageMessage, layout: Layout) -> None:
+def _check_shape(image: cdr.ImageMessage, layout: PixelLayout) -> None:
     if image.width % layout.even[0] or image.height % layout.even[1]:
         raise MalformedError(
             f'{image.encoding} image of an odd width or height',
@@ -89,7 +89,7 @@ def _check_shape(image: cdr.ImageMessage, layout: Layout) -> None:
         )
 
 
-def _step(image: cdr.ImageMessage, layout: Layout, row: int) -> int:
+def _step(image: cdr.ImageMessage, layout: PixelLayout, row: int) -> int:
     """Return the bytes from one row in memory to the next."""
     # Some drivers count the plane of colours into the step of an image that has no padding.
     whole = row * layout.rows[0] // layout.rows[1]
@@ -105,7 +105,7 @@ def _step(image: cdr.ImageMessage, layout: Layout, row: int) -> int:
     return image.step
 
 
-def _view(image: cdr.ImageMessage, layout: Layout, rows: int, step: int) -> np.ndarray:
+def _view(image: cdr.ImageMessage, layout: PixelLayout, rows: int, step: int) -> np.ndarray:
     dtype = np.dtype(np.uint8 if layout.item == 1 else ('>u2' if image.is_bigendian else '<u2'))
     shape: tuple[int, ...] = (rows, image.width)
     strides: tuple[int, ...] = (step, layout.channels * layout.item)
@@ -236,7 +236,7 @@ def encode(rgb: np.ndarray, frame: Frame, encoding: str = '', into: bytearray | 
     return message
 
 
-def _add_residual_16(rgb: np.ndarray, frame: Frame, layout: Layout) -> np.ndarray:
+def _add_residual_16(rgb: np.ndarray, frame: Frame, layout: PixelLayout) -> np.ndarray:
     """Return 16-bit pixels plus what the network changed in their upper 8 bits, in the frame's encoding."""
     change = rgb.astype(np.int32) - rgb_of(frame)
     if layout.channels == 1:

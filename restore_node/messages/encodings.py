@@ -16,7 +16,7 @@ NV24 = -1
 
 
 @dataclass(frozen=True)
-class Layout:
+class PixelLayout:
     """How an encoding lies in memory and how it turns into RGB and back.
 
     Attributes:
@@ -55,17 +55,17 @@ _COLOURS = {
 }
 
 
-def _plain(colours: str, bits: int = 8) -> Layout:
+def _plain(colours: str, bits: int = 8) -> PixelLayout:
     channels, to_rgb, from_rgb = _COLOURS[colours]
-    return Layout(channels, bits, to_rgb, from_rgb)
+    return PixelLayout(channels, bits, to_rgb, from_rgb)
 
 
-def _packed(to_rgb: int) -> Layout:
-    return Layout(2, to_rgb=to_rgb, output='bgr8', even=(2, 1))
+def _packed(to_rgb: int) -> PixelLayout:
+    return PixelLayout(2, to_rgb=to_rgb, output='bgr8', even=(2, 1))
 
 
-def _planes(to_rgb: int, rows: tuple[int, int], even: tuple[int, int]) -> Layout:
-    return Layout(1, to_rgb=to_rgb, output='bgr8', rows=rows, even=even)
+def _planes(to_rgb: int, rows: tuple[int, int], even: tuple[int, int]) -> PixelLayout:
+    return PixelLayout(1, to_rgb=to_rgb, output='bgr8', rows=rows, even=even)
 
 
 # OpenCV names a Bayer pattern by its second row's second and third pixel, ROS by its first two pixels.
@@ -87,7 +87,7 @@ LAYOUTS = {
     **{f'mono{bits}': _plain('mono', bits) for bits in (10, 12, 14)},
     # OpenCV interpolates inside a border of one pixel and leaves smaller images black.
     **{
-        f'bayer_{pattern}{bits}': Layout(1, bits, code, output='bgr8', smallest=3)
+        f'bayer_{pattern}{bits}': PixelLayout(1, bits, code, output='bgr8', smallest=3)
         for bits in (8, 10, 12, 14, 16)
         for pattern, code in _BAYER.items()
     },

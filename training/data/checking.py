@@ -125,7 +125,7 @@ def _header_problem(image: Readable) -> str | None:
     return None
 
 
-class Header(NamedTuple):
+class FileHeader(NamedTuple):
     """An image's height and width in pixels, as every reader here shows it: turned as its EXIF data say.
 
     A file that ends early is cut off; decoders fill the rest with grey and say nothing.
@@ -135,7 +135,7 @@ class Header(NamedTuple):
     ends_early: bool
 
 
-def read_header(extent: Extent) -> Header:
+def read_header(extent: Extent) -> FileHeader:
     """An image's header. Raises InputError, naming its file, where it cannot be read or is no image."""
     try:
         with extent.path.open('rb') as file:
@@ -148,7 +148,7 @@ def read_header(extent: Extent) -> Header:
         raise InputError(f'cannot read {extent.path}', seen=error) from error
 
 
-def _read(file: BinaryIO, name: str) -> Header:
+def _read(file: BinaryIO, name: str) -> FileHeader:
     try:
         with Image.open(file) as image:
             width, height = image.size
@@ -157,7 +157,7 @@ def _read(file: BinaryIO, name: str) -> Header:
                 width, height = height, width
             length = file.seek(0, 2)
             file.seek(max(0, length - _TAIL))
-            return Header((height, width), end is not None and end not in file.read())
+            return FileHeader((height, width), end is not None and end not in file.read())
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise InputError(f'{name} is not an image', seen=error, fix='remove or replace it') from error
 
