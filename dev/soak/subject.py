@@ -16,6 +16,7 @@ from lifecycle_msgs.srv import ChangeState, GetState
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
 
+from dev.soak.asking import ask
 from dev.soak.watch import Sample
 
 #: Seconds that only a hang exceeds.
@@ -79,10 +80,7 @@ class Subject:
         name = f'/{self.name}/{service}'
         client = self._clients.get(name) or self._node.create_client(kind, name)
         self._clients[name] = client
-        self.until(client.service_is_ready, f'service {name}')
-        future = client.call_async(request)
-        self.until(future.done, f'an answer of {name}')
-        return future.result()
+        return ask(client, request, self.until)
 
     def state(self) -> str:
         """Label of the lifecycle state."""

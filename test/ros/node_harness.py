@@ -25,6 +25,8 @@ from rclpy.parameter import Parameter, parameter_value_to_python
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image
 
+from dev.soak.asking import ask
+
 PATIENCE = 120.0  # seconds that only a hang exceeds
 # One side of a match is seen here; nothing tells when the other side has seen it too.
 SETTLE = 0.5
@@ -216,10 +218,7 @@ class Bench:
         """The answer of a service."""
         client = self.node.create_client(kind, service)
         try:
-            wait_for(client.service_is_ready, f'service {service}')
-            future = client.call_async(request)
-            wait_for(future.done, f'an answer of {service}')
-            return future.result()
+            return ask(client, request, wait_for)
         finally:
             self.node.destroy_client(client)
 
