@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from training.config.run import OptimizerConfig
-from training.loop.optimizers import KernelMuon, make_optimizers, set_rate
+from training.loop.optimizers import KernelMuon, make_optimizers, orthogonal, set_rate
 from training.networks.registry import build
 
 
@@ -35,6 +35,20 @@ def test_a_step_of_muon_is_orthogonal_whatever_the_gradient():
     assert singular.min() > 0.4
     assert singular.max() < 1.6
     assert (step * gradient[:, :, 0, 0]).sum() > 0.0, 'downhill'
+
+
+@pytest.mark.parametrize('shape', [(64, 576), (96, 864), (256, 64), (32, 32)])
+@pytest.mark.parametrize('rank', [1, 5, 32])
+def test_steps_on_the_gram_matrix_are_those_on_the_matrix(shape, rank):
+    draw = torch.Generator().manual_seed(1)
+    left, right = (torch.randn(size, rank, generator=draw, dtype=torch.float64) for size in shape)
+    matrix = left * torch.logspace(0, -6, rank, dtype=torch.float64) @ right.T  # of singular values far apart
+    want = matrix / matrix.norm()
+    for _ in range(5):
+        gram = want @ want.T
+        want = 3.4445 * want - 4.7750 * gram @ want + 2.0315 * gram @ gram @ want
+    got = orthogonal(matrix.float(), torch.float32)
+    assert torch.allclose(got, want.float(), atol=2e-3)
 
 
 @pytest.mark.parametrize('shape', [(16, 8, 3, 3), (96, 16, 1, 1)])

@@ -63,16 +63,24 @@ def orthogonal(matrix: Tensor, dtype: torch.dtype) -> Tensor:
     """Nearly the orthogonal matrix nearest to a matrix, by Newton-Schulz iterations in `dtype`.
 
     float32 [rows, columns], in and out; its singular values are between 0.5 and 1.5 unless they were nearly
-    0.
+    0. A step multiplies by a polynomial of the Gram matrix, which is small where the matrix is long. In
+    float32 all steps are taken on it; in bfloat16, whose errors they would multiply, it is made anew for each
+    (Gram Newton-Schulz, Dao-AILab 2026).
     """
     is_tall = matrix.shape[0] > matrix.shape[1]
     result = matrix.T if is_tall else matrix
     result = (result / result.norm().clamp(min=1e-7)).to(dtype)
     linear, cubic, quintic = _NEWTON_SCHULZ
-    for _ in range(_NEWTON_SCHULZ_STEPS):
+    steps_of_gram = _NEWTON_SCHULZ_STEPS if dtype == torch.float32 else 1
+    for _ in range(_NEWTON_SCHULZ_STEPS // steps_of_gram):
         gram = result @ result.T
-        gram = torch.addmm(gram, gram, gram, beta=cubic, alpha=quintic)
-        result = torch.addmm(result, gram, result, beta=linear)
+        factors: list[Tensor] = []
+        for _ in range(steps_of_gram):
+            if factors:
+                gram = factors[-1] @ gram @ factors[-1]
+            factors.append(torch.addmm(gram, gram, gram, beta=cubic, alpha=quintic))
+            factors[-1].diagonal().add_(linear)
+        result = torch.linalg.multi_dot([*reversed(factors), result])
     result = result.to(matrix.dtype)
     return result.T if is_tall else result
 
