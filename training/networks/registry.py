@@ -29,7 +29,7 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
     'lite-small': lambda: Lite(widths=(16, 48, 64), blocks=1, dilations=(1, 2)),
     'lite': lambda: Lite(widths=(32, 64, 96), blocks=1, dilations=(1, 2, 1)),
     'lite-deep': lambda: DeepLite(widths=(16, 64, 96, 160), down=(0, 0, 1, 3), up=(0, 1, 1)),
-    'lite-base': lambda: Lite(widths=(64, 128, 192), blocks=2, dilations=(1, 2, 1, 2)),
+    'lite-base': lambda: Lite(widths=(48, 96, 144), blocks=4, dilations=(1, 2) * 4),
     'nafnet': NAFNet,
     'restormer': Restormer,
 }
