@@ -54,8 +54,8 @@ def far_sighted(name):
 @pytest.mark.parametrize('name', CONVOLUTIONAL)
 def test_the_reach_is_what_gradients_say(name):
     network = far_sighted(name)
-    cut, reach = 192, reach_px(network)
-    frames = torch.rand(1, 3, 32, 384, dtype=torch.float64, requires_grad=True)
+    cut, reach = 256, reach_px(network)
+    frames = torch.rand(1, 3, 32, 512, dtype=torch.float64, requires_grad=True)
 
     def most_felt(outputs, inputs):
         (gradient,) = torch.autograd.grad(network(frames)[..., outputs].sum(), frames)
@@ -70,9 +70,9 @@ def test_the_reach_is_what_gradients_say(name):
 @pytest.mark.parametrize('name', CONVOLUTIONAL)
 def test_tiles_restore_what_the_whole_image_does(name):
     network = far_sighted(name)
-    tiles = Tiles.of(network, 384)
+    tiles = Tiles.of(network, 544)
     assert reach_px(network) <= tiles.context_px
-    frames = torch.rand(1, 3, 32, 640, dtype=torch.float64)
+    frames = torch.rand(1, 3, 32, 800, dtype=torch.float64)
     with torch.inference_mode():
         whole, tiled = network(frames), in_tiles(network, frames, tiles)
     assert (whole - frames).abs().max() > 0.01
@@ -114,7 +114,7 @@ def test_an_image_of_one_tile_is_run_whole():
 
 
 @pytest.mark.parametrize(
-    ('name', 'tile_px', 'smallest'), [('lite', 100, 256), ('lite', 300, 256), ('lite-base', 288, 320)]
+    ('name', 'tile_px', 'smallest'), [('lite', 100, 256), ('lite', 300, 256), ('lite-base', 512, 544)]
 )
 def test_impossible_tiles_are_refused(name, tile_px, smallest):
     with pytest.raises(ConfigError, match=f'{smallest} or more'):

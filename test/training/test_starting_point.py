@@ -55,7 +55,7 @@ def test_a_wider_network_begins_where_a_narrower_one_ended(run_values):
     assert torch.allclose(wide(images), narrow(images), atol=1e-5)
     wide(images).square().sum().backward()
     # Of the new channels, which nothing uses yet, the last layer hears first.
-    assert wide.leave.weight.grad[:, 32:].abs().amax(dim=(0, 2, 3)).count_nonzero() > 16
+    assert wide.leave.weight.grad[:, 32:].abs().amax(dim=(0, 2, 3)).all()
     again = starting_point(parse_config(values, 'test'))
     assert all(torch.equal(found.weights[name], again.weights[name]) for name in found.weights)
     with pytest.raises(InputError, match='weights of another network'):
