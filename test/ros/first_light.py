@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path[:0] = map(str, Path(__file__).resolve().parents[1:3])
+sys.path.extend(map(str, Path(__file__).resolve().parents[1:3]))
 
 from model_files import write_model
 from node_harness import Bench, image_message, picture, pixels_of, wait_for
