@@ -14,6 +14,13 @@ sys.modules.setdefault('openvino_telemetry', None)
 pytest.register_assert_rewrite('backend_contract')
 
 
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Engines, choices and what is remembered of files go into a folder of these tests, not the user's."""
+    monkeypatch.delenv('RESTORE_NODE_CACHE', raising=False)
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path_factory.getbasetemp() / 'cache'))
+
+
 @pytest.fixture
 def make_model(tmp_path: Path) -> Callable[..., Path]:
     """`make_model(**options)`, options as of `write_model` -> path of a .onnx with its card."""

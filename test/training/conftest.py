@@ -93,12 +93,6 @@ def rng():
     return np.random.default_rng(5)
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path_factory, monkeypatch):
-    """What is remembered about files goes into a folder of these tests, not into the user's."""
-    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path_factory.getbasetemp() / 'cache'))
-
-
 @pytest.fixture(scope='session')
 def installed(tmp_path_factory):
     """The commands of the trainer, installed by pip in a fresh environment beside these libraries."""

@@ -4,6 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
+from restore_node.engine.cache import cache_folder
+from restore_node.engine.private_files import make_private_folder
 from training.config.data import PairsConfig
 from training.data import scenes
 from training.data.layouts.registry import find_pairs, open_pairs
@@ -55,3 +57,10 @@ def test_what_is_alike_through_others_is_one_scene():
     angles = np.radians([0.0, 10.0, 20.0, 90.0])
     looks = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
     assert scenes.group(looks) == [0, 0, 0, 3]
+
+
+def test_what_is_remembered_leaves_the_nodes_folder_alone(root):
+    """The node refuses a folder for engines that it did not make private itself."""
+    pairs = find_pairs(PairsConfig('rain800', str(root)), 'train')
+    scenes.scenes_of(pairs, root)
+    make_private_folder(cache_folder())

@@ -20,7 +20,8 @@ def remembered(kind: str, files: Sequence[Path], about: Any, find: Callable[[], 
     stats = [(str(path.absolute()), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
     key = hashlib.sha256(json.dumps([about, stats]).encode()).hexdigest()[:32]
     cache = Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache')
-    place = cache / 'restore_node' / kind / f'{key}.json'
+    # Not the node's folder: that holds native code, and is refused unless the node made it for itself alone.
+    place = cache / 'restore_node_training' / kind / f'{key}.json'
     try:
         return json.loads(place.read_text(encoding='utf-8'))
     except (OSError, ValueError):
