@@ -78,7 +78,7 @@ command_of() {
                 photographs+=(data.crop_px=64 data.patch_px=96 schedule.batch=2 validation.patches=1 precision=32-true)
             fi
             command=("$python" -m training.commands.train config/train/restore_lite.yaml --folder "$run"
-                name=restore-base network=lite-base start_from=restore-lite "${photographs[@]}" cpu_processes=1
+                name=restore-base network=lite-base start_from=restore-base "${photographs[@]}" cpu_processes=1
                 "schedule.max_minutes=$(awk "BEGIN { print $seconds / 60 }")") ;;
         weights) command=("$python" -m dev.gpu.weights "$run" "$out") ;;
     esac
