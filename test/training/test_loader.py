@@ -19,6 +19,7 @@ from training.data.patch_source import PATCHES_PER_READ, PatchPool, PatchSource
 from training.data.photographs import find_photographs
 from training.data.samples import LANE_STEPS, crop_pair, lanes
 from training.degradation.degrade import DegradationConfig
+from training.degradation.fog import FogRanges
 
 ROOT = Path(__file__).resolve().parents[2]
 # Large batches: the worker is still handing one over when it is told to end.
@@ -64,6 +65,14 @@ def assert_equal(some, others):
     assert len(some) == len(others)
     for one, other in zip(some, others, strict=True):
         assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_some_scenes_are_in_fog_their_truth_included(source):
+    clear = [source().sample(index) for index in range(40)]
+    fog = FogRanges(0.5, density=(0.95, 0.95), light=(0.1, 0.1))
+    foggy = [source(fog=fog).sample(index)[1].std() < 8.0 for index in range(40)]
+    assert 8 <= sum(foggy) <= 32
+    assert not any(sharp.std() < 8.0 for _, sharp in clear)
 
 
 def test_a_batch_is_the_samples_of_its_step(source):

@@ -61,6 +61,18 @@ def test_a_set_may_have_a_degradation_of_its_own(run_values):
     assert psnr(*loud.pairs[0]) < psnr(*quiet.pairs[0]) - 10.0
 
 
+def test_a_set_may_be_in_fog_its_truth_included(run_values):
+    entry = {'name': 'dry', 'held_out_of': 'photographs', 'kind': 'clean', 'size': [128, 96]}
+    fog = {'share': 1.0, 'density': [0.9, 0.9], 'light': [0.1, 0.1]}
+    (clear,), (foggy,) = sets_of(run_values, entry), sets_of(run_values, entry | {'fog': fog})
+    assert foggy.clean
+    for clear_image, foggy_image in zip(clear.pairs[0], foggy.pairs[0], strict=True):
+        assert foggy_image.std() < clear_image.std() / 2
+    # Fog of a light of 0.1, 90 as a pixel value, with a tenth of the scene's light.
+    assert 85 <= foggy.pairs[0][1].min() < foggy.pairs[0][1].max() <= 124
+    assert psnr(*foggy.pairs[0]) > 30.0
+
+
 def test_a_frame_is_the_middle_as_large_as_its_shape_allows():
     cut = WholeCuts(640, 360).draw(900, 1600, 32, None)
     assert (cut.rows, cut.columns) == (424, 704)
@@ -81,6 +93,7 @@ def test_a_frame_is_the_middle_as_large_as_its_shape_allows():
         ({'name': 'x', 'held_out_of': 'photographs'}, 'shows photographs, want a kind'),
         ({'name': 'x', 'held_out_of': 'photographs', 'kind': 'fog'}, 'kind of x is fog'),
         ({'name': 'x', 'photographs': {'roots': ['a']}}, 'x has photographs and no kind'),
+        ({'name': 'x', 'held_out_of': 'photographs', 'kind': 'clean', 'fog': {'light': [0, 1]}}, 'fog'),
     ],
 )
 def test_impossible_sets_are_refused(run_values, entry, named):

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from training.config.rules import BelowOne, Count, Positive, check_names, check_one_of
+from training.degradation.fog import FogRanges
 from training.degradation.ranges import DegradationConfig
 
 Blurred = Literal['gopro', 'realblur_j', 'realblur_r', 'reds']
@@ -180,6 +181,7 @@ class DataConfig:
             a batch; they stay in memory, 6 * patch_px^2 bytes each.
         reuse: crops drawn for each new patch.
         flips: crops are mirrored at random, both ways; turns: and turned by 90 degrees.
+        fog: what some of their scenes are in, the truth included.
     """
 
     sources: Annotated[tuple[SourceConfig, ...], Field(min_length=1)]
@@ -191,6 +193,7 @@ class DataConfig:
     reuse: Count = 16
     flips: bool = True
     turns: bool = True
+    fog: FogRanges = FogRanges()
 
     def __post_init__(self) -> None:
         check_names('sources', self.sources)

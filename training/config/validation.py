@@ -7,6 +7,7 @@ from pydantic import Field
 
 from training.config.data import Name, PairsConfig, PhotographsConfig
 from training.config.rules import Count, NotNegative, Positive, check_names, check_one_of
+from training.degradation.fog import FogRanges
 from training.degradation.ranges import KINDS, DegradationConfig
 
 CLEAN = 'clean'
@@ -27,6 +28,7 @@ class ValidationSetConfig:
             middle; null shows them whole. Photographs have 640x360 where nothing is said.
         weight: in the run's score, see scoring in quality.py; 0 is measured and does not count.
         degradation: the ranges of `kind`, where not as the source or the run says.
+        fog: what the scenes are in, truth included; of pairs nothing is.
     """
 
     name: Name
@@ -38,6 +40,7 @@ class ValidationSetConfig:
     size: tuple[Annotated[int, Field(ge=64)], Annotated[int, Field(ge=64)]] | None = None
     weight: NotNegative = 1.0
     degradation: DegradationConfig | None = None
+    fog: FogRanges = FogRanges()
 
     def __post_init__(self) -> None:
         check_one_of(self, 'held_out_of', 'pairs', 'photographs')

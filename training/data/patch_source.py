@@ -49,7 +49,7 @@ class PatchSource:
     ) -> None:
         self._photographs, self._data, self._degradation = photographs, data, degradation
         cuts = SquareCuts(data.patch_px, sharp.smallest_scale)
-        self._maker = PatchMaker(cuts, degradation, sharp.real_motion)
+        self._maker = PatchMaker(cuts, degradation, sharp.real_motion, data.fog)
         weights = np.array([set_of(photograph, sharp.sets).weight for photograph in photographs])
         self._chances = weights / weights.sum()
         self._pool = PatchPool(self._make, share * data.pool, data.reuse, seed, batch)

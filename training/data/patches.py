@@ -13,6 +13,7 @@ from training.data.samples import Image, Pair
 from training.data.stored import CameraFrame, Photograph
 from training.degradation.blur.real_motion import BadMotionError, Clip, MotionDraw, draw_motion
 from training.degradation.degrade import KINDS, DegradationConfig, degrade, draw, truth
+from training.degradation.fog import FogRanges, draw_fog, in_fog
 
 MARGIN_PX = 32
 """Seen around a patch by what blurs it: what moves in over its border is what a real camera would see."""
@@ -44,18 +45,21 @@ def read_frames(photograph: Photograph, plans: Sequence[Plan]) -> list[Image]:
 class PatchMaker:
     """Makes degraded patches of photographs, cut from them and drawn from the ranges of a degradation.
 
-    `real_motion` is the share of the blurred patches whose blur is the frames' own motion, 0..1.
+    `real_motion` is the share of the blurred patches whose blur is the frames' own motion, 0..1. `fog` is what
+    some scenes are in.
     """
 
     cuts: Cuts
     degradation: DegradationConfig
     real_motion: float = 0.0
+    fog: FogRanges = FogRanges()
 
     @classmethod
     def of(cls, source: SourceConfig, config: TrainConfig) -> 'PatchMaker':
         """That of the training patches of a source; `config` is the run's."""
         cuts = SquareCuts(config.data.patch_px, source.sharp.smallest_scale)
-        return cls(cuts, source.degradation or config.degradation, source.sharp.real_motion)
+        degradation = source.degradation or config.degradation
+        return cls(cuts, degradation, source.sharp.real_motion, config.data.fog)
 
     def plan(self, photograph: Photograph, kind: str, rng: np.random.Generator) -> Plan:
         """Decide on a patch of a kind before anything is read; only a `CameraFrame` has others behind it."""
@@ -86,6 +90,8 @@ class PatchMaker:
             seen, sharp = Clip([cut.of(frame) for frame in odd], around).expose(plan.motion)
             kind = next(name for name, effects in KINDS.items() if effects == KINDS[plan.kind] - {'blur'})
             margin = 0
+        if fog := draw_fog(self.fog, rng):
+            seen, sharp = in_fog(seen, fog), in_fog(sharp, fog)
         rows, columns = (side - 2 * margin for side in sharp.shape[:2])
         frame_height = rows if self.cuts.is_whole else None
         drawn = draw(self.degradation, kind, rows, columns, rng, frame_height=frame_height, margin_px=margin)

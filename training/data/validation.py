@@ -62,7 +62,7 @@ def _named(entry: ValidationSetConfig, held_out: Mapping[str, Held], config: Tra
     source = config.data.source(entry.held_out_of) if entry.held_out_of else None
     real_motion = source.sharp.real_motion if source else 0.0
     degradation = entry.degradation or (source and source.degradation) or config.degradation
-    maker = PatchMaker(WholeCuts(*(entry.size or FRAME_PX)), degradation, real_motion)
+    maker = PatchMaker(WholeCuts(*(entry.size or FRAME_PX)), degradation, real_motion, entry.fog)
     positions = spread(min(entry.count, len(images)), len(images))
     degraded = _degraded(maker, images, positions, entry.kind, config.seed)
     return ValidationSet(entry.name, degraded, entry.weight, clean=entry.kind == CLEAN)
