@@ -7,7 +7,7 @@ import json
 import os
 import stat
 import sys
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple, get_origin, get_type_hints
 
@@ -35,6 +35,7 @@ class ModelCard:
     training: dict[str, Any]
     terms: str
     quality: list[dict[str, Any]]
+    gate_threshold: float = 0.0
 
     @classmethod
     def from_dict(cls, values: object, source: str) -> ModelCard:
@@ -46,7 +47,8 @@ class ModelCard:
         if not isinstance(values, dict):
             raise ModelError(f'model card {source}', seen=type(values).__name__, wanted='a JSON object')
         types = {key: get_origin(kind) or kind for key, kind in get_type_hints(cls).items()}
-        faults = [f'{key} is missing' for key in types if key not in values]
+        required = [entry.name for entry in fields(cls) if entry.default is MISSING]
+        faults = [f'{key} is missing' for key in required if key not in values]
         faults += [f'{key} is unknown' for key in values if key not in types]
         for key, kind in types.items():
             if key in values:
@@ -67,7 +69,8 @@ class ModelCard:
 
 def _faults_of(key: str, value: Any, kind: type[Any]) -> list[str]:
     """What is wrong with one value of a card, which should be of a kind."""
-    if not isinstance(value, kind) or isinstance(value, bool):
+    kinds = (int, float) if kind is float else kind  # JSON writes 3 for 3.0
+    if not isinstance(value, kinds) or isinstance(value, bool):
         return [f'{key} is {value!r}, not {kind.__name__}']
     if key == 'format' and value != FORMAT:
         return [f'format is {value}, this version reads {FORMAT}']
@@ -75,6 +78,8 @@ def _faults_of(key: str, value: Any, kind: type[Any]) -> list[str]:
         return [f'task is {value!r}, not one of {", ".join(TASKS)}']
     if key in ('size_multiple', 'parameters') and value < 1:
         return [f'{key} is {value}, not 1 or more']
+    if key == 'gate_threshold' and not 0.0 <= value <= 255.0:
+        return [f'gate_threshold is {value}, not 0 to 255']
     if key == 'graphs':
         return _faults_of_graphs(value)
     return []

@@ -18,6 +18,7 @@ def write_model(
     size_multiple: int = 8,
     work: int = 0,
     only: tuple[int, int] | None = None,
+    **card: object,
 ) -> Path:
     """Write a real model file, graph and card, that computes `clip(gain * x + offset)`.
 
@@ -29,6 +30,7 @@ def write_model(
         size_multiple: as in the card.
         work: 3x3 convolutions of 32 channels that are computed and multiplied by zero, to make it slow.
         only: (height, width) that it can run; any other size makes it fail when it runs.
+        card: keys of the card that are to have another value.
 
     Returns:
         Path of the .onnx file.
@@ -86,7 +88,7 @@ def write_model(
     data = model.SerializeToString()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f'{name}.onnx').write_bytes(data)
-    write_card(folder, name, data, size_multiple)
+    write_card(folder, name, data, size_multiple, **card)
     return folder / f'{name}.onnx'
 
 
@@ -103,6 +105,7 @@ def write_card(folder: Path, name: str, graph: bytes, size_multiple: int = 8, **
         'training': {'config': 'none', 'commit': 'none', 'seed': 0, 'steps': 0, 'data': []},
         'terms': 'made by a test',
         'quality': [],
+        'gate_threshold': 3.4,
     } | changes
     (folder / f'{name}.json').write_text(json.dumps(card))
 

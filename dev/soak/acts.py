@@ -33,7 +33,7 @@ CLOCKS_S = (None, -1e9, -3600.0, -0.6, 37.0, 3e8)
 GOOD = {
     'max_age': (0.0, 0.1, 5.0),
     'deadline': (0.05, 0.3),
-    'gate_threshold': (0.0, 3.4, 200.0),
+    'gate_threshold': (-1.0, 0.0, 200.0),
     'output_encoding': ('mono8', 'rgb8'),
     'compressed.format': ('png', 'jpeg'),
     'on_failure': ('drop',),

@@ -57,9 +57,11 @@ def restore_frame(backend: Backend, frame: Frame, gate_threshold: float = 0.0) -
 def restore_batch(backend: Backend, frames: Sequence[Frame], gate_threshold: float = 0.0) -> list[Restored]:
     """Restore frames of one size, in any supported encoding, in one go: convert, pad, restore, crop, judge.
 
-    A frame whose `change_score` lies below the threshold, grey levels, counts as clean; 0 finds none clean.
-    Raises BackendError if the backend failed; the frames are untouched.
+    A frame whose `change_score` lies below the threshold, grey levels, counts as clean; 0 finds none clean,
+    and a negative one stands for the model's own. Raises BackendError if the backend failed; the frames are
+    untouched.
     """
+    threshold = backend.model.card.gate_threshold if gate_threshold < 0 else gate_threshold
     timer = StageTimer()
     height, width = frames[0].height, frames[0].width
     inside = (slice(0, height), slice(0, width))
@@ -73,9 +75,9 @@ def restore_batch(backend: Backend, frames: Sequence[Frame], gate_threshold: flo
         restored = _call(backend, backend.restore, batch)
     with timer.stage('gate'):
         pairs = [(before[inside], after[inside]) for before, after in zip(batch, restored, strict=True)]
-        scores = [change_score(*pair) if gate_threshold > 0 else None for pair in pairs]
+        scores = [change_score(*pair) if threshold > 0 else None for pair in pairs]
     return [
-        Restored(rgb, score, score is not None and score < gate_threshold, timer.stages_ms)
+        Restored(rgb, score, score is not None and score < threshold, timer.stages_ms)
         for (_, rgb), score in zip(pairs, scores, strict=True)
     ]
 

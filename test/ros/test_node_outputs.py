@@ -153,6 +153,18 @@ def test_bits_that_a_camera_fills_of_mono16(bench, make_model):
     assert set(restored.tolist()) == {1600 + round(10 * 4095 / 255)}
 
 
+def test_the_gate_is_the_models_own_until_the_parameter_says_more(bench, make_model):
+    bench.start_node(model=str(make_model(gate_threshold=20.0)), max_age=0.0)
+    camera, got = bench.camera(), bench.detector()
+    publish(bench, camera, picture())
+    wait_for(lambda: got, 'the image as it came')
+    np.testing.assert_array_equal(pixels_of(got[0]), picture())
+    assert bench.set_parameter('gate_threshold', 0.0).successful
+    publish(bench, camera, picture())
+    wait_for(lambda: len(got) == 2, 'the restored image')
+    np.testing.assert_array_equal(pixels_of(got[1]), picture() + 10)
+
+
 def test_debug_tells_of_each_frame(bench, make_model):
     bench.start_node(model=str(make_model()), max_age=60.0)
     camera, got = bench.camera(), bench.detector()

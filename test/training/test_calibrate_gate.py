@@ -1,8 +1,12 @@
 """The gate's threshold is measured, not guessed."""
 
+import json
+import shutil
+
 import pytest
 
 from restore_node.common.errors import InputError
+from restore_node.model import find_model, load_model
 from training.commands.calibrate_gate import KINDS, Scored, calibrate, main, table
 
 
@@ -41,12 +45,21 @@ def test_the_table_is_what_one_computes_by_hand():
     assert columns['all (20.00)'][2] == '26.00, 0 (0) %'
 
 
-def test_a_shipped_model_is_calibrated_on_photographs_held_out(write_config, capsys):
-    assert main([write_config(), '--model', 'restore-lite', '--frames', '1']) == 0
+def test_a_model_is_calibrated_on_photographs_held_out_and_its_card_says_so(write_config, capsys, tmp_path):
+    for file in find_model('restore-lite').parent.glob('restore-lite.*'):
+        shutil.copy(file, tmp_path)
+    model, card = str(tmp_path / 'restore-lite.onnx'), tmp_path / 'restore-lite.json'
+    before = json.loads(card.read_text())
+    arguments = [write_config(), '--model', model, '--frames', '1']
+    assert main([*arguments, '--dry-run']) == 0
     printed = capsys.readouterr().out
     threshold = float(printed.rsplit('gate_threshold:', 1)[1])
     assert 0.0 < threshold < 50.0
     assert 'streaks' in printed
+    assert json.loads(card.read_text()) == before
+    assert main(arguments) == 0
+    assert load_model(model).card.gate_threshold == threshold
+    assert json.loads(card.read_text()) == before | {'gate_threshold': threshold}
 
 
 def test_an_unknown_model_is_one_line(write_config, refused):

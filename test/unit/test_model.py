@@ -101,6 +101,12 @@ def test_card_that_is_no_json_is_refused(folder: Path, text: str) -> None:
         load_model(str(folder / 'small.onnx'))
 
 
+def test_a_card_of_before_the_gate_was_calibrated_has_every_frame_restored(folder: Path) -> None:
+    card = json.loads((folder / 'small.json').read_text())
+    del card['gate_threshold']
+    assert ModelCard.from_dict(card, 'small.json').gate_threshold == 0.0
+
+
 @pytest.mark.parametrize('values', [[], 'text', 1, None])
 def test_card_that_is_no_object_is_refused(values: object) -> None:
     with pytest.raises(ModelError, match='want a JSON object'):
@@ -124,6 +130,9 @@ def test_card_that_is_no_object_is_refused(values: object) -> None:
         ({'graphs': {'fp32': {'file': 'small.onnx'}}}, 'graphs.fp32 is'),
         ({'graphs': {'fp32': {'file': 5, 'sha256': 6}}}, 'graphs.fp32 is'),
         ({'quality': {}}, 'quality is {}, not list'),
+        ({'gate_threshold': 256}, 'gate_threshold is 256, not 0 to 255'),
+        ({'gate_threshold': float('nan')}, 'gate_threshold is nan, not 0 to 255'),
+        ({'gate_threshold': '3.4'}, "gate_threshold is '3.4', not float"),
         ({'colour': 'red'}, 'colour is unknown'),
     ],
 )

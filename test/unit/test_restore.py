@@ -76,6 +76,14 @@ def test_gate_decides_by_what_changed(plus_ten: Backend, threshold: float, clean
     assert restore_frame(plus_ten, frame, threshold).is_clean is clean
 
 
+@pytest.mark.parametrize(('own', 'clean'), [(0.0, False), (9.9, False), (10.1, True)])
+def test_a_threshold_below_zero_is_the_one_in_the_models_card(make_model, own: float, clean: bool) -> None:
+    frame = codec.decode(image_message(picture(50, 60) // 2, 'rgb8'))
+    with create_backend('onnxruntime', load_model(str(make_model(gate_threshold=own)))) as backend:
+        assert restore_frame(backend, frame, -1.0).is_clean is clean
+        assert not restore_frame(backend, frame, 0.0).is_clean
+
+
 def test_time_of_each_stage_is_known(plus_ten: Backend) -> None:
     frame = codec.decode(image_message(picture(50, 60), 'rgb8'))
     stages = restore_frame(plus_ten, frame).stages_ms

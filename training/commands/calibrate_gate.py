@@ -2,12 +2,13 @@
 
 The gate publishes the original where the model changes little (restore_node/runtime/restore.py). How little
 is a property of the model, so it is measured, on the photographs that the config holds out: the largest
-threshold that leaves at most 2 % of visibly degraded frames alone, and what that spares the clean ones.
+threshold that leaves at most 2 % of visibly degraded frames alone, and what that spares the clean ones. It
+goes into the model's card, where the node finds it.
 """
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from rich.table import Table
@@ -17,7 +18,7 @@ from restore_node.backends.onnxruntime import OnnxRuntimeBackend
 from restore_node.common.console import progress_bar, table_console
 from restore_node.common.errors import ConfigError, InputError
 from restore_node.common.metrics import capped_psnr
-from restore_node.model import load_model
+from restore_node.model import Model, load_model
 from restore_node.runtime.restore import change_score
 from training.commands.cli import command_parser, count, one_line_errors
 from training.config.run import TrainConfig, load_config
@@ -27,6 +28,7 @@ from training.data.spread import few
 from training.data.stored import Photograph
 from training.degradation.degrade import degrade, draw, truth
 from training.evaluation.restoring import restore_batch
+from training.model_file.card import replacing_model, write_card
 
 CLEAN = 'clean'
 KINDS = (CLEAN, 'blur', 'streaks', 'drops', 'all')
@@ -109,12 +111,19 @@ def _gated(frames: Sequence[Scored], threshold: float) -> str:
     return f'{np.mean(psnr):.2f}, {100.0 * np.mean(alone):.0f}{of_visible} %'
 
 
+def write_threshold(model: Model, threshold: float) -> None:
+    """Put a threshold, grey levels, into a model's card; raises InputError where that cannot be written."""
+    with replacing_model(model.folder, model.card.name) as unfinished:
+        write_card(asdict(model.card) | {'gate_threshold': threshold}, unfinished)
+
+
 @one_line_errors
 def main(arguments: list[str] | None = None) -> None:
     """Calibrate as the command line says."""
     parser = command_parser(__file__, __doc__, config=True)
     parser.add_argument('--model', required=True, help='a shipped model, or the path of a .onnx file')
     parser.add_argument('--frames', type=count, default=60, help='photographs to take, spread over the sets')
+    parser.add_argument('--dry-run', action='store_true', help="leave the model's card as it is")
     options = parser.parse_intermixed_args(arguments)
     config = load_config(options.config, options.overrides)
     sources = [source for source in config.data.sources if source.photographs]
@@ -123,13 +132,16 @@ def main(arguments: list[str] | None = None) -> None:
         raise ConfigError('data.sources', seen=named, wanted='one of photographs, to degrade')
     held_out = [photograph for source in sources for photograph in open_source(source).held_out]
     photographs = few(held_out, options.frames)
-    with OnnxRuntimeBackend(load_model(options.model), device='cpu') as backend:
+    model = load_model(options.model)
+    with OnnxRuntimeBackend(model, device='cpu') as backend:
         frames = score_frames(backend, photographs, config)
         with progress_bar() as bar:
             scored = list(bar.track(frames, len(photographs) * len(KINDS), description='restoring'))
     threshold = calibrate(scored)
     table_console().print(table(scored, threshold))
     print(f'gate_threshold: {threshold:.1f}')
+    if not options.dry_run:
+        write_threshold(model, threshold)
 
 
 if __name__ == '__main__':

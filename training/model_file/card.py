@@ -40,7 +40,7 @@ def make_card(
     """The card of a checkpoint's generator, its quality not measured yet.
 
     The configuration is that of its run, under the name that the model gets; the graph of each precision is
-    already written.
+    already written. Until its gate is calibrated, every frame is restored.
     """
     made = saved.provenance
     before = {key: made.get(key, []) for key in ('started_from', 'taught_by')}
@@ -63,6 +63,7 @@ def make_card(
         },
         'terms': weights_terms([*made['data'], *data]),
         'quality': [],
+        'gate_threshold': 0.0,
     }
 
 
