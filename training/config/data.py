@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from training.config.rules import BelowOne, Count, Positive, check_names, check_one_of
-from training.degradation.fog import FogRanges
+from training.degradation.fog import NO_FOG, FogRanges
 from training.degradation.ranges import DegradationConfig
 
 Blurred = Literal['gopro', 'realblur_j', 'realblur_r', 'reds']
@@ -193,7 +193,7 @@ class DataConfig:
     reuse: Count = 16
     flips: bool = True
     turns: bool = True
-    fog: FogRanges = FogRanges()
+    fog: FogRanges = NO_FOG
 
     def __post_init__(self) -> None:
         check_names('sources', self.sources)

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from training.config.data import Name, PairsConfig, PhotographsConfig
 from training.config.rules import Count, NotNegative, Positive, check_names, check_one_of
-from training.degradation.fog import FogRanges
+from training.degradation.fog import NO_FOG, FogRanges
 from training.degradation.ranges import KINDS, DegradationConfig
 
 CLEAN = 'clean'
@@ -40,7 +40,7 @@ class ValidationSetConfig:
     size: tuple[Annotated[int, Field(ge=64)], Annotated[int, Field(ge=64)]] | None = None
     weight: NotNegative = 1.0
     degradation: DegradationConfig | None = None
-    fog: FogRanges = FogRanges()
+    fog: FogRanges = NO_FOG
 
     def __post_init__(self) -> None:
         check_one_of(self, 'held_out_of', 'pairs', 'photographs')

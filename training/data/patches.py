@@ -13,7 +13,7 @@ from training.data.samples import Image, Pair
 from training.data.stored import CameraFrame, Photograph
 from training.degradation.blur.real_motion import BadMotionError, Clip, MotionDraw, draw_motion
 from training.degradation.degrade import KINDS, DegradationConfig, degrade, draw, truth
-from training.degradation.fog import FogRanges, draw_fog, in_fog
+from training.degradation.fog import NO_FOG, FogRanges, draw_fog, in_fog
 
 MARGIN_PX = 32
 """Seen around a patch by what blurs it: what moves in over its border is what a real camera would see."""
@@ -45,14 +45,14 @@ def read_frames(photograph: Photograph, plans: Sequence[Plan]) -> list[Image]:
 class PatchMaker:
     """Makes degraded patches of photographs, cut from them and drawn from the ranges of a degradation.
 
-    `real_motion` is the share of the blurred patches whose blur is the frames' own motion, 0..1. `fog` is what
-    some scenes are in.
+    `real_motion` is the share of the blurred patches whose blur is the frames' own motion, 0..1. `fog` is
+    what some scenes are in.
     """
 
     cuts: Cuts
     degradation: DegradationConfig
     real_motion: float = 0.0
-    fog: FogRanges = FogRanges()
+    fog: FogRanges = NO_FOG
 
     @classmethod
     def of(cls, source: SourceConfig, config: TrainConfig) -> 'PatchMaker':

@@ -1,4 +1,4 @@
-"""Scenes of little contrast: fog, dusk, a plain wall. The truth is in fog as well, and nothing is to be removed.
+"""Scenes of little contrast: fog, dusk, a plain wall. Their truth is in fog as well, to be left there.
 
 Without them little contrast is a sign of water on the lens, and a restoration takes a haze that was never
 there from walls, roads and dull skies.
@@ -27,6 +27,9 @@ class FogRanges(Ranges):
     share: Share = 0.0
     density: Shares = (0.4, 0.95)
     light: PositiveShares = (0.02, 0.7)
+
+
+NO_FOG = FogRanges()
 
 
 def draw_fog(ranges: FogRanges, rng: np.random.Generator) -> Veil | None:
