@@ -69,8 +69,8 @@ class ModelCard:
 
 def _faults_of(key: str, value: Any, kind: type[Any]) -> list[str]:
     """What is wrong with one value of a card, which should be of a kind."""
-    kinds = (int, float) if kind is float else kind  # JSON writes 3 for 3.0
-    if not isinstance(value, kinds) or isinstance(value, bool):
+    is_whole_float = kind is float and isinstance(value, int)  # JSON may write 3 for 3.0
+    if not (isinstance(value, kind) or is_whole_float) or isinstance(value, bool):
         return [f'{key} is {value!r}, not {kind.__name__}']
     if key == 'format' and value != FORMAT:
         return [f'format is {value}, this version reads {FORMAT}']
