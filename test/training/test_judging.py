@@ -19,7 +19,7 @@ from training.judging.sets import (
     STRENGTHS,
     JudgedSet,
     MadePair,
-    clean_set,
+    clean_sets,
     known_blur_set,
     open_real,
     synthetic_sets,
@@ -102,10 +102,13 @@ def test_who_knows_the_blur_restores_more_than_who_does_not(photographs):
 
 
 def test_clean_frames_are_their_own_truth(photographs):
-    clean = clean_set(photographs, 2)
     untouched = System('none', lambda _name, degraded: degraded)
-    verdict = judge(clean, [untouched])['none']
-    assert verdict.psnr_restored_db == verdict.lowest_db == 60.0
+    clean, foggy = clean_sets(photographs, 2, 1)
+    for judged in (clean, foggy):
+        verdict = judge(judged, [untouched])['none']
+        assert verdict.psnr_restored_db == verdict.lowest_db == 60.0
+    for dry, dull in zip(clean.pairs, foggy.pairs, strict=True):
+        assert dull.sharp.std() < 0.8 * dry.sharp.std()
 
 
 def test_a_verdict_counts_harm_and_orders_from_worst_to_best(judged):
@@ -144,7 +147,7 @@ def test_the_page_states_what_was_measured(judged):
         (replace(judged, title='street', real=True), verdicts),
         (replace(judged, level='light'), verdicts),
         (replace(judged, level='heavy'), verdicts),
-        (replace(judged, clean=True), verdicts),
+        (replace(judged, title='Dry', clean=True), verdicts),
     ]
     text = page(entries, costs, ['smooth'], 'python -m x', 'a machine')
     gain = verdicts['smooth'].gain_db
@@ -152,6 +155,7 @@ def test_the_page_states_what_was_measured(judged):
     assert f'| {10 * gain / 20:+.2f} | {10 * gain / 50:+.2f} |' in text
     for stated in ('RGB 0..255', 'Gaussian', 'not aligned', '3 photographs', 'a machine', 'python -m x'):
         assert stated in text
+    assert '\n## Dry\n' in text
     # Two strengths share one table; a real set stands apart.
     assert text.count('### noise') == 1
     assert text.index('## Real') < text.index('### street') < text.index('## Synthetic')

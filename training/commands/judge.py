@@ -22,7 +22,7 @@ from training.evaluation.sheet import save_sheet
 from training.evaluation.systems import System, open_system
 from training.judging.baselines import filters
 from training.judging.page import Verdicts, page
-from training.judging.sets import JudgedSet, clean_set, known_blur_set, open_real, synthetic_sets
+from training.judging.sets import JudgedSet, clean_sets, known_blur_set, open_real, synthetic_sets
 from training.judging.verdict import cost_of, judge, look, machine
 
 MODELS = Path('models')
@@ -48,7 +48,7 @@ def judged_sets(
     degradation = source.degradation or config.degradation
     yield from synthetic_sets(photographs, degradation, count, config.seed)
     yield known_blur_set(photographs, count, config.seed)
-    yield clean_set(photographs, 2 * count)
+    yield from clean_sets(photographs, 2 * count, config.seed)
 
 
 def judge_all(

@@ -12,6 +12,7 @@ from training.data.cutting import Cuts, SquareCuts
 from training.data.samples import Image, Pair
 from training.data.stored import CameraFrame, Photograph
 from training.degradation.blur.real_motion import BadMotionError, Clip, MotionDraw, draw_motion
+from training.degradation.bounds import happens
 from training.degradation.degrade import KINDS, DegradationConfig, degrade, draw, truth
 from training.degradation.fog import NO_FOG, FogRanges, draw_fog, in_fog
 
@@ -90,7 +91,8 @@ class PatchMaker:
             seen, sharp = Clip([cut.of(frame) for frame in odd], around).expose(plan.motion)
             kind = next(name for name, effects in KINDS.items() if effects == KINDS[plan.kind] - {'blur'})
             margin = 0
-        if fog := draw_fog(self.fog, rng):
+        if happens(rng, self.fog.share):
+            fog = draw_fog(self.fog, rng)
             seen, sharp = in_fog(seen, fog), in_fog(sharp, fog)
         rows, columns = (side - 2 * margin for side in sharp.shape[:2])
         frame_height = rows if self.cuts.is_whole else None

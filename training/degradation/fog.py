@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.degradation.bounds import PositiveShares, Ranges, Share, Shares, happens, log_uniform, uniform
+from training.degradation.bounds import PositiveShares, Ranges, Share, Shares, log_uniform, uniform
 from training.degradation.linear_light import to_display, to_linear
 from training.degradation.veil import Veil, add_veil
 
@@ -32,10 +32,8 @@ class FogRanges(Ranges):
 NO_FOG = FogRanges()
 
 
-def draw_fog(ranges: FogRanges, rng: np.random.Generator) -> Veil | None:
-    """The fog of one scene, or none; where there never is any, nothing is drawn."""
-    if not happens(rng, ranges.share):
-        return None
+def draw_fog(ranges: FogRanges, rng: np.random.Generator) -> Veil:
+    """The fog of one scene that is in fog."""
     return Veil(share=uniform(rng, ranges.density), light=log_uniform(rng, ranges.light))
 
 

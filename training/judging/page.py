@@ -91,7 +91,7 @@ def _clean(judged: JudgedSet, verdicts: Verdicts, models: Sequence[str]) -> str:
     ]
     words = f'What is done to {judged.data}, sharp and dry: nothing would be best (60 dB here).'
     heads = ('', 'PSNR to the input', 'of the frame changed most')
-    return _section('## Clean frames', words, heads, rows, models)
+    return _section(f'## {judged.title}', words, heads, rows, models)
 
 
 def _section(

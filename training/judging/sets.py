@@ -16,6 +16,7 @@ from training.data.spread import few
 from training.data.stored import Extent, Photograph
 from training.degradation.blur.trajectory import draw_trajectory
 from training.degradation.degrade import within
+from training.degradation.fog import FogRanges, draw_fog, in_fog
 from training.degradation.linear_light import to_linear
 from training.degradation.ranges import DegradationConfig
 from training.degradation.sensor import Sensor, expose
@@ -89,11 +90,17 @@ def open_real(given: str, count: int | None) -> JudgedSet:
     return JudgedSet(name, title, '', f'{counted}, whole images', taken, real=True)
 
 
-def clean_set(photographs: Sequence[Photograph], count: int) -> JudgedSet:
-    """Sharp, dry photographs, which are their own truth."""
+def clean_sets(photographs: Sequence[Photograph], count: int, seed: int) -> Iterator[JudgedSet]:
+    """Sharp, dry photographs, which are their own truth, as they are and in fog."""
     frames = [(photograph.name, _frame(photograph.read(), 0)) for photograph in few(photographs, count)]
     pairs = [MadePair(name, frame, frame) for name, frame in frames]
-    return JudgedSet('clean', 'Clean frames', '', f'{len(pairs)} held-out photographs', pairs, clean=True)
+    foggy = []
+    for index, (name, frame) in enumerate(frames):
+        fog = draw_fog(FogRanges(), np.random.default_rng([seed, index]))
+        foggy.append(MadePair(name, in_fog(frame, fog), in_fog(frame, fog)))
+    data = f'{len(frames)} held-out photographs'
+    yield JudgedSet('clean', 'Clean frames', '', data, pairs, clean=True)
+    yield JudgedSet('fog', 'Clean frames in fog', '', f'{data} in fog made here', foggy, clean=True)
 
 
 def synthetic_sets(
