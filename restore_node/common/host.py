@@ -72,6 +72,17 @@ def host_line(facts: dict[str, str | int]) -> str:
     return f'{facts.get("board", facts["cpu"])}, {facts["cores"]} cores'
 
 
+def user_cache(name: str) -> Path:
+    """A folder in the user's cache folder, by the XDG base directory specification; it may not be there yet.
+
+    Raises:
+        RuntimeError: the user has no home directory.
+    """
+    caches = Path(os.environ.get('XDG_CACHE_HOME', ''))
+    # The specification ignores those that are not absolute.
+    return (caches if caches.is_absolute() else Path.home() / '.cache') / name
+
+
 def utc_now() -> str:
     """The time in UTC, to the second, as ISO 8601 writes it."""
     return datetime.now(timezone.utc).isoformat(timespec='seconds')

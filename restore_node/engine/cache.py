@@ -20,7 +20,7 @@ from uuid import uuid4
 
 from restore_node.common.atomic import sync
 from restore_node.common.errors import EngineError
-from restore_node.common.host import utc_now
+from restore_node.common.host import user_cache, utc_now
 from restore_node.engine.private_files import (
     locked,
     make_private_folder,
@@ -50,11 +50,8 @@ def cache_folder() -> Path:
     chosen = os.environ.get('RESTORE_NODE_CACHE')
     if chosen:
         return Path(os.path.expanduser(chosen)).absolute()
-    caches = Path(os.environ.get('XDG_CACHE_HOME', ''))
-    if caches.is_absolute():  # the XDG specification ignores others
-        return caches / 'restore_node'
     try:
-        return Path.home() / '.cache' / 'restore_node'
+        return user_cache('restore_node')
     except RuntimeError as error:
         raise EngineError('no folder for engines', seen=error, fix='set RESTORE_NODE_CACHE') from error
 

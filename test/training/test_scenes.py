@@ -1,5 +1,7 @@
 """Pairs are trained on or held out by scene."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -51,6 +53,16 @@ def test_a_set_is_looked_at_once_until_it_changes(root, monkeypatch):
     (root / 'training' / '19.jpg').write_bytes((root / 'training' / '18.jpg').read_bytes())
     assert scenes.scenes_of(pairs, root)[19] == 8
     assert looks
+
+
+def test_a_user_without_a_home_looks_every_time(root, monkeypatch):
+    def homeless():
+        raise RuntimeError('Could not determine home directory.')
+
+    monkeypatch.delenv('XDG_CACHE_HOME')
+    monkeypatch.setattr(Path, 'home', homeless)
+    pairs = find_pairs(PairsConfig('rain800', str(root)), 'train')
+    assert scenes.scenes_of(pairs, root) == scenes.scenes_of(pairs, root) == [*range(10), *range(10)]
 
 
 def test_what_is_alike_through_others_is_one_scene():

@@ -2,12 +2,12 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from restore_node.common.atomic import replace_text
+from restore_node.common.host import user_cache
 
 Found = TypeVar('Found')
 
@@ -19,9 +19,11 @@ def remembered(kind: str, files: Sequence[Path], about: Any, find: Callable[[], 
     """
     stats = [(str(path.absolute()), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
     key = hashlib.sha256(json.dumps([about, stats]).encode()).hexdigest()[:32]
-    cache = Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache')
-    # Not the node's folder: that holds native code, and is refused unless the node made it for itself alone.
-    place = cache / 'restore_node_training' / kind / f'{key}.json'
+    try:
+        # Not the node's folder: that holds native code, and is refused unless it was made private.
+        place = user_cache('restore_node_training') / kind / f'{key}.json'
+    except RuntimeError:
+        return find()
     try:
         return json.loads(place.read_text(encoding='utf-8'))
     except (OSError, ValueError):
