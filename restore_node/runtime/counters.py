@@ -68,7 +68,8 @@ class FrameRecord:
     """A frame's outcome.
 
     `latency_ms` runs from the subscription callback to the return of publish; None if dropped. `measured`
-    holds what was measured on the way: `gate score` (grey levels), `convert ms`, `restore ms`, `gate ms`.
+    holds what was measured on the way: `gate score` and `gate threshold` (grey levels), `convert ms`,
+    `restore ms`, `gate ms`.
     """
 
     topic: str

@@ -33,20 +33,25 @@ class Restored(NamedTuple):
     Attributes:
         rgb: uint8 `[H, W, 3]`, RGB, the frame's size; valid until the backend's next batch.
         score: `change_score` of the frame; None where the gate was not asked.
-        is_clean: the gate found the frame clean, so the original is to be published.
+        threshold: of the gate, grey levels; 0 where it was not asked.
         stages_ms: milliseconds of its batch by stage: `convert`, `restore`, `gate`.
     """
 
     rgb: np.ndarray
     score: float | None
-    is_clean: bool
+    threshold: float
     stages_ms: dict[str, float]
 
     @property
+    def is_clean(self) -> bool:
+        """The gate found the frame clean, so the original is to be published."""
+        return self.score is not None and self.score < self.threshold
+
+    @property
     def figures(self) -> dict[str, float]:
-        """Score and stages by the names that they have in a frame's record."""
-        score = {} if self.score is None else {'gate score': self.score}
-        return score | {f'{stage} ms': value for stage, value in self.stages_ms.items()}
+        """Score, threshold and stages by the names that they have in a frame's record."""
+        gate = {} if self.score is None else {'gate score': self.score, 'gate threshold': self.threshold}
+        return gate | {f'{stage} ms': value for stage, value in self.stages_ms.items()}
 
 
 def restore_frame(backend: Backend, frame: Frame, gate_threshold: float = 0.0) -> Restored:
@@ -77,7 +82,7 @@ def restore_batch(backend: Backend, frames: Sequence[Frame], gate_threshold: flo
         pairs = [(before[inside], after[inside]) for before, after in zip(batch, restored, strict=True)]
         scores = [change_score(*pair) if threshold > 0 else None for pair in pairs]
     return [
-        Restored(rgb, score, score is not None and score < threshold, timer.stages_ms)
+        Restored(rgb, score, threshold, timer.stages_ms)
         for (_, rgb), score in zip(pairs, scores, strict=True)
     ]
 

@@ -186,7 +186,7 @@ def test_debug_tells_of_each_frame(bench, make_model):
     sec, nanosec = bench.now()
     restored = publish_until('restored', (sec, nanosec))
     assert restored['stamp ns'] == str(sec * 10**9 + nanosec)
-    assert float(restored['gate score']) == 10.0
+    assert (float(restored['gate score']), float(restored['gate threshold'])) == (10.0, 3.4)
     assert all(float(restored[f'{name} ms']) >= 0 for name in ('convert', 'restore', 'gate', 'latency'))
     stale = publish_until('dropped', (sec - 3600, 0))
     assert stale['reason'] == 'stale'
