@@ -93,7 +93,11 @@ def test_a_frame_is_the_middle_as_large_as_its_shape_allows():
         ({'name': 'x', 'held_out_of': 'photographs'}, 'shows photographs, want a kind'),
         ({'name': 'x', 'held_out_of': 'photographs', 'kind': 'fog'}, 'kind of x is fog'),
         ({'name': 'x', 'photographs': {'roots': ['a']}}, 'x has photographs and no kind'),
-        ({'name': 'x', 'held_out_of': 'photographs', 'kind': 'clean', 'fog': {'light': [0, 1]}}, 'fog'),
+        ({'name': 'x', 'held_out_of': 'photographs', 'kind': 'clean', 'fog': {'light': [0, 1]}}, 'light is'),
+        (
+            {'name': 'x', 'pairs': {'layout': 'folders', 'root': 'a'}, 'fog': {'share': 1.0}},
+            'x has fog and no kind',
+        ),
     ],
 )
 def test_impossible_sets_are_refused(run_values, entry, named):
