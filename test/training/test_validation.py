@@ -96,7 +96,11 @@ def test_a_frame_is_the_middle_as_large_as_its_shape_allows():
         ({'name': 'x', 'held_out_of': 'photographs', 'kind': 'clean', 'fog': {'light': [0, 1]}}, 'light is'),
         (
             {'name': 'x', 'pairs': {'layout': 'folders', 'root': 'a'}, 'fog': {'share': 1.0}},
-            'x has fog and no kind',
+            'x has a degradation or fog and no kind',
+        ),
+        (
+            {'name': 'x', 'pairs': {'layout': 'folders', 'root': 'a'}, 'degradation': {}},
+            'x has a degradation or fog and no kind',
         ),
     ],
 )

@@ -50,8 +50,8 @@ class ValidationSetConfig:
             raise ValueError(f'{self.name} has photographs and no kind, want one of {", ".join(KINDS)}')
         if self.pairs and self.kind is not None:
             raise ValueError(f'{self.name} has pairs, which are degraded already: want no kind')
-        if self.kind is None and self.fog.share:
-            raise ValueError(f'{self.name} has fog and no kind: pairs are shown as they are')
+        if self.kind is None and (self.degradation or self.fog.share):
+            raise ValueError(f'{self.name} has a degradation or fog and no kind: pairs are shown as they are')
 
 
 @dataclass(frozen=True)
